@@ -1,0 +1,153 @@
+/**
+ * Every error that Headrace raises on purpose, on every surface.
+ *
+ * One row per code: the HTTP status, the WebSocket close code and the gRPC status that it becomes. The native engine
+ * reports the same code names, so an error reads the same wherever it was found. `docs/errors.md` is checked against
+ * this table by a test.
+ */
+export const ERROR_CODES = {
+  INVALID_ARGUMENT: {
+    http: 400,
+    close: 1007,
+    grpc: 3,
+    meaning: "The request is wrong in itself; sending it again cannot help.",
+  },
+  PAYLOAD_TOO_LARGE: {
+    http: 413,
+    close: 1009,
+    grpc: 8,
+    meaning: "A body or frame is larger than the configured limit.",
+  },
+  NOT_FOUND: { http: 404, close: 1008, grpc: 5, meaning: "No such route, model or object." },
+  METHOD_NOT_ALLOWED: { http: 405, close: 1008, grpc: 12, meaning: "The route exists, but not for this HTTP method." },
+  MODEL_NOT_FOUND: {
+    http: 404,
+    close: 1008,
+    grpc: 5,
+    meaning: "No model of that name is served, or its file does not exist.",
+  },
+  MODEL_INVALID: {
+    http: 400,
+    close: 1011,
+    grpc: 3,
+    meaning: "The model file cannot be loaded, or does not fit its description.",
+  },
+  PIPELINE_INVALID: {
+    http: 400,
+    close: 1011,
+    grpc: 3,
+    meaning: "The pipeline has a cycle, a missing connection or types that do not fit.",
+  },
+  DRIVER_NOT_FOUND: { http: 404, close: 1008, grpc: 5, meaning: "No driver has that name or pid." },
+  DRIVER_ALREADY_EXISTS: { http: 409, close: 1008, grpc: 6, meaning: "A driver of that name is already running." },
+  SERVICE_NOT_FOUND: { http: 404, close: 1008, grpc: 5, meaning: "The driver offers no service of that name." },
+  PORT_IN_USE: { http: 503, close: 1011, grpc: 14, meaning: "Another process listens on the port asked for." },
+  RESOURCE_EXHAUSTED: {
+    http: 429,
+    close: 1013,
+    grpc: 8,
+    meaning: "A queue, a state table or a connection is full; try again later.",
+  },
+  DEADLINE_EXCEEDED: {
+    http: 504,
+    close: 1013,
+    grpc: 4,
+    meaning: "The timeout passed first; the state is as it was before the step.",
+  },
+  CANCELLED: {
+    http: 499,
+    close: 1000,
+    grpc: 1,
+    meaning: "The caller gave up; the state is as it was before the step.",
+  },
+  UNIMPLEMENTED: { http: 501, close: 1003, grpc: 12, meaning: "The protocol has it, this server does not." },
+  UNAVAILABLE: { http: 503, close: 1001, grpc: 14, meaning: "Stopping, stopped or unreachable." },
+  NATIVE_UNAVAILABLE: {
+    http: 500,
+    close: 1011,
+    grpc: 13,
+    meaning: "The native engine cannot be loaded; the message says what to install.",
+  },
+  CELL_FAILED: { http: 500, close: 1011, grpc: 13, meaning: "A cell's own code threw; only that prediction failed." },
+  INTERNAL: { http: 500, close: 1011, grpc: 13, meaning: "A bug in Headrace, or a model that failed while it ran." },
+} as const;
+
+/** The stable name of an error, the same in TypeScript, C++, logs and metrics. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export interface HeadraceErrorOptions {
+  /** What led to this error, if another error did. */
+  cause?: unknown;
+  /** Where in the user's input the offending value is, e.g. `inputs.audio[3]`. It is put before the message. */
+  path?: string;
+}
+
+/** The root of the hierarchy: `catch (e) { if (e instanceof HeadraceError) switch (e.code) … }`. */
+export class HeadraceError extends Error {
+  readonly code: ErrorCode;
+  /** Where in the input the offending value is, or undefined. */
+  readonly path: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: HeadraceErrorOptions = {}) {
+    super(
+      options.path === undefined ? message : `${options.path}: ${message}`,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.name = new.target.name;
+    this.code = code;
+    this.path = options.path;
+  }
+
+  /** The HTTP status that this error becomes. */
+  get httpStatus(): number {
+    return ERROR_CODES[this.code].http;
+  }
+}
+
+/** A value of the user's does not fit: `path` says which. */
+export class InvalidArgumentError extends HeadraceError {
+  constructor(message: string, options?: HeadraceErrorOptions) {
+    super("INVALID_ARGUMENT", message, options);
+  }
+}
+
+/** The pipeline cannot be built: a cycle, a missing connection, types that do not fit. */
+export class PipelineInvalidError extends HeadraceError {
+  constructor(message: string, options?: HeadraceErrorOptions) {
+    super("PIPELINE_INVALID", message, options);
+  }
+}
+
+export class DriverNotFoundError extends HeadraceError {
+  constructor(message: string) {
+    super("DRIVER_NOT_FOUND", message);
+  }
+}
+
+export class DriverAlreadyExistsError extends HeadraceError {
+  constructor(message: string) {
+    super("DRIVER_ALREADY_EXISTS", message);
+  }
+}
+
+export class ServiceNotFoundError extends HeadraceError {
+  constructor(message: string) {
+    super("SERVICE_NOT_FOUND", message);
+  }
+}
+
+/** What arrived as an error from anywhere, as a HeadraceError: one of ours unchanged, anything else as `code` with the cause kept. */
+export function toHeadraceError(error: unknown, code: ErrorCode = "INTERNAL"): HeadraceError {
+  if (error instanceof HeadraceError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new HeadraceError(code, message, { cause: error });
+}
+
+/** An impossible state: always a bug in Headrace, never the user's doing. */
+export function bug(what: string): HeadraceError {
+  return new HeadraceError("INTERNAL", `${what}. This is a bug in Headrace, please report it.`);
+}
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, code);
+}
