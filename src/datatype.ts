@@ -26,8 +26,22 @@ export type FixedDatatype = keyof typeof DATATYPES;
 /** A V2 datatype. An element of BYTES is a byte string of any length. */
 export type Datatype = FixedDatatype | "BYTES";
 
-/** The typed array that carries elements of `D`. */
-export type ArrayOf<D extends FixedDatatype> = InstanceType<(typeof DATATYPES)[D]["array"]>;
+/** The typed array that carries elements of `D`, over any buffer. */
+export type ArrayOf<D extends FixedDatatype> = {
+  BOOL: Uint8Array;
+  UINT8: Uint8Array;
+  UINT16: Uint16Array;
+  UINT32: Uint32Array;
+  UINT64: BigUint64Array;
+  INT8: Int8Array;
+  INT16: Int16Array;
+  INT32: Int32Array;
+  INT64: BigInt64Array;
+  FP16: Uint16Array;
+  FP32: Float32Array;
+  FP64: Float64Array;
+  BF16: Uint16Array;
+}[D];
 
 export type TypedArray = ArrayOf<FixedDatatype>;
 

@@ -1,0 +1,113 @@
+#include "connection.h"
+
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include <sys/socket.h>
+
+namespace headrace::bench {
+
+namespace {
+
+constexpr std::size_t kReceiveBytes = 128 * 1024;
+
+}  // namespace
+
+void Tally::fail(const std::string& problem, std::uint64_t requestsLost) {
+  if (errors == 0) firstError = problem;
+  errors += requestsLost;
+}
+
+Connection::Connection(UniqueFd fd, const std::string& request, std::size_t inFlight, const ReplyReader& reader)
+    : fd_(std::move(fd)),
+      reader_(&reader),
+      requestBytes_(request.size()),
+      startedAt_(inFlight),
+      received_(kReceiveBytes, '\0') {
+  repeated_.reserve(request.size() * inFlight);
+  for (std::size_t i = 0; i < inFlight; ++i) repeated_ += request;
+}
+
+void Connection::fill(Tally& tally) {
+  start(now());
+  flush(tally);
+}
+
+void Connection::start(Nanos at) {
+  while (inFlight_ < startedAt_.size()) {
+    startedAt_[(oldest_ + inFlight_) % startedAt_.size()] = at;
+    inFlight_ += 1;
+    owedBytes_ += requestBytes_;
+  }
+}
+
+void Connection::flush(Tally& tally) {
+  while (owedBytes_ > 0) {
+    const ssize_t sent = send(fd(), repeated_.data() + sentOfRequest_, owedBytes_, MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno != EAGAIN && errno != EINTR) lose(std::string("send: ") + std::strerror(errno), tally);
+      return;
+    }
+    owedBytes_ -= static_cast<std::size_t>(sent);
+    sentOfRequest_ = (sentOfRequest_ + static_cast<std::size_t>(sent)) % requestBytes_;
+  }
+}
+
+void Connection::receive(Tally& tally) {
+  if (unread_ == received_.size()) received_.resize(2 * received_.size());  // a reply larger than the buffer
+  const ssize_t got = recv(fd(), received_.data() + unread_, received_.size() - unread_, 0);
+  if (got <= 0) {
+    if (got == 0) {
+      lose("the server closed the connection", tally);
+    } else if (errno != EAGAIN && errno != EINTR) {
+      lose(std::string("recv: ") + std::strerror(errno), tally);
+    }
+    return;
+  }
+
+  // One reading of the clock serves all replies of this read: they did arrive together.
+  const Nanos at = now();
+  unread_ += static_cast<std::size_t>(got);
+  take(at, tally);
+  if (!isOpen() || !tally.sending) return;
+  start(at);
+  flush(tally);
+}
+
+void Connection::take(Nanos at, Tally& tally) {
+  std::string_view bytes(received_.data(), unread_);
+  while (!bytes.empty()) {
+    const Reply reply = reader_->read(bytes);
+    if (reply.kind == Reply::Kind::incomplete) break;
+    if (reply.kind == Reply::Kind::broken) return lose(reply.problem, tally);
+    bytes.remove_prefix(reply.size);
+    if (reply.kind == Reply::Kind::skipped) continue;
+    if (inFlight_ == 0) return lose("a reply that no request asked for", tally);
+    settle(reply, at, tally);
+  }
+  std::memmove(received_.data(), bytes.data(), bytes.size());
+  unread_ = bytes.size();
+}
+
+void Connection::settle(const Reply& reply, Nanos at, Tally& tally) {
+  const Nanos latency = at - startedAt_[oldest_];
+  oldest_ = (oldest_ + 1) % startedAt_.size();
+  inFlight_ -= 1;
+  if (reply.kind == Reply::Kind::wrong) {
+    tally.fail(reply.problem);
+  } else if (tally.measuring) {
+    tally.requests += 1;
+    tally.latencies.record(latency);
+  }
+}
+
+void Connection::lose(const std::string& problem, Tally& tally) {
+  tally.fail(problem, std::max<std::size_t>(1, inFlight_));
+  inFlight_ = 0;
+  owedBytes_ = 0;
+  fd_ = UniqueFd();
+}
+
+}  // namespace headrace::bench

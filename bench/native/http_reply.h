@@ -1,0 +1,38 @@
+// The client's side of HTTP/1.1, as far as keep-alive requests to a model server need it.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "reply_reader.h"
+
+namespace headrace::bench {
+
+/// The value of a header in an HTTP head that ends with its blank line, or nothing. `name` in lower case.
+std::optional<std::string_view> headerOf(std::string_view head, std::string_view name);
+
+/// What the body of a good answer must contain.
+struct HttpExpectation {
+  enum class Body {
+    v2Binary,  // V2's binary extension: so many bytes behind the JSON
+    jsonList,  // a JSON object with one list of so many numbers
+  };
+  Body body;
+  std::size_t size;
+};
+
+/// Expects status 200, a Content-Length, and a body of the expected size.
+class HttpReader final : public ReplyReader {
+ public:
+  explicit HttpReader(HttpExpectation expected) : expected_(expected) {}
+
+  Reply read(std::string_view bytes) const override;
+
+ private:
+  Reply judge(std::string_view head, std::string_view body) const;
+
+  HttpExpectation expected_;
+};
+
+}  // namespace headrace::bench

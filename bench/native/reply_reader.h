@@ -1,0 +1,33 @@
+// What a connection needs to know about a protocol: where one reply ends, and whether it is the right one.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace headrace::bench {
+
+/// The outcome of looking at the unread bytes of a connection.
+struct Reply {
+  enum class Kind {
+    incomplete,  // not all there yet
+    skipped,     // bytes that answer no request, such as a ping
+    good,
+    wrong,   // a whole reply, but an error or of the wrong size; the next one can be read
+    broken,  // the bytes make no sense or the server hangs up: the connection is of no more use
+  };
+
+  Kind kind = Kind::incomplete;
+  std::size_t size = 0;  // bytes to drop
+  std::string problem;   // of `wrong` and `broken`
+};
+
+class ReplyReader {
+ public:
+  virtual ~ReplyReader() = default;
+
+  /// `bytes` is everything unread, oldest first. Looks at the first reply only.
+  virtual Reply read(std::string_view bytes) const = 0;
+};
+
+}  // namespace headrace::bench

@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+// `npm run bench`: measures Headrace, its peer and the two floors under it (the bare model loop and the bare transport)
+// in one run, and says beside each figure whether its target was met. bench/README.md tells what is measured and why.
+
+import { writeFile } from "node:fs/promises";
+import { relative } from "node:path";
+import { buildNative, installPeer } from "./lib/build.mjs";
+import { describeMachine } from "./lib/machine.mjs";
+import { measureAll } from "./lib/measure.mjs";
+import { HELP, readOptions, UsageError } from "./lib/options.mjs";
+import { FASTIFY_PEER, REPOSITORY, RESULTS_FILE } from "./lib/paths.mjs";
+import { stopAllProcesses } from "./lib/processes.mjs";
+import { progressLine } from "./lib/progress.mjs";
+import { renderReport } from "./lib/report.mjs";
+import { describeCommands, subjectsOf } from "./lib/subjects.mjs";
+import { judgeTargets } from "./lib/targets.mjs";
+
+/** @param {import("./lib/options.mjs").Options} options */
+async function bench(options) {
+  const subjects = subjectsOf(options);
+  if (subjects.some((subject) => subject.peer)) await installPeer(FASTIFY_PEER);
+  await buildNative();
+
+  const machine = describeMachine();
+  const progress = progressLine(process.stderr);
+  const figures = await measureAll(subjects, options, progress.show);
+  progress.clear();
+
+  const results = {
+    date: new Date().toISOString(),
+    machine,
+    options: {
+      repetitions: options.repetitions,
+      seconds: options.seconds,
+      warmup: options.warmup,
+      serverCore: options.serverCore,
+      clientCore: options.clientCore,
+    },
+    figures,
+    targets: judgeTargets(figures),
+    commands: describeCommands(subjects, options),
+  };
+  await publish(results, options);
+  return figures.every((figure) => figure.error === undefined);
+}
+
+async function publish(results, options) {
+  const json = `${JSON.stringify(results, null, 2)}\n`;
+  process.stdout.write(options.json ? json : renderReport(results));
+  // A quick or partial run must not pass for the project's figures, so it is written only where it is asked for.
+  const file = options.out ?? (options.quick || options.only.length > 0 ? undefined : RESULTS_FILE);
+  if (file === undefined) return;
+  await writeFile(file, json);
+  process.stderr.write(`wrote ${relative(REPOSITORY, file)}\n`);
+}
+
+for (const [signal, status] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+]) {
+  process.once(signal, () => {
+    stopAllProcesses();
+    process.exit(status);
+  });
+}
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) {
+    process.stdout.write(HELP);
+  } else {
+    process.exitCode = (await bench(options)) ? 0 : 1;
+  }
+} catch (error) {
+  process.stderr.write(`bench: ${error.message}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+} finally {
+  stopAllProcesses();
+}

@@ -1,0 +1,53 @@
+// Registration only. The surface is typed in src/engine/surface.ts.
+#include <napi.h>
+
+#include "async_workers.h"
+#include "convert.h"
+#include "engine_wrap.h"
+#include "env_data.h"
+#include "js_error.h"
+#include "ort.h"
+#include "sharing.h"
+
+namespace headrace {
+namespace {
+
+// openOnnxRuntime(path): its version
+Napi::Value open_runtime(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    open_onnxruntime(info[0].As<Napi::String>().Utf8Value());
+    return Napi::String::New(info.Env(), onnxruntime_version());
+  });
+}
+
+// load(config, onWake): Promise<NativeEngine>
+Napi::Value load(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    return load_async(info.Env(), to_model_config(info[0].As<Napi::Object>()), info[1].As<Napi::Function>());
+  });
+}
+
+// attach(token, onWake): a NativeEngine over an engine that another thread shared
+Napi::Value attach(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    std::shared_ptr<Engine> engine = shared_engine(info[0].As<Napi::Number>().Uint32Value());
+    if (!engine) throw Error(Code::Unavailable, "the shared engine has been closed");
+    return wrap_engine(info.Env(), std::move(engine), info[1].As<Napi::Function>());
+  });
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  auto data = std::make_unique<EnvData>();
+  data->engine_class = Napi::Persistent(EngineWrap::define(env));
+  env.SetInstanceData(data.release());  // freed by the environment
+  exports.Set("openOnnxRuntime", Napi::Function::New<open_runtime>(env, "openOnnxRuntime"));
+  exports.Set("load", Napi::Function::New<load>(env, "load"));
+  exports.Set("attach", Napi::Function::New<attach>(env, "attach"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, initialise)
+
+}  // namespace headrace

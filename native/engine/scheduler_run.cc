@@ -1,0 +1,389 @@
+// Running batches and settling their steps.
+#include <algorithm>
+#include <exception>
+
+#include "scheduler.h"
+
+namespace headrace {
+
+void Scheduler::lane_loop() {
+  RunScratch scratch;
+  for (;;) {
+    Decision decision;
+    if (run_next(scratch, nullptr, decision)) continue;
+    MutexLock lock(mutex_);
+    // Whatever was queued since the decision was taken is seen here, under the same mutex.
+    decision = next_dispatch(forming_, now_nanos(), closing_ ? 0 : options_.max_delay);
+    if (decision.run) continue;
+    if (closing_ && drained()) return;
+    ++idle_lanes_;
+    if (decision.wait_until) {
+      work_.wait_until(mutex_, time_point_of(*decision.wait_until));
+    } else {
+      work_.wait(mutex_);
+    }
+    --idle_lanes_;
+  }
+}
+
+bool Scheduler::run_inline(Nanos budget, const CompletionQueue* self) {
+  RunScratch scratch;
+  const Nanos end = now_nanos() + budget;  // budgets are short or INT64_MAX / 2
+  Decision decision;
+  while (run_next(scratch, self, decision)) {
+    if (now_nanos() >= end) break;
+  }
+  MutexLock lock(mutex_);
+  return !forming_.empty();
+}
+
+bool Scheduler::run_next(RunScratch& scratch, const CompletionQueue* self, Decision& decision) {
+  Batch* batch = nullptr;
+  {
+    MutexLock lock(mutex_);
+    const Nanos now = now_nanos();
+    decision = next_dispatch(forming_, now, closing_ ? 0 : options_.max_delay);
+    if (!decision.run) return false;
+    batch = take_batch(*decision.run, now);
+    take_wakes(scratch, self);
+    // Another batch is ready too: another lane may have it.
+    if (!forming_.empty() && idle_lanes_ > 0) work_.notify_one();
+  }
+  wake(scratch);
+  if (batch == nullptr) return true;  // all its rows had expired
+
+  RunTimes times;
+  const std::string error = runner_.run(*batch, scratch, times);
+  {
+    MutexLock lock(mutex_);
+    decide_commits(*batch, error.empty(), scratch);
+    stats_.gather_time += times.gather;
+    stats_.run_time += times.run;
+  }
+  const Nanos before = now_nanos();
+  session_.device().scatter(scratch.moves);
+  session_.device().sync();
+  {
+    MutexLock lock(mutex_);
+    stats_.scatter_time += now_nanos() - before;
+    finish(*batch, error, scratch);
+    take_wakes(scratch, self);
+    if (closing_ && drained()) {
+      settled_.notify_all();
+      work_.notify_all();
+    }
+  }
+  wake(scratch);
+  return true;
+}
+
+// Takes a forming batch out of the queue, without the rows whose deadline has passed. Null where none is left.
+Batch* Scheduler::take_batch(const Dispatch& dispatch, Nanos now) {
+  Batch* batch = forming_[dispatch.index].batch;
+  forming_.erase(forming_.begin() + static_cast<std::ptrdiff_t>(dispatch.index));
+  for (size_t row = batch->rows.size(); row-- > 0;) {
+    Request& request = *batch->rows[row];
+    if (request.deadline == 0 || now <= request.deadline) continue;
+    remove_row(*batch, static_cast<uint32_t>(row));
+    end_queued(request, Code::DeadlineExceeded);
+  }
+  if (batch->rows.empty()) {
+    recycle(*batch);
+    return nullptr;
+  }
+  for (Request* request : batch->rows) {
+    request->phase = Phase::Running;
+    stats_.queue_time += now - request->submitted;
+  }
+  waiting_ -= static_cast<uint32_t>(batch->rows.size());
+  ++running_;
+  ++stats_.batches;
+  ++stats_.batch_sizes[batch->rows.size()];
+  if (dispatch.reason == DispatchReason::Full) ++stats_.dispatched_full;
+  if (dispatch.reason == DispatchReason::Idle) ++stats_.dispatched_idle;
+  if (dispatch.reason == DispatchReason::Delay) ++stats_.dispatched_delay;
+  return batch;
+}
+
+// The last moment at which a step can be cancelled: from here on its outcome stands.
+void Scheduler::decide_commits(Batch& batch, bool ok, RunScratch& scratch) {
+  scratch.moves.clear();
+  const Nanos now = now_nanos();
+  for (Request* request : batch.rows) {
+    request->phase = Phase::Completed;
+    if (request->cancelled == Code::Ok && request->deadline != 0 && now > request->deadline) {
+      request->cancelled = Code::DeadlineExceeded;
+    }
+    const StateEntry* state = request->step.state;
+    if (!ok || request->cancelled != Code::Ok || state == nullptr) continue;
+    if (request->step.hold || request->step.end) continue;
+    runner_.append_commit(batch, request->row, state->record, scratch.moves);
+  }
+}
+
+void Scheduler::finish(Batch& batch, const std::string& error, RunScratch& scratch) {
+  --running_;
+  batch.held = 0;
+  // The rows are walked by index: completing an orphan recycles nothing while `held` counts this walk.
+  ++batch.held;
+  for (size_t row = 0; row < batch.rows.size(); ++row) {
+    Request& request = *batch.rows[row];
+    const bool ok = error.empty() && request.cancelled == Code::Ok;
+    request.uncommitted = ok && request.step.hold && request.step.state != nullptr;
+    if (!request.uncommitted) settle_state(request, ok);
+    if (ok) {
+      ++batch.held;
+      complete(request, Code::Ok);
+    } else {
+      request.batch = nullptr;
+      if (request.cancelled == Code::Ok) request.error = error;
+      complete(request, request.cancelled == Code::Ok ? Code::Internal : request.cancelled);
+    }
+  }
+  if (--batch.held == 0) recycle(batch);
+  scratch.moves.clear();
+}
+
+// Ends a step's claim on its state id and lets the next one in.
+void Scheduler::settle_state(Request& request, bool committed) {
+  StateEntry* entry = request.step.state;
+  if (entry == nullptr) return;
+  request.step.state = nullptr;
+  request.uncommitted = false;
+  if (entry->active == &request) entry->active = nullptr;
+  if (committed) {
+    states_.commit(*entry, request.step.end, now_nanos());
+  } else {
+    states_.abandon(*entry);
+  }
+  promote(*entry);
+  states_.release(*entry);
+}
+
+void Scheduler::promote(StateEntry& entry) {
+  while (entry.active == nullptr && entry.first != nullptr) {
+    Request& request = *entry.first;
+    entry.first = request.next;
+    if (entry.first == nullptr) entry.last = nullptr;
+    if (join_batch(request)) return;
+    // No memory for another batch: this step is refused, its successors are tried.
+    --waiting_;
+    request.step.state = nullptr;
+    complete(request, Code::ResourceExhausted);
+    states_.abandon(entry);
+    states_.release(entry);
+  }
+}
+
+void Scheduler::complete(Request& request, Code code) {
+  switch (code) {
+    case Code::Ok:
+      ++stats_.succeeded;
+      break;
+    case Code::Cancelled:
+      ++stats_.cancelled;
+      break;
+    case Code::DeadlineExceeded:
+      ++stats_.timed_out;
+      break;
+    default:
+      ++stats_.failed;
+      break;
+  }
+  request.phase = Phase::Completed;
+  if (request.client == nullptr) {
+    release_one(request, false);
+    return;
+  }
+  const Completion completion{request.index, code, request.batch == nullptr ? 0 : request.batch->id(), request.row};
+  CompletionQueue* client = request.client;
+  if (client->push(completion) && std::find(wakes_.begin(), wakes_.end(), client) == wakes_.end()) {
+    wakes_.push_back(client);
+  }
+}
+
+// A step that never ran, already out of its queue or batch.
+void Scheduler::end_queued(Request& request, Code code) {
+  --waiting_;
+  request.batch = nullptr;
+  settle_state(request, false);
+  complete(request, code);
+}
+
+void Scheduler::remove_row(Batch& batch, uint32_t row) {
+  const auto last = static_cast<uint32_t>(batch.rows.size() - 1);
+  if (row != last) {
+    Request* moved = batch.rows[last];
+    if (!moved->staged) batch.move_inputs(last, row);
+    moved->row = row;
+    batch.rows[row] = moved;
+  }
+  batch.rows.pop_back();
+}
+
+void Scheduler::leave_forming(Request& request) {
+  const auto found = std::find_if(forming_.begin(), forming_.end(),
+                                  [&](const Forming& forming) { return forming.batch == request.batch; });
+  if (found == forming_.end()) bug("a forming step is in no forming batch");
+  remove_row(*found->batch, request.row);
+  if (--found->size == 0) {
+    recycle(*found->batch);
+    forming_.erase(found);
+  } else if (!fixed_inputs_) {
+    found->shapes = &found->batch->rows.front()->shapes;
+  }
+}
+
+void Scheduler::remove_waiting(Request& request) {
+  StateEntry& entry = *request.step.state;
+  Request** link = &entry.first;
+  Request* previous = nullptr;
+  while (*link != &request) {
+    previous = *link;
+    link = &previous->next;
+  }
+  *link = request.next;
+  if (entry.last == &request) entry.last = previous;
+}
+
+bool Scheduler::cancel(uint32_t index, Code code) {
+  RunScratch scratch;
+  {
+    MutexLock lock(mutex_);
+    Request& request = at(index);
+    switch (request.phase) {
+      case Phase::Waiting:
+        remove_waiting(request);
+        end_queued(request, code);
+        break;
+      case Phase::Forming:
+        leave_forming(request);
+        end_queued(request, code);
+        break;
+      case Phase::Running:
+        if (request.cancelled == Code::Ok) request.cancelled = code;
+        return true;
+      case Phase::Free:
+      case Phase::Filling:
+      case Phase::Completed:
+        return false;
+    }
+    take_wakes(scratch, nullptr);
+    if (closing_) settled_.notify_all();
+  }
+  wake(scratch);
+  return true;
+}
+
+void Scheduler::kick() {
+  size_t lanes = 0;
+  {
+    MutexLock lock(mutex_);
+    lanes = std::min<size_t>(forming_.size(), idle_lanes_);
+  }
+  for (size_t i = 0; i < lanes; ++i) work_.notify_one();
+}
+
+void Scheduler::release(std::span<const uint32_t> indices, bool commit) {
+  MutexLock lock(mutex_);
+  for (const uint32_t index : indices) {
+    Request& request = at(index);
+    if (request.phase != Phase::Completed) bug("a step was released that had not completed");
+    release_one(request, commit);
+  }
+  // A held step's successor may have become runnable.
+  if (!forming_.empty() && idle_lanes_ > 0) work_.notify_one();
+  if (closing_) settled_.notify_all();
+}
+
+void Scheduler::release_one(Request& request, bool commit) {
+  Batch* batch = request.batch;
+  if (request.uncommitted) {
+    if (commit && !request.step.end) {
+      std::vector<RowMove> moves;
+      runner_.append_commit(*batch, request.row, request.step.state->record, moves);
+      session_.device().scatter(moves);
+      session_.device().sync();
+    }
+    settle_state(request, commit);
+  }
+  free_request(request);
+  if (batch != nullptr && --batch->held == 0) recycle(*batch);
+}
+
+void Scheduler::take_wakes(RunScratch& scratch, const CompletionQueue* self) {
+  scratch.wakes.clear();
+  for (CompletionQueue* client : wakes_) {
+    if (client != self) scratch.wakes.push_back(client->shared_from_this());
+  }
+  wakes_.clear();
+}
+
+void Scheduler::wake(RunScratch& scratch) {
+  for (const auto& client : scratch.wakes) client->wake();
+  scratch.wakes.clear();
+}
+
+bool Scheduler::drained() const { return waiting_ == 0 && running_ == 0; }
+
+bool Scheduler::cancel_queued(const CompletionQueue* only, Code code) {
+  bool any = false;
+  for (Request& request : requests_) {
+    if (only != nullptr && request.client != only) continue;
+    if (request.phase == Phase::Waiting) {
+      remove_waiting(request);
+    } else if (request.phase == Phase::Forming) {
+      leave_forming(request);
+    } else {
+      continue;
+    }
+    if (only != nullptr) request.client = nullptr;
+    end_queued(request, code);
+    any = true;
+  }
+  return any;
+}
+
+void Scheduler::detach(CompletionQueue& client) {
+  MutexLock lock(mutex_);
+  while (cancel_queued(&client, Code::Cancelled)) {
+  }
+  for (Request& request : requests_) {
+    if (request.client != &client) continue;
+    request.client = nullptr;
+    if (request.phase == Phase::Running) request.cancelled = Code::Cancelled;
+    if (request.phase == Phase::Filling) {
+      free_request(request);
+    } else if (request.phase == Phase::Completed) {
+      release_one(request, false);
+    }
+  }
+  std::erase(wakes_, &client);
+  if (closing_) settled_.notify_all();
+}
+
+void Scheduler::close(bool drain) {
+  RunScratch scratch;
+  {
+    MutexLock lock(mutex_);
+    closing_ = true;
+    while (!drain && cancel_queued(nullptr, Code::Unavailable)) {
+    }
+    take_wakes(scratch, nullptr);
+    work_.notify_all();
+  }
+  wake(scratch);
+  for (;;) {
+    if (options_.lanes == 0) run_inline(INT64_MAX / 2, nullptr);
+    MutexLock lock(mutex_);
+    if (drained()) break;
+    // A held step may still be in somebody's hands; inline, its successors then need this thread again.
+    if (options_.lanes > 0 || forming_.empty()) settled_.wait(mutex_);
+  }
+  work_.notify_all();
+  MutexLock lock(lanes_mutex_);
+  for (std::thread& lane : lanes_) lane.join();
+  lanes_.clear();
+}
+
+}  // namespace headrace

@@ -1,0 +1,35 @@
+/** Where the server is, from a URL or from the handle of a driver that serves HTTP. */
+import { InvalidArgumentError } from "../errors.js";
+
+/** Anything that offers services by name, such as a driver process. */
+export interface ServiceProvider {
+  getService(name: string): {
+    readonly taggedAddresses: { readonly lan: { readonly address: string; readonly port: number } };
+  };
+}
+
+export type Address =
+  /** `http://…` or `https://…`, of the server's root. */
+  | { readonly url: string }
+  /** A driver process that offers a service "http". */
+  | { readonly process: ServiceProvider };
+
+/** The root's URL without a slash at its end. */
+export function serverUrl(address: Address): string {
+  const url = "url" in address ? address.url : serviceUrl(address.process);
+  const isHttp = URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
+  if (!isHttp) throw new InvalidArgumentError(`expected an http or https URL, got "${url}"`, { path: "url" });
+  return url.replace(/\/+$/, "");
+}
+
+function serviceUrl(provider: ServiceProvider): string {
+  const { address, port } = provider.getService("http").taggedAddresses.lan;
+  return `http://${hostOf(address)}:${port}`;
+}
+
+/** A server that listens everywhere is reached on this machine; an IPv6 address needs brackets. */
+function hostOf(address: string): string {
+  if (address === "0.0.0.0") return "127.0.0.1";
+  if (address === "::") return "[::1]";
+  return address.includes(":") ? `[${address}]` : address;
+}

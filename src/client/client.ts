@@ -1,0 +1,176 @@
+/** The client of one Headrace server, or, as far as `infer` and `wait` go, of any server that speaks V2. */
+import type { RawTensor } from "../datatype.js";
+import { InvalidArgumentError } from "../errors.js";
+import { encodeInferRequest, HEADER_LENGTH_FIELD, joinBytes } from "../protocol/index.js";
+import { serverUrl } from "./address.js";
+import { explained, inferAnswer, jsonField, jsonOf, predictBody, taskError } from "./answers.js";
+import { deadline, pause } from "./deadline.js";
+import { type CallOptions, type Fetch, HttpTransport } from "./http.js";
+import type {
+  ClientOptions,
+  InferAnswer,
+  InferOptions,
+  RawStream,
+  StepOptions,
+  StreamOptions,
+  TensorStream,
+  Values,
+} from "./options.js";
+import { openSocket } from "./socket.js";
+import { InferStream } from "./stream.js";
+import { rawCodec, tensorCodec } from "./stream-codec.js";
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_MAX_IN_FLIGHT = 16;
+
+/** Milliseconds between two looks at something that is not ready yet. */
+const POLL_MS = 25;
+
+/**
+ * `new HeadraceClient({ url: "http://127.0.0.1:8000" })`, or `{ process }` with the handle of an HTTP driver.
+ *
+ * Everything it throws is a HeadraceError with the server's code, or UNAVAILABLE (not reachable), DEADLINE_EXCEEDED,
+ * CANCELLED, INVALID_ARGUMENT (refused before sending) or INTERNAL (an answer that makes no sense). Nothing is retried
+ * except by `wait` and `taskResult`. There is nothing to close but streams.
+ */
+export class HeadraceClient {
+  readonly #http: HttpTransport;
+  readonly #model: string | undefined;
+
+  constructor(options: ClientOptions) {
+    const { headers = {}, timeoutMs = DEFAULT_TIMEOUT_MS, fetch } = options;
+    const platformFetch: Fetch = (url, init) => globalThis.fetch(url, init);
+    this.#http = new HttpTransport(serverUrl(options), headers, timeoutMs, fetch ?? platformFetch);
+    this.#model = options.model;
+  }
+
+  /** Where the server is, without a slash at the end. */
+  get url(): string {
+    return this.#http.url;
+  }
+
+  /**
+   * Resolves as soon as the server is ready to predict.
+   *
+   * @throws HeadraceError DEADLINE_EXCEEDED when it is not within `timeoutMs` (default: the client's).
+   */
+  async wait(options: CallOptions = {}): Promise<void> {
+    const timeoutMs = options.timeoutMs ?? this.#http.timeoutMs;
+    const limit = deadline(timeoutMs, options.signal, `waiting for ${this.url} to be ready`);
+    let last: unknown;
+    try {
+      while (!limit.signal.aborted) {
+        try {
+          await this.#http.call({ method: "GET", path: "/v2/health/ready", timeoutMs, signal: limit.signal });
+          return;
+        } catch (error) {
+          if (!limit.signal.aborted) last = error;
+        }
+        await pause(POLL_MS, limit.signal).catch(() => {});
+      }
+    } finally {
+      limit.release();
+    }
+    throw explained(limit.signal.reason, last);
+  }
+
+  /**
+   * One prediction with plain values. Typed arrays are sent as JSON arrays, integers above 2^53 as decimal strings, NaN
+   * and infinities as strings; integers above 2^53 in the answer are bigints. For tensors `infer` is faster.
+   *
+   * @returns The outputs by name.
+   */
+  async predict<Out extends Values = Values>(inputs: Readonly<Values>, options: StepOptions = {}): Promise<Out> {
+    return jsonField(await this.#postJson("/predict", inputs, options), "outputs") as Out;
+  }
+
+  /**
+   * Starts a prediction and returns at once.
+   *
+   * @returns The task's id for `taskResult`; the server forgets a task some time after it is done.
+   */
+  async predictTask(inputs: Readonly<Values>, options: StepOptions = {}): Promise<string> {
+    return String(jsonField(await this.#postJson("/tasks", inputs, options), "taskId"));
+  }
+
+  /**
+   * The outputs of a task, waiting for it to be done.
+   *
+   * @throws HeadraceError: the task's own error, NOT_FOUND, or DEADLINE_EXCEEDED when it is not done within `timeoutMs`.
+   */
+  async taskResult<Out extends Values = Values>(taskId: string, options: CallOptions = {}): Promise<Out> {
+    const timeoutMs = options.timeoutMs ?? this.#http.timeoutMs;
+    const limit = deadline(timeoutMs, options.signal, `waiting for task ${taskId}`);
+    try {
+      for (;;) {
+        const path = `/tasks/${encodeURIComponent(taskId)}`;
+        const task = jsonOf(await this.#http.call({ method: "GET", path, timeoutMs, signal: limit.signal }));
+        const status = jsonField(task, "status");
+        if (status === "done") return jsonField(task, "outputs") as Out;
+        if (status === "failed") throw taskError(jsonField(task, "error"));
+        await pause(POLL_MS, limit.signal);
+      }
+    } catch (error) {
+      throw limit.signal.aborted ? limit.signal.reason : error;
+    } finally {
+      limit.release();
+    }
+  }
+
+  /**
+   * One V2 inference with tensors, binary both ways.
+   *
+   * @returns Outputs by name, as views over the answer's memory.
+   */
+  async infer(inputs: Readonly<Record<string, RawTensor>>, options: InferOptions = {}): Promise<InferAnswer> {
+    const { stateId, start, end, id, outputs, priority, timeoutMs, signal } = options;
+    const timeoutMicros = timeoutMs === undefined || timeoutMs === Infinity ? undefined : Math.ceil(timeoutMs * 1000);
+    const request = { id, sequenceId: stateId, sequenceStart: start, sequenceEnd: end, priority, timeoutMicros };
+    const message = encodeInferRequest({ ...request, inputs, outputs }, { binary: true });
+    const answer = await this.#http.call({
+      method: "POST",
+      path: `${this.#modelPath(options.model)}/infer`,
+      body: joinBytes([message.header, ...message.parts], message.total),
+      headers: { "content-type": "application/octet-stream", [HEADER_LENGTH_FIELD]: String(message.headerLength) },
+      timeoutMs,
+      signal,
+    });
+    return inferAnswer(answer);
+  }
+
+  /**
+   * A stream of steps over one WebSocket, connecting at once. Without `stateId` the connection is a stream of its own,
+   * whose state ends with it; with one, its state stays for the server's `stateTtlSeconds`.
+   *
+   * @param options `raw`: the name of an input, to send only its bytes and get only the outputs' bytes: the cheapest way.
+   */
+  stream(stateId: string | undefined, options: StreamOptions & { readonly raw: string }): RawStream;
+  stream(stateId?: string, options?: StreamOptions): TensorStream;
+  stream(stateId?: string, options: StreamOptions & { readonly raw?: string } = {}): RawStream | TensorStream {
+    const { raw, maxInFlight = DEFAULT_MAX_IN_FLIGHT, signal, model } = options;
+    if (!(maxInFlight >= 1))
+      throw new InvalidArgumentError(`expected at least 1, got ${maxInFlight}`, { path: "maxInFlight" });
+    const query = new URLSearchParams();
+    if (raw !== undefined) query.set("raw", raw);
+    if (stateId !== undefined) query.set("sequence_id", stateId);
+    const search = raw === undefined && stateId === undefined ? "" : `?${query}`;
+    const path = `${this.#modelPath(model)}/stream${search}`;
+    const { headers, timeoutMs } = this.#http;
+    const url = this.url.replace(/^http/, "ws") + path;
+    const connection = { url, headers, timeoutMs, maxInFlight, signal, open: openSocket };
+    return raw === undefined ? new InferStream(tensorCodec, connection) : new InferStream(rawCodec, connection);
+  }
+
+  #modelPath(model = this.#model): string {
+    if (model === undefined)
+      throw new InvalidArgumentError("name a model, here or in the client's options", { path: "model" });
+    return `/v2/models/${encodeURIComponent(model)}`;
+  }
+
+  async #postJson(path: string, inputs: Readonly<Values>, options: StepOptions): Promise<unknown> {
+    const { timeoutMs, signal } = options;
+    const headers = { "content-type": "application/json" };
+    const body = predictBody(inputs, options);
+    return jsonOf(await this.#http.call({ method: "POST", path, headers, body, timeoutMs, signal }));
+  }
+}

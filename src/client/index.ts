@@ -1,0 +1,19 @@
+/** `headrace/client`: never loads the native engine, and runs in a browser too. */
+export type { RawTensor } from "../datatype.js";
+export { type ErrorCode, HeadraceError, InvalidArgumentError } from "../errors.js";
+export type { Address, ServiceProvider } from "./address.js";
+export { HeadraceClient } from "./client.js";
+export type { CallOptions, Fetch } from "./http.js";
+export type {
+  ClientOptions,
+  ClientSettings,
+  InferAnswer,
+  InferOptions,
+  RawStream,
+  StepOptions,
+  StreamOptions,
+  TensorStream,
+  Values,
+} from "./options.js";
+export { InferStream } from "./stream.js";
+export type { SendOptions } from "./stream-codec.js";

@@ -1,0 +1,63 @@
+/** What the client's calls take and give. Each option says its unit and default. */
+import type { RawTensor } from "../datatype.js";
+import type { Address } from "./address.js";
+import type { CallOptions, Fetch } from "./http.js";
+import type { InferStream } from "./stream.js";
+
+export interface ClientSettings {
+  /** The model that `infer` and `stream` use. Default: none, so that each call must name it. */
+  readonly model?: string;
+  /** Milliseconds that a call may take, and a stream to connect. Default 30000. Infinity: no limit. */
+  readonly timeoutMs?: number;
+  /** Sent with every request, e.g. `authorization`. Browsers cannot send them with a WebSocket. Default: none. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The fetch to use. Default: the platform's. */
+  readonly fetch?: Fetch;
+}
+
+export type ClientOptions = ClientSettings & Address;
+
+export interface StepOptions extends CallOptions {
+  /** The stream of predictions that this is a step of. Default: none, a prediction on a fresh state. */
+  readonly stateId?: string;
+  /** Reset the state before this step. Default false. */
+  readonly start?: boolean;
+  /** Free the state after this step. Default false. */
+  readonly end?: boolean;
+}
+
+export interface InferOptions extends StepOptions {
+  /** Default: the client's. */
+  readonly model?: string;
+  /** Echoed in the answer. */
+  readonly id?: string;
+  /** Names of the outputs wanted. Default: all. */
+  readonly outputs?: readonly string[];
+  /** 1 is the highest. Default: the model's. */
+  readonly priority?: number;
+}
+
+export interface InferAnswer {
+  readonly modelName: string;
+  readonly modelVersion: string | undefined;
+  readonly id: string | undefined;
+  readonly outputs: Readonly<Record<string, RawTensor>>;
+}
+
+export interface StreamOptions {
+  /** Default: the client's. */
+  readonly model?: string;
+  /** Answers outstanding (not yet taken from the iterator) above which `send` waits. Default 16. */
+  readonly maxInFlight?: number;
+  /** Ends the stream with CANCELLED. */
+  readonly signal?: AbortSignal;
+}
+
+/** Values by name. */
+export type Values = Record<string, unknown>;
+
+/** A stream whose steps are tensors by input name and whose answers are tensors by output name. */
+export type TensorStream = InferStream<Readonly<Record<string, RawTensor>>, Record<string, RawTensor>>;
+
+/** A stream whose steps are the bytes of one input and whose answers are the bytes of all outputs, back to back. */
+export type RawStream = InferStream<ArrayBufferView, Uint8Array>;

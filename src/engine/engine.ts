@@ -1,0 +1,309 @@
+/**
+ * One loaded model as TypeScript uses it: steps go in as bytes, outcomes come back to sinks, batch by batch.
+ *
+ * Steps submitted during one turn of the event loop reach the engine together, with one kick at its end; outcomes that
+ * are ready together are handed out together, with one wake-up. Nothing here allocates per step.
+ */
+import { HeadraceError, isErrorCode } from "../errors.js";
+import { addon } from "./load.js";
+import {
+  type ModelDescription,
+  NATIVE_CODES,
+  type NativeEngine,
+  type NativeModelConfig,
+  type NativeStats,
+  RECORD_FIELDS,
+  RECORD_KEPT,
+} from "./surface.js";
+
+/** How long one kick may run a tiny model on the JavaScript thread before sockets get their turn, in microseconds. */
+const INLINE_BUDGET_MICROS = 2000;
+/** Never a key: the step has no state id. */
+export const NO_STATE = -1;
+/** Code of a step that has outputs. */
+export const OK = 0;
+
+/** Where the outcome of a step goes. */
+export interface StepSink {
+  /**
+   * Called once for each submitted step. Where `code` is OK the outputs can be read until the call returns, or, where
+   * it returns true, until `release(request)`.
+   */
+  completed(request: number, code: number, batch: number, row: number): boolean;
+}
+
+export class Engine {
+  readonly description: ModelDescription;
+  private readonly native: NativeEngine;
+  private readonly records: Uint32Array;
+  private readonly sinks: (StepSink | undefined)[] = [];
+  private readonly views: Uint8Array[][][] = [];
+  private readonly flushers: (() => void)[] = [];
+  private readonly inline: boolean;
+  private outstanding = 0;
+  private kickPending = false;
+  private readonly turn = (): void => this.endOfTurn();
+
+  private constructor(native: NativeEngine) {
+    this.native = native;
+    this.description = native.describe();
+    this.records = native.records();
+    this.inline = this.description.execution === "inline";
+  }
+
+  /** Loads a model. Throws HeadraceError: NATIVE_UNAVAILABLE, MODEL_NOT_FOUND, MODEL_INVALID, UNIMPLEMENTED. */
+  static async load(config: NativeModelConfig): Promise<Engine> {
+    let engine: Engine | undefined;
+    const wake = (): void => engine?.drain();
+    try {
+      engine = new Engine(await addon().load(config, wake));
+      return engine;
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
+  /** The same engine from another thread of this process; `token` comes from `share()` there. */
+  static attach(token: number): Engine {
+    let engine: Engine | undefined;
+    try {
+      engine = new Engine(addon().attach(token, () => engine?.drain()));
+      return engine;
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
+  share(): number {
+    return this.native.share();
+  }
+
+  /** Calls `flush` after each round of outcomes, while their outputs are still readable. Returns how to stop that. */
+  onFlush(flush: () => void): () => void {
+    this.flushers.push(flush);
+    return () => {
+      const at = this.flushers.indexOf(flush);
+      if (at >= 0) this.flushers.splice(at, 1);
+    };
+  }
+
+  /**
+   * A whole step of a model with a single input of fixed shape, copied before this returns.
+   * @returns the request, or a negative code: then nothing was taken.
+   */
+  submit(
+    sink: StepSink,
+    bytes: ArrayBuffer,
+    offset: number,
+    length: number,
+    key: number,
+    flags: number,
+    timeoutMicros: number,
+  ): number {
+    const request = this.native.submit(bytes, offset, length, key, flags, timeoutMicros);
+    if (request >= 0) this.expect(sink, request);
+    return request;
+  }
+
+  /** Begins a step whose inputs come one by one or in pieces. `shapes` where the model leaves dimensions open. */
+  begin(key: number, flags: number, timeoutMicros: number, shapes?: number[][]): number {
+    return this.native.begin(key, flags, timeoutMicros, shapes);
+  }
+
+  /** The next bytes of an input of a step that was begun, copied before this returns. A negative code or 0. */
+  append(request: number, input: number, bytes: Uint8Array): number {
+    return -this.native.append(request, input, bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  setStrings(request: number, input: number, strings: readonly Uint8Array[]): number {
+    return -this.native.setStrings(request, input, strings);
+  }
+
+  /** Submits a step whose inputs are complete. On a negative code the request is gone. */
+  publish(sink: StepSink, request: number): number {
+    const code = this.native.publish(request);
+    if (code === OK) this.expect(sink, request);
+    return -code;
+  }
+
+  /** Gives up a step before it was published. */
+  abandon(request: number): void {
+    this.native.abandon(request);
+  }
+
+  /** Asks that a step end as CANCELLED or DEADLINE_EXCEEDED with its state untouched; false: too late, it has completed. */
+  cancel(request: number, code: "CANCELLED" | "DEADLINE_EXCEEDED"): boolean {
+    const cancelled = this.native.cancel(request, NATIVE_CODES.indexOf(code));
+    // Its completion, and perhaps a successor that may run now, wait for a turn.
+    this.scheduleKick();
+    return cancelled;
+  }
+
+  /** Gives a kept step's outputs back; `commit` keeps the new state of a step that was submitted with `hold`. */
+  release(request: number, commit: boolean): void {
+    this.native.release(request, commit);
+    this.scheduleKick();
+  }
+
+  /** The bytes of a preallocated output of one step: the same view object every time, valid as the outputs are. */
+  outputBytes(batch: number, row: number, output: number): Uint8Array {
+    let ofBatch = this.views[batch];
+    if (ofBatch === undefined) {
+      ofBatch = [];
+      this.views[batch] = ofBatch;
+    }
+    const rows = ofBatch[output];
+    const view = rows?.[row];
+    return view ?? this.makeViews(ofBatch, batch, row, output);
+  }
+
+  /** An output of any kind, copied. */
+  readOutput(request: number, output: number): { shape: number[]; bytes?: ArrayBuffer; strings?: Uint8Array[] } {
+    return this.native.readOutput(request, output);
+  }
+
+  /** The error that a step's negative or completion code stands for. */
+  errorFor(code: number, request?: number): HeadraceError {
+    const name = NATIVE_CODES[Math.abs(code)] ?? "INTERNAL";
+    if (name === "OK" || !isErrorCode(name)) return new HeadraceError("INTERNAL", "a step ended without an outcome");
+    const detail = name === "INTERNAL" && request !== undefined ? this.native.errorOf(request) : "";
+    return new HeadraceError(name, detail === "" ? (MESSAGES[name] ?? name) : `the model failed: ${detail}`);
+  }
+
+  /** A key for a state id, valid until `unpin`. */
+  pin(stateId: string): number {
+    return this.native.pin(stateId);
+  }
+
+  unpin(key: number): void {
+    this.native.unpin(key);
+  }
+
+  /** Frees the state behind a key: now, or after the steps that are under way. */
+  dropState(key: number): void {
+    this.native.dropState(key);
+  }
+
+  /** Evicts expired states; what was evicted since the last call. */
+  sweep(): { stateId: string; reason: "ttl" | "lru" }[] {
+    const flat = this.native.sweep();
+    const evicted: { stateId: string; reason: "ttl" | "lru" }[] = [];
+    for (let i = 0; i + 1 < flat.length; i += 2) {
+      evicted.push({ stateId: flat[i] ?? "", reason: flat[i + 1] === "lru" ? "lru" : "ttl" });
+    }
+    return evicted;
+  }
+
+  exportState(stateId: string): Uint8Array {
+    const result = this.native.exportState(stateId);
+    if (typeof result !== "number") return new Uint8Array(result);
+    throw stateError(result, stateId);
+  }
+
+  importState(stateId: string, state: Uint8Array): void {
+    const code = this.native.importState(stateId, state.buffer as ArrayBuffer, state.byteOffset, state.byteLength);
+    if (code !== OK) throw stateError(code, stateId);
+  }
+
+  stats(): NativeStats {
+    return this.native.stats();
+  }
+
+  /** Refuses new steps, then finishes (`drain`) or cancels what is queued, and ends the engine's threads. */
+  async close(drain: boolean): Promise<void> {
+    await this.native.close(drain);
+    this.drain();
+  }
+
+  private expect(sink: StepSink, request: number): void {
+    this.sinks[request] = sink;
+    if (this.outstanding++ === 0) this.native.reference(true);
+    if (!this.kickPending) this.scheduleKick();
+  }
+
+  private scheduleKick(): void {
+    if (this.kickPending) return;
+    this.kickPending = true;
+    setImmediate(this.turn);
+  }
+
+  private endOfTurn(): void {
+    this.kickPending = false;
+    if (this.inline) {
+      const more = this.native.runInline(INLINE_BUDGET_MICROS);
+      this.drain();
+      if (more) this.scheduleKick();
+    } else {
+      this.native.kick();
+    }
+  }
+
+  private drain(): void {
+    for (let count = this.native.drain(); count > 0; count = this.native.drain()) {
+      for (let i = 0; i < count; ++i) this.handOut(i * RECORD_FIELDS);
+      for (const flush of this.flushers) flush();
+      this.native.releaseDrained();
+      this.outstanding -= count;
+    }
+    if (this.outstanding === 0) this.native.reference(false);
+  }
+
+  private handOut(at: number): void {
+    const { records } = this;
+    const request = records[at] as number;
+    const sink = this.sinks[request];
+    this.sinks[request] = undefined;
+    try {
+      const code = records[at + 1] as number;
+      if (sink?.completed(request, code, records[at + 2] as number, records[at + 3] as number)) {
+        records[at + 1] = RECORD_KEPT;
+      }
+    } catch (error) {
+      // One sink's failure must not cost the others of its batch their answers.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  private makeViews(ofBatch: Uint8Array[][], batch: number, row: number, output: number): Uint8Array {
+    const { rowBytes } = this.description.outputs[output] ?? { rowBytes: 0 };
+    const memory = this.native.outputBuffer(batch, output);
+    const rows = Array.from(
+      { length: this.description.maxBatch },
+      (_, index) => new Uint8Array(memory, index * rowBytes, rowBytes),
+    );
+    ofBatch[output] = rows;
+    const view = rows[row];
+    if (view === undefined) throw new HeadraceError("INTERNAL", `a batch has no row ${row}`);
+    return view;
+  }
+}
+
+const MESSAGES: Record<string, string> = {
+  INVALID_ARGUMENT: "the bytes of the inputs do not have the size that their shapes need",
+  RESOURCE_EXHAUSTED: "the queue or the table of states is full; retry later, or raise queueSize or maxStates",
+  DEADLINE_EXCEEDED: "the timeout passed before the step was done; its state is as it was before",
+  CANCELLED: "the step was cancelled; its state is as it was before",
+  UNAVAILABLE: "the model is being stopped",
+};
+
+function stateError(code: number, stateId: string): HeadraceError {
+  const name = NATIVE_CODES[code];
+  if (name === "NOT_FOUND") return new HeadraceError("NOT_FOUND", `there is no state '${stateId}'`);
+  if (name === "UNAVAILABLE")
+    return new HeadraceError("UNAVAILABLE", `state '${stateId}' has a step under way; try between steps`);
+  if (name === "RESOURCE_EXHAUSTED") return new HeadraceError("RESOURCE_EXHAUSTED", "the table of states is full");
+  return new HeadraceError(
+    "INVALID_ARGUMENT",
+    `these bytes are not a state of this model (other model, shape or version)`,
+  );
+}
+
+/** An error thrown by the addon, which carries its code, as ours. */
+function fromNative(error: unknown): HeadraceError {
+  if (error instanceof HeadraceError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return new HeadraceError(isErrorCode(code) ? code : "INTERNAL", message, { cause: error });
+}

@@ -1,0 +1,146 @@
+/**
+ * The addon, typed: an exact mirror of native/addon, no logic. Only load.ts and engine.ts talk to it.
+ *
+ * Hot functions take plain positional numbers and give back a number: an index at or above 0, or a negative code.
+ */
+import type { Datatype } from "../datatype.js";
+
+/** Bits of a step's flags; its priority goes in from bit 8. */
+export const StepFlags = { start: 1, end: 2, hold: 4 } as const;
+export const PRIORITY_SHIFT = 8;
+
+/** By the numbers of headrace::Code in native/engine/status.h. */
+export const NATIVE_CODES = [
+  "OK",
+  "INVALID_ARGUMENT",
+  "PAYLOAD_TOO_LARGE",
+  "NOT_FOUND",
+  "MODEL_NOT_FOUND",
+  "MODEL_INVALID",
+  "RESOURCE_EXHAUSTED",
+  "DEADLINE_EXCEEDED",
+  "CANCELLED",
+  "UNIMPLEMENTED",
+  "UNAVAILABLE",
+  "INTERNAL",
+] as const;
+
+/** A completion is four numbers in the record array: request, code, batch, row. */
+export const RECORD_FIELDS = 4;
+/** Written over a record's code: this request is not released with the rest of its drain. */
+export const RECORD_KEPT = 0xffffffff;
+
+export interface NativeModelConfig {
+  path: string;
+  constants: { input: string; value: bigint | number | boolean | string | ArrayBuffer }[];
+  /** Undefined: pairs are recognised by their names. */
+  state: { input: string; output: string; batchAxis?: number }[] | undefined;
+  context: { input: string; size: number; axis?: number }[];
+  shapes: { input: string; dims: number[] }[];
+  maxBatch?: number;
+  maxDelayMicros?: number;
+  queueSize?: number;
+  execution?: "auto" | "inline" | "lanes";
+  lanes?: number;
+  stateTtlMillis?: number;
+  maxStates?: number;
+  evict?: "refuse" | "lru";
+}
+
+export interface TensorDescription {
+  name: string;
+  datatype: Datatype;
+  /** As the model declares it; -1 is dynamic. */
+  modelShape: number[];
+  /** -1: none. */
+  batchAxis: number;
+  /** Of one step, without batch axis and context; -1 where steps may differ. */
+  rowShape: number[];
+  /** Whether `rowShape` is fully known and the elements have a size. */
+  fixed: boolean;
+  /** Bytes of one step's data; 0 unless fixed. */
+  rowBytes: number;
+}
+
+export interface ModelDescription {
+  inputs: (TensorDescription & { context: number })[];
+  outputs: TensorDescription[];
+  states: (TensorDescription & { output: string })[];
+  constants: string[];
+  stateful: boolean;
+  /** Bytes that one state id takes. */
+  stateBytes: number;
+  batchable: boolean;
+  whyNotBatchable: string;
+  maxBatch: number;
+  execution: "inline" | "lanes";
+  lanes: number;
+  /** One run of so many rows, the median of several, in microseconds. */
+  timings: { rows: number; micros: number }[];
+}
+
+export interface NativeStats {
+  succeeded: bigint;
+  failed: bigint;
+  cancelled: bigint;
+  timedOut: bigint;
+  refused: bigint;
+  batches: bigint;
+  dispatchedFull: bigint;
+  dispatchedIdle: bigint;
+  dispatchedDelay: bigint;
+  queueNanos: bigint;
+  gatherNanos: bigint;
+  runNanos: bigint;
+  scatterNanos: bigint;
+  /** Batches by their number of rows. */
+  batchSizes: bigint[];
+  waiting: number;
+  running: number;
+  liveStates: number;
+  evictedStates: bigint;
+  stateBytes: number;
+}
+
+export interface NativeEngine {
+  describe(): ModelDescription;
+  records(): Uint32Array;
+  submit(
+    buffer: ArrayBuffer,
+    offset: number,
+    length: number,
+    stateKey: number,
+    flags: number,
+    timeoutMicros: number,
+  ): number;
+  begin(stateKey: number, flags: number, timeoutMicros: number, shapes: number[][] | undefined): number;
+  append(request: number, input: number, buffer: ArrayBuffer, offset: number, length: number): number;
+  setStrings(request: number, input: number, strings: readonly Uint8Array[]): number;
+  publish(request: number): number;
+  abandon(request: number): void;
+  cancel(request: number, code: number): boolean;
+  kick(): void;
+  runInline(budgetMicros: number): boolean;
+  drain(): number;
+  releaseDrained(): void;
+  release(request: number, commit: boolean): void;
+  outputBuffer(batch: number, output: number): ArrayBuffer;
+  readOutput(request: number, output: number): { shape: number[]; bytes?: ArrayBuffer; strings?: Uint8Array[] };
+  errorOf(request: number): string;
+  pin(stateId: string): number;
+  unpin(stateKey: number): void;
+  dropState(stateKey: number): void;
+  sweep(): string[];
+  exportState(stateId: string): ArrayBuffer | number;
+  importState(stateId: string, buffer: ArrayBuffer, offset: number, length: number): number;
+  stats(): NativeStats;
+  reference(on: boolean): void;
+  share(): number;
+  close(drain: boolean): Promise<void>;
+}
+
+export interface Addon {
+  openOnnxRuntime(libraryPath: string): string;
+  load(config: NativeModelConfig, onWake: () => void): Promise<NativeEngine>;
+  attach(token: number, onWake: () => void): NativeEngine;
+}

@@ -1,0 +1,34 @@
+/** Cells and the pipelines made of them: pure descriptions, which a runtime runs. */
+export {
+  type CellContext,
+  type CellDefinition,
+  type CellResult,
+  defineCell,
+  type FunctionCell,
+  type FunctionCellOptions,
+} from "./cell.js";
+export { type CellPorts, checkTypes } from "./check-types.js";
+export { PipelineFactory, type PipelineOptions } from "./factory.js";
+export type { Edge } from "./graph.js";
+export { type OnnxPortTypes, onnxCell } from "./onnx-cell.js";
+export type {
+  OnnxBatchingOption,
+  OnnxCell,
+  OnnxCellOptions,
+  OnnxConstant,
+  OnnxContextOption,
+  OnnxPort,
+  OnnxPortOption,
+  OnnxPortOptions,
+  OnnxStateOption,
+  OnnxStatePlan,
+} from "./onnx-options.js";
+export {
+  Pipeline,
+  type PipelineGraph,
+  type PipelineInput,
+  type PipelineInputs,
+  type PipelineOutput,
+  type PipelineOutputs,
+} from "./pipeline.js";
+export { type CellHandle, InputPort, type OnnxCellHandle, OutputPort, type PortRef } from "./ports.js";

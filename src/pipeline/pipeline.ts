@@ -1,0 +1,80 @@
+import type { AnyValueType, InputsOf, Types, ValuesOf } from "../types/index.js";
+import type { CellDefinition } from "./cell.js";
+import { pipelineToDot, renderSvg } from "./drawing.js";
+import type { Edge } from "./graph.js";
+import type { PortRef } from "./ports.js";
+
+/** An input of the pipeline: it leaves the virtual source and feeds these ports. */
+export interface PipelineInput {
+  /** What `predict` takes; a ModelTensor until the model has been read. */
+  readonly type: AnyValueType;
+  readonly targets: readonly PortRef[];
+}
+
+/** An output of the pipeline: it comes from this port and ends in the virtual sink. */
+export interface PipelineOutput {
+  /** What `predict` gives; a ModelTensor until the model has been read. */
+  readonly type: AnyValueType;
+  readonly source: PortRef;
+}
+
+/** The graph of a pipeline, as the factory hands it over: checked and frozen. */
+export interface PipelineGraph {
+  readonly name: string;
+  readonly description: string | undefined;
+  /** The cells by their refs. */
+  readonly cells: Readonly<Record<string, CellDefinition>>;
+  readonly inputs: Readonly<Record<string, PipelineInput>>;
+  readonly outputs: Readonly<Record<string, PipelineOutput>>;
+  readonly edges: readonly Edge[];
+  /** The refs of all cells, each after those that feed it. */
+  readonly order: readonly string[];
+}
+
+/**
+ * An acyclic graph of cells between a virtual source and a virtual sink. Immutable; made by `PipelineFactory.build`.
+ *
+ * @typeParam I The types of the declared inputs, by name.
+ * @typeParam O The types of the declared outputs, by name.
+ */
+export class Pipeline<I extends Types = Types, O extends Types = Types> implements PipelineGraph {
+  /** Never there: where the type system keeps the interface. */
+  declare readonly interface?: { readonly inputs: I; readonly outputs: O };
+  readonly name: string;
+  readonly description: string | undefined;
+  readonly cells: Readonly<Record<string, CellDefinition>>;
+  readonly inputs: Readonly<Record<string, PipelineInput>>;
+  readonly outputs: Readonly<Record<string, PipelineOutput>>;
+  readonly edges: readonly Edge[];
+  readonly order: readonly string[];
+
+  constructor(graph: PipelineGraph) {
+    this.name = graph.name;
+    this.description = graph.description;
+    this.cells = graph.cells;
+    this.inputs = graph.inputs;
+    this.outputs = graph.outputs;
+    this.edges = graph.edges;
+    this.order = graph.order;
+    Object.freeze(this);
+  }
+
+  /** The graph in Graphviz' DOT language, virtual source and sink included. */
+  toDot(): string {
+    return pipelineToDot(this);
+  }
+
+  /** The graph as an SVG document. Loads Graphviz (WebAssembly) on first use. */
+  async toSVG(): Promise<string> {
+    return renderSvg(this.toDot());
+  }
+}
+
+/** Declarations as plain statements leave no trace in the types: then any name may be passed, and is checked at run time. */
+type IfKnown<T, Values> = [keyof T] extends [never] ? Readonly<Record<string, unknown>> : Values;
+
+/** What `predict` on a pipeline takes; inputs with a default may be left out. */
+export type PipelineInputs<P> = P extends Pipeline<infer I, infer _O> ? IfKnown<I, InputsOf<I>> : never;
+
+/** What `predict` on a pipeline gives. */
+export type PipelineOutputs<P> = P extends Pipeline<infer _I, infer O> ? IfKnown<O, ValuesOf<O>> : never;

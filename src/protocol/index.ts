@@ -1,0 +1,27 @@
+/** V2 (Open Inference Protocol) and stream frames, for servers and clients; runs wherever JavaScript does. */
+export { type EncodeOptions, encodeInferRequest, type InferRequest } from "./encode-request.js";
+export { HeaderCache } from "./header-cache.js";
+export { parseJson, utf8Text } from "./json.js";
+export { decodeRawInfer, encodeRawAnswer, type RawContext } from "./raw.js";
+export {
+  canonicalSequenceId,
+  decodeBinaryInfer,
+  decodeJsonInfer,
+  MAX_SEQUENCE_ID_LENGTH,
+  parseHeaderLength,
+  type RequestPlan,
+} from "./request.js";
+export { byName, decodeInferResponse, encodeInferResponse, type InferResponse } from "./response.js";
+export { codeOfStatus, encodeRestError, encodeV2Error, errorOfResponse } from "./status.js";
+export {
+  closeFrameOf,
+  decodeStreamError,
+  decodeStreamRequest,
+  decodeStreamResponse,
+  encodeStreamError,
+  encodeStreamFrame,
+  errorOfClose,
+  type StreamError,
+} from "./stream.js";
+export { joinBytes, toNamedTensor, toRawTensor } from "./tensor.js";
+export * from "./v2.js";

@@ -1,0 +1,71 @@
+import { InvalidArgumentError } from "../errors.js";
+import { expected, isRecord, pathTo } from "./describe.js";
+import { Random } from "./random.js";
+import type { AnyValueType, HasDefault, InputOf, Json, JsonSchema, ValueOf } from "./value-type.js";
+
+/** Named types: the inputs, outputs, parameters or state of something. */
+export type Types = Readonly<Record<string, AnyValueType>>;
+
+/** No names at all. */
+export type NoTypes = Readonly<Record<never, AnyValueType>>;
+
+/** The values of named types, as cells see them. */
+export type ValuesOf<T> = { readonly [K in keyof T]: ValueOf<T[K]> };
+
+/** The values that named types accept; those with a default may be left out. */
+export type InputsOf<T> = {
+  readonly [K in keyof T as HasDefault<T[K]> extends true ? never : K]: InputOf<T[K]>;
+} & { readonly [K in keyof T as HasDefault<T[K]> extends true ? K : never]?: InputOf<T[K]> };
+
+/**
+ * The values of named types, validated, defaults filled in. A name given as undefined counts as left out.
+ *
+ * @param path What the values are in the user's input, e.g. `inputs`; messages name the offending part of it.
+ * @throws InvalidArgumentError for a missing, an unknown or an invalid value.
+ */
+export function parseValues<T extends Types>(types: T, values: unknown, path: string): ValuesOf<T> {
+  if (!isRecord(values)) throw expected("an object of named values", values, path);
+  for (const name of Object.keys(values)) {
+    if (!Object.hasOwn(types, name)) throw unknownName(name, types, path);
+  }
+  const parsed: Record<string, unknown> = {};
+  for (const [name, type] of Object.entries(types)) {
+    const value = Object.hasOwn(values, name) ? values[name] : undefined;
+    parsed[name] = value === undefined ? missing(type, pathTo(path, name)) : type.parse(value, pathTo(path, name));
+  }
+  return parsed as ValuesOf<T>;
+}
+
+function missing(type: AnyValueType, path: string): unknown {
+  const fallback = type.defaultValue();
+  if (fallback === undefined) throw new InvalidArgumentError(`is missing; expected ${type.label}`, { path });
+  return fallback;
+}
+
+function unknownName(name: string, types: Types, path: string): InvalidArgumentError {
+  const known = Object.keys(types).join(", ") || "none";
+  return new InvalidArgumentError(`is not a known name; known: ${known}`, { path: pathTo(path, name) });
+}
+
+/** The values as plain JSON, which `parseValues` reads back. */
+export function valuesToJson<T extends Types>(types: T, values: ValuesOf<T>): { readonly [name: string]: Json } {
+  const named: Readonly<Record<string, unknown>> = values;
+  return Object.fromEntries(Object.entries(types).map(([name, type]) => [name, type.toJson(named[name])]));
+}
+
+/** The JSON Schema of what `parseValues` accepts. */
+export function valuesSchema(types: Types): JsonSchema {
+  const entries = Object.entries(types);
+  return {
+    type: "object",
+    properties: Object.fromEntries(entries.map(([name, type]) => [name, type.jsonSchema()])),
+    required: entries.filter(([, type]) => type.default === undefined).map(([name]) => name),
+    additionalProperties: false,
+  };
+}
+
+/** A fake value for each name; the same ones for the same seed. */
+export function fakeValues<T extends Types>(types: T, random: Random = new Random()): ValuesOf<T> {
+  const values = Object.entries(types).map(([name, type]) => [name, type.fake(random)]);
+  return Object.fromEntries(values) as ValuesOf<T>;
+}

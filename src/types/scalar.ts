@@ -1,0 +1,34 @@
+import type { Datatype, RawTensor } from "../datatype.js";
+import { InvalidArgumentError } from "../errors.js";
+import { shapeText } from "./shape.js";
+import { type AnyValueType, BaseType, type Json } from "./value-type.js";
+
+const SCALAR_SHAPE: readonly number[] = Object.freeze([1]);
+
+/** A single value: V2 carries it as a tensor of shape `[1]`. */
+export abstract class ScalarType<Out extends Json, In = Out> extends BaseType<Out, In> {
+  readonly shape = SCALAR_SHAPE;
+  abstract override readonly datatype: Datatype;
+
+  fromTensor(tensor: RawTensor, path: string): Out {
+    if (tensor.datatype !== this.datatype) {
+      throw new InvalidArgumentError(`expected datatype ${this.datatype}, got ${tensor.datatype}`, { path });
+    }
+    if (tensor.shape.length !== 1 || tensor.shape[0] !== 1 || tensor.data.length !== 1) {
+      const got = `${shapeText(tensor.shape)} with ${tensor.data.length} elements`;
+      throw new InvalidArgumentError(`expected shape [1] with one element, got ${got}`, { path });
+    }
+    return this.fromElement(tensor.data[0], path);
+  }
+
+  /** The value of the one element of a V2 tensor of the right datatype. */
+  protected abstract fromElement(element: unknown, path: string): Out;
+
+  toJson(value: Out): Json {
+    return value;
+  }
+
+  accepts(from: AnyValueType): string | undefined {
+    return from.kind === this.kind ? undefined : `${from.label} is not ${this.label}`;
+  }
+}
