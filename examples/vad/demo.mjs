@@ -73,6 +73,8 @@ async function sendInTime(stream, samples, speed, sentAt) {
 /** Streams all samples; `onStep` sees each probability as it arrives. */
 async function analyse(url, samples, speed, onStep) {
   const stream = new HeadraceClient({ url }).stream(undefined, { model: "silero-vad", raw: "audio" });
+  // Connecting must not count as the first answer's latency.
+  await stream.opened();
   const sentAt = [];
   const sending = sendInTime(stream, samples, speed, sentAt);
   // When the stream breaks, the loop below says so first.

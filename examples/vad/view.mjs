@@ -80,13 +80,18 @@ function liveView(out, about) {
 function chart(probabilities, threshold, paint) {
   return Array.from({ length: ROWS }, (_, row) => {
     const floor = (ROWS - 1 - row) * 8;
-    return probabilities
-      .map((probability) => {
-        const level = Math.max(1, Math.round(probability * ROWS * 8)) - floor;
-        const block = BLOCKS[Math.max(0, Math.min(8, level))];
-        return paint(probability >= threshold ? GREEN : GREY, block);
-      })
-      .join("");
+    let line = "";
+    // One colour code for a run of equals, not for each character.
+    for (let index = 0; index < probabilities.length; ) {
+      const isSpeech = probabilities[index] >= threshold;
+      let run = "";
+      for (; index < probabilities.length && probabilities[index] >= threshold === isSpeech; index++) {
+        const level = Math.max(1, Math.round(probabilities[index] * ROWS * 8)) - floor;
+        run += BLOCKS[Math.max(0, Math.min(8, level))];
+      }
+      line += paint(isSpeech ? GREEN : GREY, run);
+    }
+    return line;
   });
 }
 

@@ -69,6 +69,16 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
   }
 
   /**
+   * Resolves once the connection stands. Only for those who want to know: `send` waits for it too.
+   *
+   * @throws HeadraceError: what the server refused it with, UNAVAILABLE, DEADLINE_EXCEEDED or CANCELLED.
+   */
+  async opened(): Promise<void> {
+    await this.#until(() => this.#isOpen);
+    if (!this.#isOpen) throw this.#whyOver();
+  }
+
+  /**
    * Sends one step. Resolves when it is handed to the socket, which waits while `maxInFlight` answers are outstanding;
    * until then the memory behind `input` belongs to the stream. Calls that overlap are sent in the order made.
    *
@@ -76,7 +86,7 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
    * ended the stream.
    */
   async send(input: In, options: SendOptions = {}): Promise<void> {
-    if (this.#closing !== undefined) throw new HeadraceError("UNAVAILABLE", "the stream is closed");
+    if (this.#closing !== undefined) throw this.#whyOver();
     const frame = this.#codec.encode(input, options);
     const sent = this.#sends.then(() => this.#transmit(frame));
     this.#sends = sent.catch(() => {});
@@ -135,7 +145,9 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
     socket.addEventListener("open", () => this.#onOpen());
     socket.addEventListener("message", (event) => this.#onMessage(event.data));
     socket.addEventListener("error", (event) => {
-      this.#socketProblem = event.message;
+      this.#socketProblem = event.message ?? "";
+      // Not every platform tells of a close after a connection that never stood.
+      if (!this.#isOpen) this.#finish(this.#connectionError(this.#socketProblem));
     });
     socket.addEventListener("close", (event) => this.#onClose(event.code, event.reason));
     // Given up while the socket was being made.
@@ -144,7 +156,7 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
 
   async #transmit(frame: Uint8Array): Promise<void> {
     await this.#until(() => this.#isOpen && this.#outstanding < this.#connection.maxInFlight);
-    if (this.#isOver) throw this.#failure ?? new HeadraceError("UNAVAILABLE", "the stream is closed");
+    if (this.#isOver) throw this.#whyOver();
     this.#outstanding += 1;
     this.#unanswered += 1;
     this.#socket?.send(frame);
@@ -199,6 +211,10 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
     this.#socket?.close(1000);
     for (const reader of this.#readers.splice(0)) this.#giveEnd(reader);
     this.#wake();
+  }
+
+  #whyOver(): HeadraceError {
+    return this.#failure ?? new HeadraceError("UNAVAILABLE", "the stream is closed");
   }
 
   #give(reader: Reader<Out>, answer: Out | HeadraceError): void {

@@ -1,23 +1,13 @@
-import { createServer } from "node:net";
 import t, { type Test } from "tap";
 import { HeadraceClient } from "../../src/client/index.js";
 import { HeadraceError, InvalidArgumentError } from "../../src/errors.js";
-import { FakeServer } from "./fake-server.js";
+import { deadUrl, FakeServer } from "./fake-server.js";
 
 async function serve(t: Test): Promise<{ server: FakeServer; client: HeadraceClient; url: string }> {
   const server = new FakeServer();
   const url = await server.listen();
   t.teardown(() => server.close());
   return { server, url, client: new HeadraceClient({ url, model: "echo" }) };
-}
-
-/** A port that nobody listens on: it was just given out and handed back. */
-async function deadUrl(): Promise<string> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
 }
 
 t.test("wait polls until the server is ready", async (t) => {
@@ -50,7 +40,7 @@ t.test("predict sends values and options, and returns the outputs", async (t) =>
     nested: { deep: [Number.NEGATIVE_INFINITY] },
   };
   await client.predict(inputs, { stateId: "camera-7", start: true, end: false, timeoutMs: 5000 });
-  t.same(server.lastBody, {
+  t.strictSame(server.lastBody, {
     inputs: {
       audio: [0.5, "NaN"],
       bytes: [1, 2],
@@ -168,4 +158,19 @@ t.test("headers and fetch can be given", async (t) => {
   t.same(await client.predict({ x: 1 }), { y: 1 });
   t.equal(seen[0]?.[0], "http://nowhere/predict");
   t.match(seen[0]?.[1], { method: "POST", headers: { authorization: "Bearer x", "content-type": "application/json" } });
+});
+
+t.test("a fetch that rejects with an error of its own is still a deadline or a cancel", async (t) => {
+  const client = new HeadraceClient({
+    url: "http://nowhere",
+    fetch: (_, { signal }) =>
+      new Promise((_, reject) => {
+        signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
+      }),
+  });
+  await t.rejects(client.predict({}, { timeoutMs: 10 }), { code: "DEADLINE_EXCEEDED" });
+  const controller = new AbortController();
+  const call = client.predict({}, { signal: controller.signal });
+  controller.abort();
+  await t.rejects(call, { code: "CANCELLED" });
 });

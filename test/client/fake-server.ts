@@ -2,7 +2,9 @@
  * A server that speaks Headrace's protocol over real sockets and predicts nothing: every model echoes its inputs and
  * counts the steps of each sequence. Tests steer how it answers.
  */
+
 import uWS from "uWebSockets.js";
+import { createServer } from "node:net";
 import type { RawTensor } from "../../src/datatype.js";
 import { HeadraceError, toHeadraceError } from "../../src/errors.js";
 import {
@@ -221,4 +223,13 @@ export class FakeServer {
       peer.send(encodeStreamError(toHeadraceError(error)));
     }
   }
+}
+
+/** A port that nobody listens on: it was just given out and handed back. */
+export async function deadUrl(): Promise<string> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
 }

@@ -24,6 +24,8 @@ t.test("JSON: exact integers, and strings for what JSON has no numbers for", asy
     json([{ name: "x", datatype: "FP64", shape: [4], data: floats }]),
     '"data":[-0.0,"Infinity","-Infinity",1e+300]',
   );
+  const zero = Float32Array.of(-0, 0);
+  t.match(json([{ name: "x", datatype: "FP32", shape: [2], data: zero }]), '"data":[-0.0,0]');
   const bools = Uint8Array.of(0, 1);
   t.match(json([{ name: "x", datatype: "BOOL", shape: [2], data: bools }]), '"data":[false,true]');
   const halves = Uint16Array.of(0x3c00, 0x7e00);

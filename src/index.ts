@@ -1,0 +1,7 @@
+/** The public face of Headrace: what `import … from "headrace"` gives. */
+export type { Datatype, FixedDatatype, RawTensor, TypedArray } from "./datatype.js";
+export type { NativeStats } from "./engine/surface.js";
+export * from "./errors.js";
+export * from "./pipeline/index.js";
+export * from "./runtime/index.js";
+export * from "./types/index.js";

@@ -1,0 +1,144 @@
+import { HeadraceError } from "../errors.js";
+import type { FunctionCell } from "../pipeline/index.js";
+
+/** The states of all function cells of one state id, by cell ref. */
+export type CellStates = Map<string, Record<string, unknown>>;
+
+export interface StateLimits {
+  readonly ttlMillis: number;
+  readonly maxStates: number;
+  readonly evict: "refuse" | "lru";
+}
+
+interface Entry {
+  states: CellStates;
+  lastStep: number;
+  /** Steps under way: never evicted then. */
+  users: number;
+}
+
+/**
+ * The states of function cells: the rules of docs/architecture.md, "State", as the engine keeps them for ONNX cells. The
+ * map is ordered by the last step, so what expires first is at its front.
+ */
+export class FunctionStates {
+  private readonly entries = new Map<string, Entry>();
+  private evicted: { stateId: string; reason: "ttl" | "lru" }[] = [];
+
+  constructor(
+    private readonly cells: ReadonlyMap<string, FunctionCell>,
+    private readonly limits: StateLimits,
+  ) {}
+
+  /** Whether any function cell has state at all. */
+  get used(): boolean {
+    return this.cells.size > 0;
+  }
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** Copies for one step to work on: nothing counts before `commit`. Throws RESOURCE_EXHAUSTED for a new id when full. */
+  begin(stateId: string | undefined, start: boolean): CellStates {
+    if (stateId === undefined) return this.initial();
+    const now = performance.now();
+    let entry = this.entries.get(stateId);
+    if (entry !== undefined && entry.users === 0 && this.expired(entry, now)) {
+      this.evict(stateId, "ttl");
+      entry = undefined;
+    }
+    if (entry === undefined) {
+      this.makeRoom(now);
+      entry = { states: this.initial(), lastStep: now, users: 0 };
+      this.entries.set(stateId, entry);
+    }
+    entry.users += 1;
+    return start ? this.initial() : new Map([...entry.states].map(([ref, state]) => [ref, structuredClone(state)]));
+  }
+
+  commit(stateId: string | undefined, states: CellStates, end: boolean): void {
+    const entry = stateId === undefined ? undefined : this.entries.get(stateId);
+    if (stateId === undefined || entry === undefined) return;
+    entry.users -= 1;
+    entry.states = end ? this.initial() : states;
+    entry.lastStep = performance.now();
+    this.entries.delete(stateId);
+    if (!end || entry.users > 0) this.entries.set(stateId, entry);
+  }
+
+  /** The step failed: the state is as it was, and one that it made is gone. */
+  rollback(stateId: string | undefined, existed: boolean): void {
+    const entry = stateId === undefined ? undefined : this.entries.get(stateId);
+    if (stateId === undefined || entry === undefined) return;
+    entry.users -= 1;
+    if (!existed && entry.users === 0) this.entries.delete(stateId);
+  }
+
+  has(stateId: string | undefined): boolean {
+    return stateId !== undefined && this.entries.has(stateId);
+  }
+
+  read(stateId: string): CellStates | undefined {
+    return this.entries.get(stateId)?.states;
+  }
+
+  write(stateId: string, states: CellStates): void {
+    const now = performance.now();
+    if (!this.entries.has(stateId)) this.makeRoom(now);
+    this.entries.delete(stateId);
+    this.entries.set(stateId, { states, lastStep: now, users: 0 });
+  }
+
+  /** Evicts what has expired; what was evicted since the last call. */
+  sweep(): { stateId: string; reason: "ttl" | "lru" }[] {
+    this.evictExpired(performance.now());
+    const { evicted } = this;
+    this.evicted = [];
+    return evicted;
+  }
+
+  private initial(): CellStates {
+    const states: CellStates = new Map();
+    for (const [ref, cell] of this.cells) {
+      states.set(
+        ref,
+        Object.fromEntries(Object.entries(cell.state).map(([name, type]) => [name, type.defaultValue()])),
+      );
+    }
+    return states;
+  }
+
+  private makeRoom(now: number): void {
+    if (this.entries.size < this.limits.maxStates) return;
+    this.evictExpired(now);
+    if (this.entries.size < this.limits.maxStates) return;
+    if (this.limits.evict === "lru") {
+      for (const [stateId, { users }] of this.entries) {
+        if (users > 0) continue;
+        this.evict(stateId, "lru");
+        return;
+      }
+    }
+    throw new HeadraceError(
+      "RESOURCE_EXHAUSTED",
+      `${this.limits.maxStates} states are in use; end some, raise maxStates, or set evict: "lru"`,
+    );
+  }
+
+  private evictExpired(now: number): void {
+    for (const [stateId, entry] of this.entries) {
+      if (!this.expired(entry, now)) return;
+      if (entry.users === 0) this.evict(stateId, "ttl");
+    }
+  }
+
+  private expired(entry: Entry, now: number): boolean {
+    return now - entry.lastStep > this.limits.ttlMillis;
+  }
+
+  private evict(stateId: string, reason: "ttl" | "lru"): void {
+    this.entries.delete(stateId);
+    this.evicted.push({ stateId, reason });
+  }
+}

@@ -1,0 +1,50 @@
+import { InvalidArgumentError } from "../errors.js";
+import type { Pipeline } from "../pipeline/index.js";
+
+/** Parameters of cells, by cell ref and parameter name. */
+export type CellParameters = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+export interface InferenceOptions<P> {
+  readonly pipeline: P;
+  /** Values of cells' parameters; those with a default may be left out. Default: none given. */
+  readonly parameters?: CellParameters;
+  /** Seconds that an unused state of a function cell is kept. Default: 60. ONNX cells have their own option of that name. */
+  readonly stateTtlSeconds?: number;
+  /** States of function cells kept at the same time. Default: 10000. */
+  readonly maxStates?: number;
+  /** What happens at `maxStates`: "refuse" the new state id, or drop the idle state stepped longest ago. Default: "refuse". */
+  readonly evict?: "refuse" | "lru";
+}
+
+/** What to run: a pipeline plus its parameters. A description; `runtime.startInference` loads the models. */
+export class Inference<P extends Pipeline = Pipeline> {
+  readonly pipeline: P;
+  readonly parameters: CellParameters;
+  readonly stateTtlSeconds: number;
+  readonly maxStates: number;
+  readonly evict: "refuse" | "lru";
+
+  /** @throws InvalidArgumentError for parameters of cells that the pipeline does not have. */
+  constructor(options: InferenceOptions<P>) {
+    this.pipeline = options.pipeline;
+    this.parameters = options.parameters ?? {};
+    this.stateTtlSeconds = options.stateTtlSeconds ?? 60;
+    this.maxStates = options.maxStates ?? 10_000;
+    this.evict = options.evict ?? "refuse";
+    for (const ref of Object.keys(this.parameters)) {
+      if (Object.hasOwn(this.pipeline.cells, ref)) continue;
+      const known = Object.keys(this.pipeline.cells).join(", ");
+      throw new InvalidArgumentError(`there is no such cell; the pipeline's cells are ${known}`, {
+        path: `parameters.${ref}`,
+      });
+    }
+    if (!(this.stateTtlSeconds > 0)) {
+      throw new InvalidArgumentError(`expected seconds above 0, got ${this.stateTtlSeconds}`, {
+        path: "stateTtlSeconds",
+      });
+    }
+    if (!Number.isSafeInteger(this.maxStates) || this.maxStates < 1) {
+      throw new InvalidArgumentError(`expected an integer of at least 1, got ${this.maxStates}`, { path: "maxStates" });
+    }
+  }
+}

@@ -1,0 +1,246 @@
+/** An ONNX cell whose model is loaded: its ports with their types, and steps with JavaScript values. */
+import { bytesOf, type RawTensor } from "../datatype.js";
+import { Engine, NO_STATE } from "../engine/engine.js";
+import { type NativeModelConfig, PRIORITY_SHIFT, StepFlags, type TensorDescription } from "../engine/surface.js";
+import { HeadraceError, InvalidArgumentError } from "../errors.js";
+import type { CellPorts, OnnxCell, OnnxPort } from "../pipeline/index.js";
+import { type AnyValueType, MODEL_TENSOR, Tensor } from "../types/index.js";
+import { withBatch } from "./direct-model.js";
+import { EngineStep, type StepTensor } from "./engine-step.js";
+import type { PredictOptions } from "./restricted.js";
+import { joinRows, rowCount } from "./rows.js";
+
+/** The outcome of a step whose new state still waits for `settle`. */
+export interface CellOutcome {
+  readonly outputs: Readonly<Record<string, unknown>>;
+  /** Keeps the new state or forgets it. Call exactly once. */
+  settle(commit: boolean): void;
+}
+
+export interface CellStepOptions extends PredictOptions {
+  /** Whether the new state waits for `settle`; else it counts as soon as the step is done. */
+  readonly hold: boolean;
+}
+
+type Port = { readonly name: string; readonly type: AnyValueType; readonly tensor: TensorDescription };
+
+export class ModelCell {
+  private constructor(
+    readonly ref: string,
+    readonly definition: OnnxCell,
+    readonly engine: Engine,
+    private readonly inputs: readonly Port[],
+    private readonly outputs: readonly Port[],
+  ) {}
+
+  /**
+   * Loads the model of a cell.
+   * @param execution Overrides the cell's where given.
+   */
+  static async load(ref: string, cell: OnnxCell, execution?: "inline"): Promise<ModelCell> {
+    if (cell.accelerator === "cuda" || cell.accelerator === "tensorrt") {
+      throw new HeadraceError(
+        "UNIMPLEMENTED",
+        `cell '${ref}' asks for accelerator "${cell.accelerator}", but this build runs models on the CPU; use "auto" or "cpu"`,
+      );
+    }
+    const engine = await Engine.load(nativeConfig(cell, execution));
+    try {
+      const { inputs, outputs } = engine.description;
+      return new ModelCell(
+        ref,
+        cell,
+        engine,
+        ports(ref, cell.inputs, inputs, "inputs"),
+        ports(ref, cell.outputs, outputs, "outputs"),
+      );
+    } catch (error) {
+      await engine.close(false);
+      throw error;
+    }
+  }
+
+  get ports(): CellPorts {
+    const types = (list: readonly Port[]) => Object.fromEntries(list.map(({ name, type }) => [name, type]));
+    return { inputs: types(this.inputs), outputs: types(this.outputs) };
+  }
+
+  /** The engine's index of an input port; -1 where the cell has none of that name. */
+  inputIndex(port: string): number {
+    return this.inputs.findIndex(({ name }) => name === port);
+  }
+
+  outputIndex(port: string): number {
+    return this.outputs.findIndex(({ name }) => name === port);
+  }
+
+  /**
+   * One prediction; n rows without a state id are n steps.
+   * @param values Parsed values by port name.
+   */
+  step(values: Readonly<Record<string, unknown>>, options: CellStepOptions): Promise<CellOutcome> {
+    const tensors = this.inputs.map(({ name, type }) => stepTensor(type.toTensor(values[name])));
+    this.checkRows(tensors, options.stateId);
+    const { stateId } = options;
+    const key = stateId === undefined ? NO_STATE : this.engine.pin(stateId);
+    return new Promise((resolve, reject) => {
+      let stopWatching = (): void => {};
+      const finish = (step: EngineStep, error: HeadraceError | undefined): void => {
+        stopWatching();
+        if (key !== NO_STATE) this.engine.unpin(key);
+        try {
+          if (error !== undefined) throw error;
+          resolve({ outputs: this.read(step), settle: (commit) => (options.hold ? step.release(commit) : undefined) });
+        } catch (failure) {
+          step.release(false);
+          reject(failure);
+        }
+      };
+      const timeoutMicros = Math.max(0, Math.ceil((options.timeoutMs ?? 0) * 1000));
+      const step = new EngineStep(
+        this.engine,
+        tensors,
+        { key, flags: stepFlags(options), timeoutMicros, keep: options.hold },
+        finish,
+      );
+      step.submit();
+      stopWatching = watch(step, options);
+    });
+  }
+
+  async close(drain: boolean): Promise<void> {
+    await this.engine.close(drain);
+  }
+
+  private checkRows(tensors: readonly StepTensor[], stateId: string | undefined): void {
+    let rows: number | undefined;
+    for (const [index, { shape }] of tensors.entries()) {
+      const port = this.inputs[index];
+      if (port === undefined || port.tensor.batchAxis < 0) continue;
+      const count = rowCount(shape, port.tensor.batchAxis);
+      const path = `inputs.${port.name}`;
+      if (rows !== undefined && count !== rows) {
+        throw new InvalidArgumentError(`has ${count} rows, other inputs have ${rows}`, { path });
+      }
+      if (count === 0) throw new InvalidArgumentError("has no rows; send at least one", { path });
+      if (stateId !== undefined && count !== 1) {
+        throw new InvalidArgumentError(`has ${count} rows; a step of a state id is one row`, { path });
+      }
+      rows = count;
+    }
+  }
+
+  private read(step: EngineStep): Record<string, unknown> {
+    const values: Record<string, unknown> = {};
+    for (const [index, { name, type, tensor }] of this.outputs.entries()) {
+      const joined = joinRows(tensor.datatype, step.output(index), tensor.batchAxis, name);
+      values[name] = type.fromTensor(joined, `outputs.${name}`);
+    }
+    return values;
+  }
+}
+
+export function stepFlags(options: { start?: boolean; end?: boolean; hold?: boolean; priority?: number }): number {
+  return (
+    (options.start ? StepFlags.start : 0) |
+    (options.end ? StepFlags.end : 0) |
+    (options.hold ? StepFlags.hold : 0) |
+    ((options.priority ?? 0) << PRIORITY_SHIFT)
+  );
+}
+
+/** Ends the step when its timeout passes or its signal is aborted; returns how to stop watching. */
+function watch(step: EngineStep, { timeoutMs, signal }: PredictOptions): () => void {
+  // The engine drops an expired step by itself; the timer is for one that is already running.
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => step.cancel("DEADLINE_EXCEEDED"), timeoutMs);
+  const abort = (): void => step.cancel("CANCELLED");
+  signal?.addEventListener("abort", abort, { once: true });
+  if (signal?.aborted) abort();
+  return () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  };
+}
+
+export function stepTensor(tensor: RawTensor): StepTensor {
+  return tensor.datatype === "BYTES"
+    ? { datatype: "BYTES", shape: tensor.shape, strings: tensor.data }
+    : { datatype: tensor.datatype, shape: tensor.shape, bytes: bytesOf(tensor.data) };
+}
+
+function nativeConfig(cell: OnnxCell, execution: "inline" | undefined): NativeModelConfig {
+  const tensorOf = (port: string): string => cell.inputs?.[port]?.tensor ?? port;
+  const config: NativeModelConfig = {
+    path: cell.model,
+    constants: Object.entries(cell.constants).map(([input, value]) => ({
+      input,
+      value: ArrayBuffer.isView(value) ? bytesOf(value).slice().buffer : value,
+    })),
+    state: cell.state?.map(({ input, output, batchAxis }) => ({
+      input,
+      output,
+      ...(batchAxis === undefined ? {} : { batchAxis }),
+    })),
+    context: Object.entries(cell.context).map(([port, { size, axis }]) => ({
+      input: tensorOf(port),
+      size,
+      ...(axis === undefined ? {} : { axis }),
+    })),
+    shapes: Object.values(cell.inputs ?? {})
+      .filter(({ type }) => type !== MODEL_TENSOR)
+      .map(({ tensor, type }) => ({ input: tensor, dims: [...type.shape] })),
+    maxDelayMicros: cell.batching.maxDelayMicros,
+    queueSize: cell.queueSize,
+    execution: execution ?? cell.execution,
+    stateTtlMillis: Math.ceil(cell.stateTtlSeconds * 1000),
+    maxStates: cell.maxStates,
+    evict: cell.evict,
+  };
+  if (cell.batching.maxSize !== undefined) config.maxBatch = cell.batching.maxSize;
+  if (cell.lanes !== undefined) config.lanes = cell.lanes;
+  return config;
+}
+
+/** The ports of one side in the engine's order, with the types fixed in the cell's description where it fixes them. */
+function ports(
+  ref: string,
+  named: Readonly<Record<string, OnnxPort>> | undefined,
+  tensors: readonly TensorDescription[],
+  side: "inputs" | "outputs",
+): Port[] {
+  const known = tensors.map(({ name }) => name);
+  for (const [port, { tensor }] of Object.entries(named ?? {})) {
+    if (known.includes(tensor)) continue;
+    throw new HeadraceError(
+      "MODEL_INVALID",
+      `the model has no such tensor '${tensor}'; its ${side} are ${known.join(", ") || "none"}`,
+      {
+        path: `${ref}.${side}.${port}`,
+      },
+    );
+  }
+  return tensors.map((tensor) => {
+    const entry = Object.entries(named ?? {}).find(([, port]) => port.tensor === tensor.name);
+    const given = entry?.[1].type;
+    const type = given === undefined || given === MODEL_TENSOR ? Tensor(tensor.datatype, withBatch(tensor)) : given;
+    checkType(`${ref}.${side}.${entry?.[0] ?? tensor.name}`, type, tensor);
+    return { name: entry?.[0] ?? tensor.name, type, tensor };
+  });
+}
+
+function checkType(path: string, type: AnyValueType, tensor: TensorDescription): void {
+  const shape = withBatch(tensor);
+  const fits =
+    type.datatype === tensor.datatype &&
+    type.shape.length === shape.length &&
+    shape.every((dimension, axis) => {
+      const declared = type.shape[axis];
+      return dimension < 0 || declared === undefined || declared < 0 || declared === dimension;
+    });
+  if (fits) return;
+  throw new HeadraceError(
+    "MODEL_INVALID",
+    `is declared ${type.label}, but the model has ${tensor.datatype} [${shape}]`,
+    { path },
+  );
+}

@@ -1,0 +1,36 @@
+import type { NativeStats } from "../engine/surface.js";
+import type { Types } from "../types/index.js";
+import type { DirectModel } from "./direct-model.js";
+
+/** How one prediction is made. */
+export interface PredictOptions {
+  /** The stream that this step belongs to. Default: none, the prediction runs on a fresh state that is dropped afterwards. */
+  stateId?: string;
+  /** Begin from the initial state. Default: false. */
+  start?: boolean;
+  /** Free the state afterwards. Default: false. */
+  end?: boolean;
+  /** Milliseconds until DEADLINE_EXCEEDED; the state is then as it was. Default: none. */
+  timeoutMs?: number;
+  /** Ends the prediction as CANCELLED; the state is then as it was. */
+  signal?: AbortSignal;
+  /** 1 is the highest, 255 the lowest. Default: 0, which ranks as 128. */
+  priority?: number;
+}
+
+/** What a driver may do with an inference process: predict and read the interface, not stop or reconfigure it. */
+export interface RestrictedInferenceProcess {
+  /** The pipeline's name; the name of the model on the wire. */
+  readonly name: string;
+  readonly inputs: Types;
+  readonly outputs: Types;
+  readonly stateful: boolean;
+  /** Where the pipeline is one ONNX cell: the way past JavaScript values. */
+  readonly direct: DirectModel | undefined;
+  predict(
+    inputs: Readonly<Record<string, unknown>>,
+    options?: PredictOptions,
+  ): Promise<Readonly<Record<string, unknown>>>;
+  /** Counters of each ONNX cell, by its ref. */
+  stats(): Readonly<Record<string, NativeStats>>;
+}
