@@ -139,6 +139,11 @@ export class Engine {
     return cancelled;
   }
 
+  /** Cancels everything that `sink` still waits for. It hears of each once more. */
+  cancelAll(sink: StepSink): void {
+    for (const [request, waiting] of this.sinks.entries()) if (waiting === sink) this.cancel(request, "CANCELLED");
+  }
+
   /** Gives a kept step's outputs back; `commit` keeps the new state of a step that was submitted with `hold`. */
   release(request: number, commit: boolean): void {
     this.native.release(request, commit);

@@ -51,8 +51,9 @@ export class EngineStep implements StepSink {
     this.rows = first === undefined ? 1 : rowCount(inputs[0]?.shape ?? [], first.batchAxis);
   }
 
-  get rowCount(): number {
-    return this.rows;
+  /** Whether `done` has been called. */
+  get isFinished(): boolean {
+    return this.finished;
   }
 
   submit(): void {

@@ -15,6 +15,8 @@ interface Entry {
   lastStep: number;
   /** Steps under way: never evicted then. */
   users: number;
+  /** To be freed after the steps under way. */
+  dropped?: boolean;
 }
 
 /**
@@ -54,6 +56,7 @@ export class FunctionStates {
       this.entries.set(stateId, entry);
     }
     entry.users += 1;
+    entry.dropped = false;
     return start ? this.initial() : new Map([...entry.states].map(([ref, state]) => [ref, structuredClone(state)]));
   }
 
@@ -64,7 +67,8 @@ export class FunctionStates {
     entry.states = end ? this.initial() : states;
     entry.lastStep = performance.now();
     this.entries.delete(stateId);
-    if (!end || entry.users > 0) this.entries.set(stateId, entry);
+    const over = entry.users === 0 && (end || entry.dropped === true);
+    if (!over) this.entries.set(stateId, entry);
   }
 
   /** The step failed: the state is as it was, and one that it made is gone. */
@@ -72,7 +76,7 @@ export class FunctionStates {
     const entry = stateId === undefined ? undefined : this.entries.get(stateId);
     if (stateId === undefined || entry === undefined) return;
     entry.users -= 1;
-    if (!existed && entry.users === 0) this.entries.delete(stateId);
+    if (entry.users === 0 && (!existed || entry.dropped === true)) this.entries.delete(stateId);
   }
 
   has(stateId: string | undefined): boolean {
@@ -88,6 +92,14 @@ export class FunctionStates {
     if (!this.entries.has(stateId)) this.makeRoom(now);
     this.entries.delete(stateId);
     this.entries.set(stateId, { states, lastStep: now, users: 0 });
+  }
+
+  /** Frees a state: now, or after its steps that are under way. */
+  drop(stateId: string): void {
+    const entry = this.entries.get(stateId);
+    if (entry === undefined) return;
+    if (entry.users === 0) this.entries.delete(stateId);
+    else entry.dropped = true;
   }
 
   /** Evicts what has expired; what was evicted since the last call. */

@@ -3,6 +3,7 @@ export { type DriverClass, PipelineDriver } from "./driver.js";
 export { type AnyDriverProcess, DriverProcess, type DriverStatus, type StopOptions } from "./driver-process.js";
 export { type CellParameters, Inference, type InferenceOptions } from "./inference.js";
 export { type EvictListener, InferenceProcess } from "./inference-process.js";
+export { describeModel } from "./model-cell.js";
 export type { DriverResources, PortRequest, ResourcesRequest } from "./resources.js";
 export type { PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
 export { init, Runtime, type RuntimeMode } from "./runtime.js";

@@ -167,6 +167,16 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     decodeState(this.name, stateId, state, this.models, this.executor.states);
   }
 
+  /** Frees the state of a stream: now, or after its steps that are under way. */
+  dropState(stateId: string): void {
+    for (const { engine } of this.models.values()) {
+      const key = engine.pin(stateId);
+      engine.dropState(key);
+      engine.unpin(key);
+    }
+    this.executor.states.drop(stateId);
+  }
+
   /** Counters of each ONNX cell, by its ref. */
   stats(): Readonly<Record<string, NativeStats>> {
     return Object.fromEntries([...this.models].map(([ref, cell]) => [ref, cell.engine.stats()]));
@@ -214,6 +224,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
       stateful: this.stateful,
       direct: this.direct,
       predict: (inputs, options = {}) => this.predictAny(inputs, options),
+      dropState: (stateId) => this.dropState(stateId),
       stats: () => this.stats(),
     };
   }

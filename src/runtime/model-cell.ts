@@ -1,7 +1,13 @@
 /** An ONNX cell whose model is loaded: its ports with their types, and steps with JavaScript values. */
 import { bytesOf, type RawTensor } from "../datatype.js";
 import { Engine, NO_STATE } from "../engine/engine.js";
-import { type NativeModelConfig, PRIORITY_SHIFT, StepFlags, type TensorDescription } from "../engine/surface.js";
+import {
+  type ModelDescription,
+  type NativeModelConfig,
+  PRIORITY_SHIFT,
+  StepFlags,
+  type TensorDescription,
+} from "../engine/surface.js";
 import { HeadraceError, InvalidArgumentError } from "../errors.js";
 import type { CellPorts, OnnxCell, OnnxPort } from "../pipeline/index.js";
 import { type AnyValueType, MODEL_TENSOR, Tensor } from "../types/index.js";
@@ -138,6 +144,13 @@ export class ModelCell {
     }
     return values;
   }
+}
+
+/** What a cell's model looks like, without keeping it loaded. Throws as `ModelCell.load` does. */
+export async function describeModel(cell: OnnxCell): Promise<ModelDescription> {
+  const engine = await Engine.load(nativeConfig(cell, undefined));
+  await engine.close(false);
+  return engine.description;
 }
 
 export function stepFlags(options: { start?: boolean; end?: boolean; hold?: boolean; priority?: number }): number {

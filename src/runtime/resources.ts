@@ -18,8 +18,6 @@ export interface ResourcesRequest {
 export interface DriverResources {
   /** The number of a port that was asked for. Throws INTERNAL for a name that was not. */
   port(name: string): number;
-  /** Another number in place of one that turned out to be taken meanwhile. Throws PORT_IN_USE where a fixed one was asked for. */
-  anotherPort(name: string): Promise<number>;
 }
 
 /** A free port of this machine, as the operating system finds it. */
@@ -67,7 +65,7 @@ export class PortAllocator {
 
 /** The resources of one driver. */
 export class LeasedResources implements DriverResources {
-  private readonly ports = new Map<string, { number: number; fixed: boolean }>();
+  private readonly ports = new Map<string, number>();
 
   private constructor(private readonly allocator: PortAllocator) {}
 
@@ -76,7 +74,7 @@ export class LeasedResources implements DriverResources {
     try {
       for (const entry of request.ports ?? []) {
         const { name, port = 0 } = typeof entry === "string" ? { name: entry } : entry;
-        leased.ports.set(name, { number: await allocator.acquire(port), fixed: port !== 0 });
+        leased.ports.set(name, await allocator.acquire(port));
       }
       return leased;
     } catch (error) {
@@ -86,27 +84,13 @@ export class LeasedResources implements DriverResources {
   }
 
   port(name: string): number {
-    const lease = this.ports.get(name);
-    if (lease !== undefined) return lease.number;
+    const number = this.ports.get(name);
+    if (number !== undefined) return number;
     throw new HeadraceError("INTERNAL", `the driver uses port '${name}', but its resourcesRequest does not name it`);
   }
 
-  async anotherPort(name: string): Promise<number> {
-    const number = this.port(name);
-    if (this.ports.get(name)?.fixed) {
-      throw new HeadraceError(
-        "PORT_IN_USE",
-        `port ${number} is in use; choose another with --port or the parameter 'port' (0 takes any free one)`,
-      );
-    }
-    const other = await this.allocator.acquire(0);
-    this.allocator.release(number);
-    this.ports.set(name, { number: other, fixed: false });
-    return other;
-  }
-
   release(): void {
-    for (const { number } of this.ports.values()) this.allocator.release(number);
+    for (const number of this.ports.values()) this.allocator.release(number);
     this.ports.clear();
   }
 }

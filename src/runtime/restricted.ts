@@ -31,6 +31,8 @@ export interface RestrictedInferenceProcess {
     inputs: Readonly<Record<string, unknown>>,
     options?: PredictOptions,
   ): Promise<Readonly<Record<string, unknown>>>;
+  /** Frees the state of a stream that is over: now, or after its steps that are under way. */
+  dropState(stateId: string): void;
   /** Counters of each ONNX cell, by its ref. */
   stats(): Readonly<Record<string, NativeStats>>;
 }

@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+/** The `headrace` command. One file per subcommand; this one only knows their names. */
+import { cac } from "cac";
+import { HeadraceError } from "../errors.js";
+import { VERSION } from "../version.js";
+import { registerInspect } from "./inspect.js";
+import { registerServe } from "./serve.js";
+import { red } from "./style.js";
+
+/** Exit status for what the user got wrong; 1 is for everything else. */
+const USAGE = 2;
+
+async function main(): Promise<void> {
+  const cli = cac("headrace");
+  registerServe(cli);
+  registerInspect(cli);
+  cli.command("", "").action(() => cli.outputHelp());
+  cli.help();
+  cli.version(VERSION);
+  cli.parse(process.argv, { run: false });
+  const known = cli.commands.some(({ name }) => name === cli.args[0]);
+  if (cli.matchedCommand?.name === "" && cli.args.length > 0 && !known) {
+    throw new HeadraceError("INVALID_ARGUMENT", `there is no command '${cli.args[0]}'; see headrace --help`);
+  }
+  await cli.runMatchedCommand();
+}
+
+main().catch((error: unknown) => {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof HeadraceError ? `${error.code}: ` : "";
+  process.stderr.write(`${red("headrace:")} ${code}${message}\n`);
+  if (process.env.HEADRACE_LOG === "debug" && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  const usage =
+    error instanceof Error &&
+    (error.name === "CACError" || (error instanceof HeadraceError && error.code === "INVALID_ARGUMENT"));
+  process.exitCode = usage ? USAGE : 1;
+});

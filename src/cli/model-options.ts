@@ -1,0 +1,80 @@
+/** The options that describe a bare model file, for the commands that take one. */
+import { basename } from "node:path";
+import type { Command } from "cac";
+import { InvalidArgumentError } from "../errors.js";
+import { type OnnxCell, onnxCell } from "../pipeline/index.js";
+
+/** As cac hands them over. */
+export interface ModelOptions {
+  name?: string;
+  constant?: string | string[];
+  context?: string | string[];
+  maxBatch?: number;
+  maxDelay?: number;
+  execution?: string;
+  lanes?: number;
+  stateTtl?: number;
+  maxStates?: number;
+}
+
+export function addModelOptions(command: Command): Command {
+  return command
+    .option("--name <name>", "Name of the model on the wire (default: the file's name without .onnx)")
+    .option("--constant <input=value>", "An input that is always the same, e.g. sr=16000; may be given several times")
+    .option("--context <input=n>", "Keep the last n elements of an input for the next step; may be given several times")
+    .option("--execution <how>", "auto, inline (on the JavaScript thread) or lanes (threads of its own)", {
+      default: "auto",
+    })
+    .option("--lanes <n>", "Threads that run the model (default: one for each core)")
+    .option("--max-batch <n>", "The most steps in one run (default: measured at load, at most 64)")
+    .option("--max-delay <us>", "Microseconds that an idle model waits for more steps (default: 0)")
+    .option("--state-ttl <s>", "Seconds that an unused state is kept (default: 60)")
+    .option("--max-states <n>", "States kept at the same time (default: 10000)");
+}
+
+function list(value: string | string[] | undefined): string[] {
+  return value === undefined ? [] : [value].flat();
+}
+
+function pairs(option: string, values: readonly string[]): [string, string][] {
+  return values.map((text) => {
+    const at = text.indexOf("=");
+    if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+    throw new InvalidArgumentError(`expected input=value, got '${text}'`, { path: `--${option}` });
+  });
+}
+
+function constant(text: string): bigint | number | boolean | string {
+  if (/^-?\d+$/.test(text)) return BigInt(text);
+  if (text === "true" || text === "false") return text === "true";
+  const number = Number(text);
+  return text.trim() === "" || Number.isNaN(number) ? text : number;
+}
+
+function choice<T extends string>(option: string, value: string | undefined, choices: readonly T[]): T | undefined {
+  const found = choices.find((one) => one === value);
+  if (value === undefined || found !== undefined) return found;
+  throw new InvalidArgumentError(`expected one of ${choices.join(", ")}, got '${value}'`, { path: `--${option}` });
+}
+
+/** The cell of a bare model file. Throws INVALID_ARGUMENT with the option's name. */
+export function bareCell(file: string, options: ModelOptions): OnnxCell {
+  const execution = choice("execution", options.execution, ["auto", "inline", "lanes"] as const);
+  const context = pairs("context", list(options.context)).map(([input, size]) => [input, Number(size)] as const);
+  return onnxCell({
+    name: options.name ?? basename(file).replace(/\.onnx$/i, ""),
+    model: file,
+    constants: Object.fromEntries(
+      pairs("constant", list(options.constant)).map(([input, value]) => [input, constant(value)]),
+    ),
+    context: Object.fromEntries(context),
+    batching: {
+      ...(options.maxBatch === undefined ? {} : { maxSize: options.maxBatch }),
+      ...(options.maxDelay === undefined ? {} : { maxDelayMicros: options.maxDelay }),
+    },
+    ...(execution === undefined ? {} : { execution }),
+    ...(options.lanes === undefined ? {} : { lanes: options.lanes }),
+    ...(options.stateTtl === undefined ? {} : { stateTtlSeconds: options.stateTtl }),
+    ...(options.maxStates === undefined ? {} : { maxStates: options.maxStates }),
+  });
+}

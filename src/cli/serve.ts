@@ -1,0 +1,52 @@
+import type { CAC } from "cac";
+import { HttpDriver } from "../drivers/http/index.js";
+import { InvalidArgumentError } from "../errors.js";
+import { init } from "../runtime/index.js";
+import { addModelOptions, type ModelOptions } from "./model-options.js";
+import { bold } from "./style.js";
+import { inferenceOf } from "./target.js";
+
+interface ServeOptions extends ModelOptions {
+  port: number;
+  host: string;
+  grace: number;
+}
+
+export function registerServe(cli: CAC): void {
+  const command = cli
+    .command("serve <target>", "Serve a model file or a module over HTTP and WebSocket")
+    .option("--port <n>", "Port to listen on; 0 takes any free one", { default: 8000 })
+    .option("--host <address>", "Address to listen on; 0.0.0.0 for every interface", { default: "127.0.0.1" })
+    .option("--grace <s>", "Seconds to finish accepted requests after SIGTERM or Ctrl-C", { default: 10 });
+  addModelOptions(command)
+    .example("  headrace serve gru.onnx                        a bare recurrent model; its state pairs are recognised")
+    .example("  headrace serve silero.onnx --constant sr=16000 --context input=64")
+    .example("  headrace serve ./pipeline.mjs --port 9000      a module that default-exports an Inference")
+    .action(serve);
+}
+
+async function serve(target: string, options: ServeOptions): Promise<void> {
+  if (options.port === undefined || typeof options.port !== "number") {
+    throw new InvalidArgumentError(`expected a number, got '${String(options.port)}'`, { path: "--port" });
+  }
+  const runtime = await init("local");
+  try {
+    const process = await runtime.startInference(await inferenceOf(target, options));
+    const driver = await process.addDriver("http", HttpDriver, { port: options.port, host: String(options.host) });
+    const { address, port } = driver.getService("http").taggedAddresses.lan;
+    const host = address.includes(":") ? `[${address}]` : address;
+    globalThis.process.stdout.write(
+      `headrace: ${bold(process.name)} is listening on ${bold(`http://${host}:${port}`)}\n`,
+    );
+    await untilAsked();
+  } finally {
+    await runtime.stop({ timeoutMs: options.grace * 1000 });
+  }
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+function untilAsked(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+  });
+}

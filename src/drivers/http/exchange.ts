@@ -1,0 +1,145 @@
+/** One HTTP request and its answer over uWebSockets.js: the body in, the answer out, and what happens when the client goes. */
+
+import type { HttpRequest, HttpResponse } from "uWebSockets.js";
+import { STATUS_CODES } from "node:http";
+import { HeadraceError } from "../../errors.js";
+import type { EncodedMessage } from "../../protocol/index.js";
+import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
+
+const JSON_TYPE = "application/json";
+const BINARY_TYPE = "application/octet-stream";
+/** Answers up to this size are put together in one buffer that is used again and again; uWebSockets.js copies it. */
+const SCRATCH_BYTES = 64 << 10;
+const scratch = new Uint8Array(SCRATCH_BYTES);
+
+/** An HTTP status line; a class without a standard text gets one of ours. */
+function statusLine(status: number): string {
+  return `${status} ${STATUS_CODES[status] ?? (status === 499 ? "Client Closed Request" : "Error")}`;
+}
+
+export class Exchange {
+  private over = false;
+  private onGone: (() => void) | undefined;
+
+  /**
+   * Must be made synchronously in the route's handler.
+   * @param ended Called once when the exchange is over, answered or not.
+   */
+  constructor(
+    private readonly response: HttpResponse,
+    private readonly ended: () => void,
+  ) {
+    response.onAborted(() => {
+      if (this.over) return;
+      this.finish();
+      this.onGone?.();
+    });
+  }
+
+  /** Whether the answer was written or the client has gone. */
+  get isOver(): boolean {
+    return this.over;
+  }
+
+  /** What to do when the client goes before its answer. */
+  whenGone(action: () => void): void {
+    this.onGone = action;
+  }
+
+  json(status: number, body: string, headers: readonly (readonly [string, string])[] = []): void {
+    if (this.over) return;
+    this.finish();
+    this.response.cork(() => {
+      this.response.writeStatus(statusLine(status)).writeHeader("Content-Type", JSON_TYPE);
+      for (const [name, value] of headers) this.response.writeHeader(name, value);
+      this.response.end(body);
+    });
+  }
+
+  /** An error in the shape of the surface: `encode` is encodeV2Error or encodeRestError. */
+  error(error: HeadraceError, encode: (error: HeadraceError) => string): void {
+    const retry = error.code === "RESOURCE_EXHAUSTED" ? ([["Retry-After", "1"]] as const) : [];
+    this.json(error.httpStatus, encode(error), retry);
+  }
+
+  /** A V2 message; its parts may be views over memory that is gone after this call. */
+  message(message: EncodedMessage): void {
+    if (this.over) return;
+    this.finish();
+    const { header, parts, total, headerLength } = message;
+    const body = total <= SCRATCH_BYTES ? scratch.subarray(0, total) : new Uint8Array(total);
+    body.set(header, 0);
+    let at = header.byteLength;
+    for (const part of parts) {
+      body.set(part, at);
+      at += part.byteLength;
+    }
+    this.response.cork(() => {
+      // "200 OK" is what uWebSockets.js writes by itself.
+      this.response.writeHeader("Content-Type", headerLength === undefined ? JSON_TYPE : BINARY_TYPE);
+      if (headerLength !== undefined) this.response.writeHeader(HEADER_LENGTH_FIELD, String(headerLength));
+      this.response.end(body);
+    });
+  }
+
+  /**
+   * Reads the body and hands it over once, whole. The bytes are valid until `done` returns. Bodies that come in pieces
+   * are put together in one buffer of the announced length.
+   * @param request Only for its headers, read before this returns.
+   * @param limit More bytes than this end in PAYLOAD_TOO_LARGE.
+   */
+  readBody(
+    request: HttpRequest,
+    limit: number,
+    done: (body: Uint8Array) => void,
+    failed: (error: HeadraceError) => void,
+  ): void {
+    const announced = Number(request.getHeader("content-length")) || 0;
+    if (announced > limit) {
+      failed(tooLarge(announced, limit));
+      return;
+    }
+    let buffer: Uint8Array | undefined;
+    let length = 0;
+    this.response.onData((chunk, isLast) => {
+      if (this.over) return;
+      if (isLast && length === 0) return this.hand(new Uint8Array(chunk), limit, done, failed);
+      const needed = length + chunk.byteLength;
+      if (needed > limit) return failed(tooLarge(needed, limit));
+      if (buffer === undefined || buffer.byteLength < needed)
+        buffer = grown(buffer, length, Math.max(needed, announced));
+      buffer.set(new Uint8Array(chunk), length);
+      length = needed;
+      if (isLast) this.hand(buffer.subarray(0, length), limit, done, failed);
+    });
+  }
+
+  private hand(
+    body: Uint8Array,
+    limit: number,
+    done: (body: Uint8Array) => void,
+    failed: (error: HeadraceError) => void,
+  ): void {
+    if (body.byteLength > limit) failed(tooLarge(body.byteLength, limit));
+    else done(body);
+  }
+
+  private finish(): void {
+    this.over = true;
+    this.ended();
+  }
+}
+
+function grown(old: Uint8Array | undefined, length: number, bytes: number): Uint8Array {
+  // Without an announced length a body doubles its buffer, so that many small chunks do not copy it each time.
+  const result = new Uint8Array(Math.max(bytes, length * 2));
+  if (old !== undefined) result.set(old.subarray(0, length));
+  return result;
+}
+
+function tooLarge(bytes: number, limit: number): HeadraceError {
+  return new HeadraceError(
+    "PAYLOAD_TOO_LARGE",
+    `the body has ${bytes} bytes or more, at most ${limit} are allowed (maxBodyBytes)`,
+  );
+}

@@ -1,0 +1,213 @@
+/** `headrace/drivers/http`: serves an inference process over HTTP and WebSocket. */
+import uWS, { type TemplatedApp, type us_listen_socket, type WebSocket } from "uWebSockets.js";
+import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import { canonicalSequenceId, encodeV2Error, type TensorMetadata } from "../../protocol/index.js";
+import {
+  type DriverResources,
+  PipelineDriver,
+  type ResourcesRequest,
+  type RestrictedInferenceProcess,
+  type ServiceOffer,
+} from "../../runtime/index.js";
+import { Exchange } from "./exchange.js";
+import { InferService } from "./infer-service.js";
+import { Outbox } from "./outbox.js";
+import { changedParameters, type HttpParameters, httpParameters } from "./parameters.js";
+import { checkModelName, Routes } from "./routes.js";
+import { StreamConnection, type StreamHost } from "./stream.js";
+
+export type { HttpParameters } from "./parameters.js";
+
+/** LIBUS_LISTEN_EXCLUSIVE_PORT, which uWebSockets.js' own types lack: without it two servers could share a port unnoticed. */
+const EXCLUSIVE_PORT = 1;
+/** How often a stopping driver looks whether the last answers have been given. */
+const DRAIN_POLL_MILLIS = 5;
+
+/**
+ * Serves V2 (the Open Inference Protocol) and plain REST over HTTP, and V2 streams over WebSocket, on one port. Offers the
+ * service `http`.
+ */
+export class HttpDriver extends PipelineDriver<HttpParameters> {
+  private parameters: HttpParameters;
+  private app: TemplatedApp | undefined;
+  private socket: us_listen_socket | undefined;
+  private readonly streams = new Set<StreamConnection>();
+  private exchanges = 0;
+  private draining = false;
+  private stopListening: (() => void) | undefined;
+  private finished: (() => void) | undefined;
+  private readonly counters = { requests: 0, streamsOpened: 0, streamsRefused: 0 };
+
+  constructor(options: Partial<HttpParameters> = {}) {
+    super(options);
+    this.parameters = httpParameters(options);
+  }
+
+  override resourcesRequest(): ResourcesRequest {
+    const { port } = this.parameters;
+    // Any free port is best taken by listening on it; a fixed one must not be promised twice in this runtime.
+    return port === 0 ? {} : { ports: [{ name: "http", port }] };
+  }
+
+  override async start(inference: RestrictedInferenceProcess, resources: DriverResources): Promise<ServiceOffer[]> {
+    const service = new InferService(inference);
+    const outbox = new Outbox();
+    const host: StreamHost = {
+      inference,
+      service,
+      outbox,
+      parameters: () => this.parameters,
+      isDraining: () => this.draining,
+      refused: (error) => {
+        this.counters.streamsRefused += 1;
+        this.log?.warn({ code: error.code }, `stream closed: ${error.message}`);
+      },
+    };
+    this.app = uWS.App();
+    // Before the routes: of equal patterns uWebSockets.js takes the first.
+    this.registerStreams(this.app, host);
+    new Routes({ ...host, begin: () => this.begin(), counters: () => this.counters }).register(this.app);
+    const port = await this.listen(this.app, this.parameters.port === 0 ? 0 : resources.port("http"));
+    this.stopListening = inference.direct?.engine.onFlush(() => outbox.flush());
+    this.parameters = { ...this.parameters, port };
+    return [{ name: "http", address: this.parameters.host, port, meta: { protocol: "v2", model: inference.name } }];
+  }
+
+  override run(): Promise<void> {
+    return new Promise((resolve) => {
+      this.finished = resolve;
+    });
+  }
+
+  /** Refuses what is new, answers what was accepted, closes the streams with 1001, then everything. */
+  override async stop(signal: AbortSignal): Promise<void> {
+    this.draining = true;
+    this.closeListenSocket();
+    while (!signal.aborted && this.busy()) await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MILLIS));
+    for (const stream of [...this.streams]) stream.goAway();
+    this.app?.close();
+    this.app = undefined;
+    this.stopListening?.();
+    this.finished?.();
+  }
+
+  override getParameters(): HttpParameters {
+    return { ...this.parameters };
+  }
+
+  override async setParameters(parameters: HttpParameters): Promise<void> {
+    this.parameters = changedParameters(this.parameters, parameters);
+  }
+
+  private busy(): boolean {
+    if (this.exchanges > 0) return true;
+    for (const stream of this.streams) if (!stream.isIdle) return true;
+    return false;
+  }
+
+  private begin(): () => void {
+    this.counters.requests += 1;
+    this.exchanges += 1;
+    return () => {
+      this.exchanges -= 1;
+    };
+  }
+
+  private listen(app: TemplatedApp, port: number): Promise<number> {
+    const { host } = this.parameters;
+    // The overload with host, port and options is there, but not in uWebSockets.js' own types.
+    const listen = app.listen.bind(app) as unknown as (
+      host: string,
+      port: number,
+      options: number,
+      done: (socket: us_listen_socket | false) => void,
+    ) => void;
+    return new Promise((resolve, reject) => {
+      listen(host, port, EXCLUSIVE_PORT, (socket) => {
+        if (socket === false) {
+          const message = `cannot listen on ${host}:${port}: the port is in use, or the address is not this machine's; choose another port (0 takes any free one) or host`;
+          reject(new HeadraceError("PORT_IN_USE", message));
+          return;
+        }
+        this.socket = socket;
+        resolve(uWS.us_socket_local_port(socket as never));
+      });
+    });
+  }
+
+  private closeListenSocket(): void {
+    if (this.socket !== undefined) uWS.us_listen_socket_close(this.socket);
+    this.socket = undefined;
+  }
+
+  private registerStreams(app: TemplatedApp, host: StreamHost): void {
+    for (const pattern of ["/v2/models/:model/stream", "/v2/models/:model/versions/:version/stream"]) {
+      app.ws<StreamConnection>(pattern, {
+        maxPayloadLength: this.parameters.maxBodyBytes,
+        // Ours to watch (StreamConnection.flush): uWebSockets.js would drop answers silently.
+        maxBackpressure: 0,
+        idleTimeout: this.parameters.idleTimeoutSeconds,
+        sendPingsAutomatically: true,
+        upgrade: (response, request, context) => {
+          let connection: StreamConnection;
+          try {
+            connection = this.openStream(
+              host,
+              request.getParameter(0),
+              request.getQuery("sequence_id"),
+              request.getQuery("raw"),
+            );
+          } catch (error) {
+            new Exchange(response, this.begin()).error(toHeadraceError(error), encodeV2Error);
+            return;
+          }
+          response.upgrade(
+            connection,
+            request.getHeader("sec-websocket-key"),
+            request.getHeader("sec-websocket-protocol"),
+            request.getHeader("sec-websocket-extensions"),
+            context,
+          );
+        },
+        open: (socket: WebSocket<StreamConnection>) => {
+          this.counters.streamsOpened += 1;
+          const connection = socket.getUserData();
+          this.streams.add(connection);
+          connection.opened(socket);
+        },
+        message: (socket, message, isBinary) => socket.getUserData().message(message, isBinary),
+        close: (socket) => {
+          const connection = socket.getUserData();
+          this.streams.delete(connection);
+          connection.closed();
+        },
+      });
+    }
+  }
+
+  private openStream(
+    host: StreamHost,
+    model: string | undefined,
+    sequenceId: string | undefined,
+    raw: string | undefined,
+  ): StreamConnection {
+    if (this.draining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+    checkModelName(model, host.inference.name);
+    return new StreamConnection(host, {
+      sequenceId: canonicalSequenceId(sequenceId, "sequence_id"),
+      raw: raw === undefined ? undefined : rawInput(host.service.inputs, raw),
+    });
+  }
+}
+
+function rawInput(inputs: readonly TensorMetadata[], name: string): TensorMetadata {
+  const [only, ...others] = inputs;
+  if (only?.name === name && others.length === 0) return only;
+  const known = inputs.map((input) => input.name).join(", ");
+  throw new InvalidArgumentError(
+    others.length > 0
+      ? `a raw stream needs a model with a single input, this one has ${known}`
+      : `there is no input '${name}'; the model's input is ${known}`,
+    { path: "raw" },
+  );
+}

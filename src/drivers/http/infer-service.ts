@@ -1,0 +1,219 @@
+/**
+ * V2 requests to predictions and back, the same for HTTP and WebSocket. Where the pipeline is one ONNX cell, bytes go from
+ * the socket's buffer into the engine and outputs are views over its memory; else values go through `predict`.
+ */
+import { DATATYPES, elementCount, typedArrayOver } from "../../datatype.js";
+import { NO_STATE } from "../../engine/engine.js";
+import { type HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import {
+  type DecodedInput,
+  type DecodedRequest,
+  type NamedTensor,
+  type TensorMetadata,
+  toRawTensor,
+} from "../../protocol/index.js";
+import { EngineStep, type StepTensor } from "../../runtime/engine-step.js";
+import type { DirectModel, DirectTensor, RestrictedInferenceProcess } from "../../runtime/index.js";
+import { stepFlags } from "../../runtime/model-cell.js";
+import { joinRows, rowCount } from "../../runtime/rows.js";
+
+/** The outcome; outputs that are views are valid until the callback returns. */
+export type InferDone = (error: HeadraceError | undefined, outputs: readonly NamedTensor[]) => void;
+
+/** A prediction under way; `cancel` leaves the state as it was, and `done` is called with CANCELLED. */
+export interface InferHandle {
+  cancel(): void;
+}
+
+const NOTHING: InferHandle = { cancel: () => {} };
+
+export class InferService {
+  readonly inputs: readonly TensorMetadata[];
+  readonly outputs: readonly TensorMetadata[];
+
+  constructor(private readonly inference: RestrictedInferenceProcess) {
+    const metadata = (types: RestrictedInferenceProcess["inputs"]): TensorMetadata[] =>
+      Object.entries(types).map(([name, { datatype, shape }]) => ({ name, datatype, shape }));
+    this.inputs = metadata(inference.inputs);
+    this.outputs = metadata(inference.outputs);
+  }
+
+  /**
+   * Runs a request; `done` is called exactly once, maybe before this returns.
+   * @param stream The state id of requests that name none of their own.
+   */
+  infer(request: DecodedRequest, stream: string | undefined, done: InferDone): InferHandle {
+    try {
+      this.checkOutputs(request);
+      const stateId = request.sequenceId ?? stream;
+      if (stateId === undefined && (request.sequenceStart || request.sequenceEnd)) {
+        throw new InvalidArgumentError("sequence_start and sequence_end need a sequence_id", { path: "parameters" });
+      }
+      const { direct } = this.inference;
+      if (direct === undefined) return this.predict(request, stateId, done);
+      return this.step(direct, request, stateId, done);
+    } catch (error) {
+      done(toHeadraceError(error), []);
+      return NOTHING;
+    }
+  }
+
+  private checkOutputs(request: DecodedRequest): void {
+    for (const [index, { name }] of (request.outputs ?? []).entries()) {
+      if (this.outputs.some((output) => output.name === name)) continue;
+      const known = this.outputs.map((output) => output.name).join(", ");
+      throw new InvalidArgumentError(`there is no output '${name}'; there are ${known}`, {
+        path: `outputs[${index}].name`,
+      });
+    }
+  }
+
+  private wanted(request: DecodedRequest, name: string): boolean {
+    return request.outputs === undefined || request.outputs.some((output) => output.name === name);
+  }
+
+  private step(
+    direct: DirectModel,
+    request: DecodedRequest,
+    stateId: string | undefined,
+    done: InferDone,
+  ): InferHandle {
+    const { engine } = direct;
+    const inputs = directInputs(direct, request, stateId);
+    const key = stateId === undefined ? NO_STATE : engine.pin(stateId);
+    const flags = stepFlags({
+      start: request.sequenceStart,
+      end: request.sequenceEnd,
+      priority: Math.min(request.priority ?? 0, 255),
+    });
+    const timeoutMicros = request.timeoutMicros ?? 0;
+    let timer: NodeJS.Timeout | undefined;
+    const step = new EngineStep(engine, inputs, { key, flags, timeoutMicros, keep: false }, (self, error) => {
+      clearTimeout(timer);
+      if (key !== NO_STATE) engine.unpin(key);
+      if (error !== undefined) return done(error, []);
+      let outputs: NamedTensor[];
+      try {
+        outputs = direct.outputs
+          .filter(({ name }) => this.wanted(request, name))
+          .map((output) => readOutput(self, output));
+      } catch (failure) {
+        return done(toHeadraceError(failure), []);
+      }
+      done(undefined, outputs);
+    });
+    step.submit();
+    if (timeoutMicros > 0 && !step.isFinished) {
+      timer = setTimeout(() => step.cancel("DEADLINE_EXCEEDED"), Math.ceil(timeoutMicros / 1000));
+    }
+    return { cancel: () => step.cancel("CANCELLED") };
+  }
+
+  private predict(request: DecodedRequest, stateId: string | undefined, done: InferDone): InferHandle {
+    const values: Record<string, unknown> = {};
+    for (const [index, input] of request.inputs.entries()) {
+      const type = this.inference.inputs[input.name];
+      if (type === undefined) throw unknownInput(input.name, index, Object.keys(this.inference.inputs));
+      values[input.name] = type.fromTensor(toRawTensor(owned(input)), `inputs[${index}]`);
+    }
+    const abort = new AbortController();
+    const options = {
+      ...(stateId === undefined ? {} : { stateId, start: request.sequenceStart, end: request.sequenceEnd }),
+      ...(request.timeoutMicros === undefined ? {} : { timeoutMs: request.timeoutMicros / 1000 }),
+      priority: Math.min(request.priority ?? 0, 255),
+      signal: abort.signal,
+    };
+    this.inference.predict(values, options).then(
+      (result) => {
+        const names = Object.entries(this.inference.outputs).filter(([name]) => this.wanted(request, name));
+        done(
+          undefined,
+          names.map(([name, type]) => ({ name, ...type.toTensor(result[name]) })),
+        );
+      },
+      (error: unknown) => done(toHeadraceError(error), []),
+    );
+    return { cancel: () => abort.abort() };
+  }
+}
+
+/** An input whose bytes outlive the socket's buffer: `predict` may read them later. */
+function owned(input: DecodedInput): DecodedInput {
+  if (input.datatype === "BYTES") return { ...input, byteStrings: input.byteStrings.map((bytes) => bytes.slice()) };
+  return { ...input, bytes: input.bytes.slice() };
+}
+
+function unknownInput(name: string, index: number, known: readonly string[]): InvalidArgumentError {
+  return new InvalidArgumentError(`there is no input '${name}'; there are ${known.join(", ")}`, {
+    path: `inputs[${index}].name`,
+  });
+}
+
+/** The request's inputs in the engine's order, checked against the model. */
+function directInputs(direct: DirectModel, request: DecodedRequest, stateId: string | undefined): StepTensor[] {
+  const inputs: StepTensor[] = [];
+  let rows: number | undefined;
+  for (const [index, input] of request.inputs.entries()) {
+    const wanted = direct.inputs.find(({ name }) => name === input.name);
+    if (wanted === undefined)
+      throw unknownInput(
+        input.name,
+        index,
+        direct.inputs.map(({ name }) => name),
+      );
+    checkTensor(input, wanted, `inputs[${index}]`);
+    if (wanted.batchAxis >= 0) {
+      const count = rowCount(input.shape, wanted.batchAxis);
+      checkRows(count, rows, stateId, `inputs[${index}].shape`);
+      rows = count;
+    }
+    inputs[wanted.index] =
+      input.datatype === "BYTES"
+        ? { datatype: "BYTES", shape: input.shape, strings: input.byteStrings }
+        : { datatype: input.datatype, shape: input.shape, bytes: input.bytes };
+  }
+  for (const { name, index } of direct.inputs) {
+    if (inputs[index] === undefined) throw new InvalidArgumentError(`input '${name}' is missing`, { path: "inputs" });
+  }
+  return inputs;
+}
+
+function checkTensor(input: DecodedInput, wanted: DirectTensor, path: string): void {
+  if (input.datatype !== wanted.datatype) {
+    throw new InvalidArgumentError(`is ${input.datatype}, the model takes ${wanted.datatype}`, {
+      path: `${path}.datatype`,
+    });
+  }
+  const { shape } = wanted;
+  const fits =
+    input.shape.length === shape.length && shape.every((size, axis) => size < 0 || size === input.shape[axis]);
+  if (!fits)
+    throw new InvalidArgumentError(`is [${input.shape}], the model takes [${shape}]`, { path: `${path}.shape` });
+  if (input.datatype === "BYTES") return;
+  // The protocol has checked data against shape; this guards the engine's memory against a mistake in either.
+  const bytes = elementCount(input.shape) * DATATYPES[input.datatype].bytes;
+  if (input.bytes.byteLength !== bytes)
+    throw new InvalidArgumentError(`has ${input.bytes.byteLength} bytes, not ${bytes}`, { path });
+}
+
+function checkRows(count: number, others: number | undefined, stateId: string | undefined, path: string): void {
+  if (count === 0) throw new InvalidArgumentError("has no rows; send at least one", { path });
+  if (others !== undefined && count !== others) {
+    throw new InvalidArgumentError(`has ${count} rows, other inputs have ${others}`, { path });
+  }
+  if (stateId !== undefined && count !== 1) {
+    throw new InvalidArgumentError(`has ${count} rows; a step of a sequence is one row`, { path });
+  }
+}
+
+function readOutput(step: EngineStep, output: DirectTensor): NamedTensor {
+  const { name, datatype, batchAxis, index } = output;
+  const rows = step.output(index);
+  const [only] = rows;
+  if (rows.length !== 1 || only?.bytes === undefined || datatype === "BYTES") {
+    return { name, ...joinRows(datatype, rows, batchAxis, name) };
+  }
+  const shape = [...only.shape];
+  if (batchAxis >= 0) shape.splice(batchAxis, 0, 1);
+  return { name, datatype, shape, data: typedArrayOver(datatype, only.bytes) };
+}

@@ -1,0 +1,70 @@
+import { InvalidArgumentError } from "../../errors.js";
+
+/** The parameters of an HttpDriver. Sizes are bytes. */
+export interface HttpParameters {
+  /** The port; 0 takes any free one. Cannot change while running. Default: 8000. */
+  port: number;
+  /** The address to listen on; "0.0.0.0" for every interface. Cannot change while running. Default: "127.0.0.1". */
+  host: string;
+  /** The largest body or frame; a larger one is refused with PAYLOAD_TOO_LARGE. Default: 64 MiB. */
+  maxBodyBytes: number;
+  /**
+   * Answers that a WebSocket client has not read yet, beyond what the operating system buffers. A client that lets more
+   * pile up is closed with 1013: its memory is the server's. Default: 1 MiB.
+   */
+  maxBackpressureBytes: number;
+  /** Frames of one WebSocket that wait for their answers; a client that sends more is closed with 1013. Default: 1024. */
+  maxInFlightPerConnection: number;
+  /** Seconds without a frame or a pong after which a WebSocket is closed; 0 is never. Cannot change while running. Default: 120. */
+  idleTimeoutSeconds: number;
+}
+
+export const HTTP_DEFAULTS: HttpParameters = {
+  port: 8000,
+  host: "127.0.0.1",
+  maxBodyBytes: 64 << 20,
+  maxBackpressureBytes: 1 << 20,
+  maxInFlightPerConnection: 1024,
+  idleTimeoutSeconds: 120,
+};
+
+const FIXED = ["port", "host", "idleTimeoutSeconds"] as const;
+/** uWebSockets.js counts idle time in a byte of four-second ticks. */
+const MAX_IDLE_SECONDS = 960;
+
+function integer(path: string, value: number, minimum: number, maximum: number): void {
+  if (Number.isSafeInteger(value) && value >= minimum && value <= maximum) return;
+  throw new InvalidArgumentError(`expected an integer from ${minimum} to ${maximum}, got ${String(value)}`, { path });
+}
+
+/** All parameters, the defaults filled in. Throws INVALID_ARGUMENT with the path of what does not fit. */
+export function httpParameters(options: Partial<HttpParameters>): HttpParameters {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(HTTP_DEFAULTS, name)) continue;
+    throw new InvalidArgumentError(`there is no such parameter; there are ${Object.keys(HTTP_DEFAULTS).join(", ")}`, {
+      path: name,
+    });
+  }
+  const parameters = { ...HTTP_DEFAULTS, ...options };
+  integer("port", parameters.port, 0, 65_535);
+  integer("maxBodyBytes", parameters.maxBodyBytes, 1, 2 ** 31);
+  integer("maxBackpressureBytes", parameters.maxBackpressureBytes, 1, 2 ** 31);
+  integer("maxInFlightPerConnection", parameters.maxInFlightPerConnection, 1, 1 << 20);
+  integer("idleTimeoutSeconds", parameters.idleTimeoutSeconds, 0, MAX_IDLE_SECONDS);
+  if (typeof parameters.host !== "string" || parameters.host === "") {
+    throw new InvalidArgumentError("expected an address to listen on", { path: "host" });
+  }
+  return parameters;
+}
+
+/** The new parameters, where only what may change while running has changed. */
+export function changedParameters(current: HttpParameters, wanted: HttpParameters): HttpParameters {
+  const parameters = httpParameters(wanted);
+  for (const name of FIXED) {
+    if (parameters[name] === current[name]) continue;
+    throw new InvalidArgumentError("cannot change while the driver runs; remove the driver and add another", {
+      path: name,
+    });
+  }
+  return parameters;
+}

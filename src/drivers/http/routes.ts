@@ -1,0 +1,272 @@
+/** The HTTP routes: V2 metadata, health and infer, and the plain REST of POST /predict. */
+import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
+import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import {
+  canonicalSequenceId,
+  type DecodedRequest,
+  decodeBinaryInfer,
+  decodeJsonInfer,
+  decodeRawInfer,
+  encodeInferResponse,
+  encodeRestError,
+  encodeV2Error,
+  HEADER_LENGTH_FIELD,
+  HeaderCache,
+  parseHeaderLength,
+  parseJson,
+  type RequestPlan,
+  type ServerMetadata,
+  utf8Text,
+} from "../../protocol/index.js";
+import type { PredictOptions, RestrictedInferenceProcess } from "../../runtime/index.js";
+import { valuesToJson } from "../../types/index.js";
+import { VERSION } from "../../version.js";
+import { Exchange } from "./exchange.js";
+import type { InferService } from "./infer-service.js";
+import type { HttpParameters } from "./parameters.js";
+
+/** What the routes need of the driver. */
+export interface RouteHost {
+  readonly inference: RestrictedInferenceProcess;
+  readonly service: InferService;
+  readonly parameters: () => HttpParameters;
+  readonly isDraining: () => boolean;
+  /** Counts an exchange under way; returns what counts it off. */
+  readonly begin: () => () => void;
+  readonly counters: () => Readonly<Record<string, number>>;
+}
+
+export const MODEL_VERSION = "1";
+/** Plans of many clients' headers: each client's differs by its sequence id. */
+const HEADER_PLANS = 4096;
+
+const SERVER: ServerMetadata = {
+  name: "headrace",
+  version: VERSION,
+  extensions: ["binary_tensor_data", "sequence", "stream"],
+};
+
+type Handler = (exchange: Exchange, request: HttpRequest) => void;
+type ErrorEncoder = (error: HeadraceError) => string;
+
+export class Routes {
+  private readonly plans = new HeaderCache<RequestPlan>(HEADER_PLANS);
+
+  constructor(private readonly host: RouteHost) {}
+
+  register(app: TemplatedApp): void {
+    this.get(app, "/v2", (exchange) => exchange.json(200, JSON.stringify(SERVER)));
+    for (const prefix of ["/v2/health", "/health"]) {
+      this.get(app, `${prefix}/live`, (exchange) => exchange.json(200, '{"live":true}'));
+      this.get(app, `${prefix}/ready`, (exchange) => this.ready(exchange));
+    }
+    for (const model of ["/v2/models/:model", "/v2/models/:model/versions/:version"]) {
+      this.get(app, model, (exchange, request) => this.metadata(exchange, request));
+      this.get(app, `${model}/ready`, (exchange, request) => this.modelReady(exchange, request));
+      this.post(app, `${model}/infer`, encodeV2Error, (exchange, request) => this.infer(exchange, request));
+    }
+    this.get(app, "/stats", (exchange) => this.stats(exchange));
+    this.post(app, "/predict", encodeRestError, (exchange, request) => this.predict(exchange, request));
+    app.any("/*", (response, request) => {
+      const error = new HeadraceError(
+        "NOT_FOUND",
+        `there is no ${request.getMethod().toUpperCase()} ${request.getUrl()}`,
+      );
+      this.exchange(response).error(error, encodeV2Error);
+    });
+  }
+
+  private get(app: TemplatedApp, pattern: string, handler: Handler): void {
+    app.get(pattern, (response, request) => this.run(response, request, encodeV2Error, handler));
+    this.refuseOthers(app, pattern, "GET");
+  }
+
+  private post(app: TemplatedApp, pattern: string, encode: ErrorEncoder, handler: Handler): void {
+    app.post(pattern, (response, request) => this.run(response, request, encode, handler));
+    this.refuseOthers(app, pattern, "POST");
+  }
+
+  private refuseOthers(app: TemplatedApp, pattern: string, allowed: string): void {
+    app.any(pattern, (response, request) => {
+      const message = `${request.getUrl()} takes ${allowed}, not ${request.getMethod().toUpperCase()}`;
+      const body = encodeV2Error(new HeadraceError("METHOD_NOT_ALLOWED", message));
+      this.exchange(response).json(405, body, [["Allow", allowed]]);
+    });
+  }
+
+  private exchange(response: HttpResponse): Exchange {
+    return new Exchange(response, this.host.begin());
+  }
+
+  private run(response: HttpResponse, request: HttpRequest, encode: ErrorEncoder, handler: Handler): void {
+    const exchange = this.exchange(response);
+    try {
+      handler(exchange, request);
+    } catch (error) {
+      exchange.error(toHeadraceError(error), encode);
+    }
+  }
+
+  private ready(exchange: Exchange): void {
+    const ready = !this.host.isDraining();
+    exchange.json(ready ? 200 : 503, JSON.stringify({ ready }));
+  }
+
+  private stats(exchange: Exchange): void {
+    const stats = { models: this.host.inference.stats(), driver: this.host.counters() };
+    // Counters are 64-bit; JSON integers have no limit, so none is rounded.
+    const text = JSON.stringify(stats, (_, value) => (typeof value === "bigint" ? `#${value}#` : value));
+    exchange.json(200, text.replace(/"#(\d+)#"/g, "$1"));
+  }
+
+  private checkModel(request: HttpRequest): void {
+    checkModelName(request.getParameter(0), this.host.inference.name);
+    const version = request.getParameter(1);
+    if (version === undefined || version === "" || version === MODEL_VERSION) return;
+    throw new HeadraceError(
+      "MODEL_NOT_FOUND",
+      `model '${this.host.inference.name}' has no version '${version}', only ${MODEL_VERSION}`,
+    );
+  }
+
+  private metadata(exchange: Exchange, request: HttpRequest): void {
+    this.checkModel(request);
+    const { inference, service } = this.host;
+    const platform = inference.direct === undefined ? "headrace_pipeline" : "onnxruntime_onnx";
+    const { inputs, outputs } = service;
+    exchange.json(200, JSON.stringify({ name: inference.name, versions: [MODEL_VERSION], platform, inputs, outputs }));
+  }
+
+  private modelReady(exchange: Exchange, request: HttpRequest): void {
+    this.checkModel(request);
+    const ready = !this.host.isDraining();
+    exchange.json(ready ? 200 : 503, JSON.stringify({ name: this.host.inference.name, ready }));
+  }
+
+  private infer(exchange: Exchange, request: HttpRequest): void {
+    this.refuseDraining();
+    this.checkModel(request);
+    const encoding = request.getHeader("content-encoding");
+    if (encoding !== "" && encoding !== "identity") {
+      throw new HeadraceError(
+        "UNIMPLEMENTED",
+        `Content-Encoding '${encoding}' is not supported; send the body as it is`,
+      );
+    }
+    const headerLength = parseHeaderLength(request.getHeader(HEADER_LENGTH_FIELD.toLowerCase()));
+    const failed = (error: HeadraceError): void => exchange.error(error, encodeV2Error);
+    const { maxBodyBytes } = this.host.parameters();
+    exchange.readBody(
+      request,
+      maxBodyBytes,
+      (body) => {
+        try {
+          this.inferBody(exchange, this.decode(body, headerLength));
+        } catch (error) {
+          failed(toHeadraceError(error));
+        }
+      },
+      failed,
+    );
+  }
+
+  private decode(body: Uint8Array, headerLength: number | undefined): DecodedRequest {
+    if (headerLength === undefined) return decodeJsonInfer(body);
+    if (headerLength > 0) return decodeBinaryInfer(body, headerLength, this.plans);
+    const [input, ...others] = this.host.service.inputs;
+    if (input !== undefined && others.length === 0) return decodeRawInfer(body, input);
+    throw new InvalidArgumentError("is 0, a raw body, which needs a model with a single input", {
+      path: HEADER_LENGTH_FIELD,
+    });
+  }
+
+  private inferBody(exchange: Exchange, request: DecodedRequest): void {
+    const { service, inference } = this.host;
+    const handle = service.infer(request, undefined, (error, outputs) => {
+      if (error !== undefined) return exchange.error(error, encodeV2Error);
+      if (exchange.isOver) return;
+      const response = { modelName: inference.name, modelVersion: MODEL_VERSION, id: request.id, outputs };
+      try {
+        exchange.message(encodeInferResponse(response, (name) => isBinary(request, name)));
+      } catch (failure) {
+        exchange.error(toHeadraceError(failure), encodeV2Error);
+      }
+    });
+    exchange.whenGone(() => handle.cancel());
+  }
+
+  private predict(exchange: Exchange, request: HttpRequest): void {
+    this.refuseDraining();
+    const failed = (error: unknown): void => exchange.error(toHeadraceError(error), encodeRestError);
+    const { maxBodyBytes } = this.host.parameters();
+    exchange.readBody(
+      request,
+      maxBodyBytes,
+      (body) => {
+        const abort = new AbortController();
+        exchange.whenGone(() => abort.abort());
+        this.predictBody(body, abort.signal).then((answer) => exchange.json(200, answer), failed);
+      },
+      failed,
+    );
+  }
+
+  private async predictBody(body: Uint8Array, signal: AbortSignal): Promise<string> {
+    const { inputs, options } = predictRequest(parseJson(utf8Text(body, "body"), "body"));
+    const { inference } = this.host;
+    const outputs = await inference.predict(inputs, { ...options, signal });
+    return JSON.stringify({ outputs: valuesToJson(inference.outputs, outputs) });
+  }
+
+  private refuseDraining(): void {
+    if (this.host.isDraining()) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+  }
+}
+
+function isBinary(request: DecodedRequest, name: string): boolean {
+  return request.outputs?.find((output) => output.name === name)?.binary ?? request.binaryOutputDefault;
+}
+
+/** Throws MODEL_NOT_FOUND unless the name in a path is the served model's. */
+export function checkModelName(encoded: string | undefined, served: string): void {
+  let name = encoded ?? "";
+  try {
+    name = decodeURIComponent(name);
+  } catch {
+    // Not percent-encoding: then it is nobody's name as it stands.
+  }
+  if (name !== served) throw new HeadraceError("MODEL_NOT_FOUND", `there is no model '${name}'; served: ${served}`);
+}
+
+const PREDICT_FIELDS = ["inputs", "stateId", "start", "end", "timeoutMs", "priority"];
+
+/** The body of POST /predict, checked. */
+function predictRequest(body: unknown): { inputs: Record<string, unknown>; options: PredictOptions } {
+  if (!isObject(body)) throw new InvalidArgumentError('expected an object, e.g. {"inputs": {…}}', { path: "body" });
+  for (const name of Object.keys(body)) {
+    if (PREDICT_FIELDS.includes(name)) continue;
+    throw new InvalidArgumentError(`is not a known field; there are ${PREDICT_FIELDS.join(", ")}`, { path: name });
+  }
+  const { inputs } = body;
+  if (!isObject(inputs)) throw new InvalidArgumentError("expected an object of named values", { path: "inputs" });
+  const options: PredictOptions = {};
+  const stateId = canonicalSequenceId(body.stateId, "stateId");
+  if (stateId !== undefined) options.stateId = stateId;
+  for (const name of ["start", "end"] as const) {
+    const value = body[name];
+    if (value === undefined) continue;
+    if (typeof value !== "boolean") throw new InvalidArgumentError("expected true or false", { path: name });
+    options[name] = value;
+  }
+  for (const name of ["timeoutMs", "priority"] as const) {
+    const value = body[name];
+    if (value === undefined) continue;
+    if (typeof value !== "number") throw new InvalidArgumentError("expected a number", { path: name });
+    options[name] = value;
+  }
+  return { inputs, options };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
