@@ -1,5 +1,5 @@
 /** `headrace/drivers/http`: serves an inference process over HTTP and WebSocket. */
-import uWS, { type TemplatedApp, type us_listen_socket, type WebSocket } from "uWebSockets.js";
+import uWS, { type TemplatedApp, type us_listen_socket } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import { canonicalSequenceId, encodeV2Error, type TensorMetadata } from "../../protocol/index.js";
 import {
@@ -20,6 +20,11 @@ export type { HttpParameters } from "./parameters.js";
 
 /** LIBUS_LISTEN_EXCLUSIVE_PORT, which uWebSockets.js' own types lack: without it two servers could share a port unnoticed. */
 const EXCLUSIVE_PORT = 1;
+/** uWebSockets.js copies the properties of what it is given, so the connection must be one. */
+interface UserData {
+  readonly connection: StreamConnection;
+}
+
 /** How often a stopping driver looks whether the last answers have been given. */
 const DRAIN_POLL_MILLIS = 5;
 
@@ -142,7 +147,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
 
   private registerStreams(app: TemplatedApp, host: StreamHost): void {
     for (const pattern of ["/v2/models/:model/stream", "/v2/models/:model/versions/:version/stream"]) {
-      app.ws<StreamConnection>(pattern, {
+      app.ws<UserData>(pattern, {
         maxPayloadLength: this.parameters.maxBodyBytes,
         // Ours to watch (StreamConnection.flush): uWebSockets.js would drop answers silently.
         maxBackpressure: 0,
@@ -162,22 +167,22 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
             return;
           }
           response.upgrade(
-            connection,
+            { connection },
             request.getHeader("sec-websocket-key"),
             request.getHeader("sec-websocket-protocol"),
             request.getHeader("sec-websocket-extensions"),
             context,
           );
         },
-        open: (socket: WebSocket<StreamConnection>) => {
+        open: (socket) => {
           this.counters.streamsOpened += 1;
-          const connection = socket.getUserData();
+          const { connection } = socket.getUserData();
           this.streams.add(connection);
           connection.opened(socket);
         },
-        message: (socket, message, isBinary) => socket.getUserData().message(message, isBinary),
+        message: (socket, message, isBinary) => socket.getUserData().connection.message(message, isBinary),
         close: (socket) => {
-          const connection = socket.getUserData();
+          const { connection } = socket.getUserData();
           this.streams.delete(connection);
           connection.closed();
         },

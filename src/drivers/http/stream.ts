@@ -57,7 +57,7 @@ export interface StreamHost {
 let lastStream = 0;
 
 export class StreamConnection implements StepSink {
-  private socket: WebSocket<StreamConnection> | undefined;
+  private socket: WebSocket<unknown> | undefined;
   /** The state id of frames that name none. */
   private readonly stateId: string;
   private readonly ownsState: boolean;
@@ -80,7 +80,7 @@ export class StreamConnection implements StepSink {
     this.key = direct === undefined || !host.inference.stateful ? NO_STATE : direct.engine.pin(this.stateId);
   }
 
-  opened(socket: WebSocket<StreamConnection>): void {
+  opened(socket: WebSocket<unknown>): void {
     this.socket = socket;
   }
 
