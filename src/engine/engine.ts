@@ -18,6 +18,8 @@ import {
 
 /** How long one kick may run a tiny model on the JavaScript thread before sockets get their turn, in microseconds. */
 const INLINE_BUDGET_MICROS = 2000;
+/** State ids whose keys are kept at hand; each costs a few hundred bytes. */
+const CACHED_KEYS = 4096;
 /** Never a key: the step has no state id. */
 export const NO_STATE = -1;
 /** Code of a step that has outputs. */
@@ -39,6 +41,7 @@ export class Engine {
   private readonly sinks: (StepSink | undefined)[] = [];
   private readonly views: Uint8Array[][][] = [];
   private readonly flushers: (() => void)[] = [];
+  private readonly keys = new Map<string, number>();
   private readonly inline: boolean;
   private outstanding = 0;
   private kickPending = false;
@@ -184,6 +187,19 @@ export class Engine {
     this.native.unpin(key);
   }
 
+  /**
+   * A key for a state id, for one submission before the event loop's next turn. Ids that come again and again, as those of
+   * live streams do, are looked up here and not in the engine.
+   */
+  keyOf(stateId: string): number {
+    const known = this.keys.get(stateId);
+    if (known !== undefined) return known;
+    if (this.keys.size >= CACHED_KEYS) this.forgetOldestKey();
+    const key = this.native.pin(stateId);
+    this.keys.set(stateId, key);
+    return key;
+  }
+
   /** Frees the state behind a key: now, or after the steps that are under way. */
   dropState(key: number): void {
     this.native.dropState(key);
@@ -218,6 +234,14 @@ export class Engine {
   async close(drain: boolean): Promise<void> {
     await this.native.close(drain);
     this.drain();
+  }
+
+  private forgetOldestKey(): void {
+    const oldest = this.keys.entries().next();
+    if (oldest.done) return;
+    const [stateId, key] = oldest.value;
+    this.keys.delete(stateId);
+    this.native.unpin(key);
   }
 
   private expect(sink: StepSink, request: number): void {

@@ -9,9 +9,10 @@ export {
   decodeJsonInfer,
   MAX_SEQUENCE_ID_LENGTH,
   parseHeaderLength,
+  planBinaryInfer,
   type RequestPlan,
 } from "./request.js";
-export { byName, decodeInferResponse, encodeInferResponse, type InferResponse } from "./response.js";
+export { byName, decodeInferResponse, encodeInferResponse, type InferResponse, ResponseMemo } from "./response.js";
 export { codeOfStatus, encodeRestError, encodeV2Error, errorOfResponse } from "./status.js";
 export {
   closeFrameOf,
@@ -23,5 +24,5 @@ export {
   errorOfClose,
   type StreamError,
 } from "./stream.js";
-export { joinBytes, toNamedTensor, toRawTensor } from "./tensor.js";
+export { joinBytes, type TensorHeader, toNamedTensor, toRawTensor } from "./tensor.js";
 export * from "./v2.js";

@@ -48,6 +48,12 @@ export function decodeBinaryInfer(
   return requestOf(plan, body, headerLength);
 }
 
+/** What follows from the JSON header of a binary request, before its tensors are there: for bodies that come in pieces. */
+export function planBinaryInfer(header: Uint8Array, cache: HeaderCache<RequestPlan> = sharedCache): RequestPlan {
+  const text = utf8Text(header, "body");
+  return cache.get(text) ?? planAndKeep(text, header.byteLength, cache);
+}
+
 /** A request that is all JSON: no `Inference-Header-Content-Length` came with it, or it arrived as a text frame. */
 export function decodeJsonInfer(body: Uint8Array | string): DecodedRequest {
   const text = typeof body === "string" ? body : utf8Text(body, "body");

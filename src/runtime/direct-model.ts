@@ -16,6 +16,8 @@ export interface DirectTensor {
   readonly datatype: Datatype;
   /** V2 shape: with the batch axis as -1 where there is one. */
   readonly shape: readonly number[];
+  /** Of a tensor of one row: the same array every time. */
+  readonly oneRow: readonly number[];
   /** Without it; -1 is open. */
   readonly rowShape: readonly number[];
   /** -1: none. */
@@ -33,6 +35,11 @@ export interface DirectModel {
   readonly outputs: readonly DirectTensor[];
 }
 
+/** A row's shape with the batch axis put back as 1. */
+export function shapeOfOne(rowShape: readonly number[], batchAxis: number): readonly number[] {
+  return batchAxis < 0 ? rowShape : [...rowShape.slice(0, batchAxis), 1, ...rowShape.slice(batchAxis)];
+}
+
 export function withBatch(tensor: TensorDescription): number[] {
   const shape = [...tensor.rowShape];
   if (tensor.batchAxis >= 0) shape.splice(tensor.batchAxis, 0, -1);
@@ -41,7 +48,8 @@ export function withBatch(tensor: TensorDescription): number[] {
 
 function directTensor(name: string, index: number, tensor: TensorDescription): DirectTensor {
   const { datatype, rowShape, batchAxis, fixed, rowBytes } = tensor;
-  return { name, index, datatype, shape: withBatch(tensor), rowShape, batchAxis, fixed, rowBytes };
+  const oneRow = shapeOfOne(rowShape, batchAxis);
+  return { name, index, datatype, shape: withBatch(tensor), oneRow, rowShape, batchAxis, fixed, rowBytes };
 }
 
 /** The direct way, or undefined where the pipeline is more than one ONNX cell with every input fed by one of its own. */

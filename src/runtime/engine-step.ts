@@ -19,6 +19,8 @@ export interface EngineStepOptions {
   readonly timeoutMicros: number;
   /** Outputs and, with the hold flag, the new state stay until `release`. */
   readonly keep: boolean;
+  /** A single row whose inputs went into the engine piece by piece: the request that `engine.begin` gave. */
+  readonly begun?: number;
 }
 
 /**
@@ -135,6 +137,10 @@ export class EngineStep implements StepSink {
 
   private submitRow(row: number): number {
     const { engine, inputs, options } = this;
+    if (options.begun !== undefined) {
+      const code = engine.publish(this, options.begun);
+      return code < 0 ? code : options.begun;
+    }
     const { description } = engine;
     const fixed = description.inputs.every((input) => input.fixed);
     const [only] = inputs;

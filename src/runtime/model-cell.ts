@@ -88,12 +88,11 @@ export class ModelCell {
     const tensors = this.inputs.map(({ name, type }) => stepTensor(type.toTensor(values[name])));
     this.checkRows(tensors, options.stateId);
     const { stateId } = options;
-    const key = stateId === undefined ? NO_STATE : this.engine.pin(stateId);
+    const key = stateId === undefined ? NO_STATE : this.engine.keyOf(stateId);
     return new Promise((resolve, reject) => {
       let stopWatching = (): void => {};
       const finish = (step: EngineStep, error: HeadraceError | undefined): void => {
         stopWatching();
-        if (key !== NO_STATE) this.engine.unpin(key);
         try {
           if (error !== undefined) throw error;
           resolve({ outputs: this.read(step), settle: (commit) => (options.hold ? step.release(commit) : undefined) });

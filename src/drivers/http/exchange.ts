@@ -12,6 +12,14 @@ const BINARY_TYPE = "application/octet-stream";
 const SCRATCH_BYTES = 64 << 10;
 const scratch = new Uint8Array(SCRATCH_BYTES);
 
+/** Takes a body piece by piece. */
+export interface BodyPieces {
+  /** The next piece, valid until this returns. */
+  piece(bytes: Uint8Array, isLast: boolean): void;
+  /** The rest will not come. */
+  abandon(): void;
+}
+
 /** An HTTP status line; a class without a standard text gets one of ours. */
 function statusLine(status: number): string {
   return `${status} ${STATUS_CODES[status] ?? (status === 499 ? "Client Closed Request" : "Error")}`;
@@ -84,15 +92,17 @@ export class Exchange {
 
   /**
    * Reads the body and hands it over once, whole. The bytes are valid until `done` returns. Bodies that come in pieces
-   * are put together in one buffer of the announced length.
+   * go to `pieces` where it takes them, else they are put together in one buffer of the announced length.
    * @param request Only for its headers, read before this returns.
    * @param limit More bytes than this end in PAYLOAD_TOO_LARGE.
+   * @param pieces Given the first piece of a body that comes in several; what it returns takes that one and the others.
    */
   readBody(
     request: HttpRequest,
     limit: number,
     done: (body: Uint8Array) => void,
     failed: (error: HeadraceError) => void,
+    pieces: (first: Uint8Array) => BodyPieces | undefined = () => undefined,
   ): void {
     const announced = Number(request.getHeader("content-length")) || 0;
     if (announced > limit) {
@@ -101,11 +111,21 @@ export class Exchange {
     }
     let buffer: Uint8Array | undefined;
     let length = 0;
+    let taker: BodyPieces | undefined;
     this.response.onData((chunk, isLast) => {
       if (this.over) return;
       if (isLast && length === 0) return this.hand(new Uint8Array(chunk), limit, done, failed);
       const needed = length + chunk.byteLength;
-      if (needed > limit) return failed(tooLarge(needed, limit));
+      if (needed > limit) {
+        taker?.abandon();
+        return failed(tooLarge(needed, limit));
+      }
+      if (length === 0) taker = pieces(new Uint8Array(chunk));
+      if (taker !== undefined) {
+        length = needed;
+        taker.piece(new Uint8Array(chunk), isLast);
+        return;
+      }
       if (buffer === undefined || buffer.byteLength < needed)
         buffer = grown(buffer, length, Math.max(needed, announced));
       buffer.set(new Uint8Array(chunk), length);

@@ -9,13 +9,17 @@ import {
   type DecodedInput,
   type DecodedRequest,
   type NamedTensor,
+  type RequestPlan,
+  type TensorHeader,
   type TensorMetadata,
   toRawTensor,
 } from "../../protocol/index.js";
-import { EngineStep, type StepTensor } from "../../runtime/engine-step.js";
+import { shapeOfOne } from "../../runtime/direct-model.js";
+import { EngineStep, type EngineStepOptions, type StepTensor } from "../../runtime/engine-step.js";
 import type { DirectModel, DirectTensor, RestrictedInferenceProcess } from "../../runtime/index.js";
 import { stepFlags } from "../../runtime/model-cell.js";
 import { joinRows, rowCount } from "../../runtime/rows.js";
+import { InferUpload } from "./infer-upload.js";
 
 /** The outcome; outputs that are views are valid until the callback returns. */
 export type InferDone = (error: HeadraceError | undefined, outputs: readonly NamedTensor[]) => void;
@@ -24,6 +28,9 @@ export type InferDone = (error: HeadraceError | undefined, outputs: readonly Nam
 export interface InferHandle {
   cancel(): void;
 }
+
+/** What a request says besides its tensors. */
+export type RequestHead = Omit<DecodedRequest, "inputs">;
 
 const NOTHING: InferHandle = { cancel: () => {} };
 
@@ -44,11 +51,8 @@ export class InferService {
    */
   infer(request: DecodedRequest, stream: string | undefined, done: InferDone): InferHandle {
     try {
-      this.checkOutputs(request);
       const stateId = request.sequenceId ?? stream;
-      if (stateId === undefined && (request.sequenceStart || request.sequenceEnd)) {
-        throw new InvalidArgumentError("sequence_start and sequence_end need a sequence_id", { path: "parameters" });
-      }
+      this.checkRequest(request, stateId);
       const { direct } = this.inference;
       if (direct === undefined) return this.predict(request, stateId, done);
       return this.step(direct, request, stateId, done);
@@ -58,7 +62,10 @@ export class InferService {
     }
   }
 
-  private checkOutputs(request: DecodedRequest): void {
+  private checkRequest(request: RequestHead, stateId = request.sequenceId): void {
+    if (stateId === undefined && (request.sequenceStart || request.sequenceEnd)) {
+      throw new InvalidArgumentError("sequence_start and sequence_end need a sequence_id", { path: "parameters" });
+    }
     for (const [index, { name }] of (request.outputs ?? []).entries()) {
       if (this.outputs.some((output) => output.name === name)) continue;
       const known = this.outputs.map((output) => output.name).join(", ");
@@ -68,7 +75,7 @@ export class InferService {
     }
   }
 
-  private wanted(request: DecodedRequest, name: string): boolean {
+  private wanted(request: RequestHead, name: string): boolean {
     return request.outputs === undefined || request.outputs.some((output) => output.name === name);
   }
 
@@ -78,19 +85,44 @@ export class InferService {
     stateId: string | undefined,
     done: InferDone,
   ): InferHandle {
-    const { engine } = direct;
-    const inputs = directInputs(direct, request, stateId);
-    const key = stateId === undefined ? NO_STATE : engine.pin(stateId);
-    const flags = stepFlags({
-      start: request.sequenceStart,
-      end: request.sequenceEnd,
-      priority: Math.min(request.priority ?? 0, 255),
-    });
-    const timeoutMicros = request.timeoutMicros ?? 0;
+    return this.run(
+      direct,
+      request,
+      directInputs(direct, request, stateId),
+      stepOptions(direct, request, stateId),
+      done,
+    );
+  }
+
+  /**
+   * A binary request of one row whose tensors go into the engine as they arrive. Undefined where it has to be whole: then
+   * `infer` takes it.
+   */
+  upload(plan: RequestPlan, done: InferDone): InferUpload | undefined {
+    const { direct } = this.inference;
+    const { tensors, isShareable } = plan.inputs;
+    if (direct === undefined || !isShareable) return undefined;
+    if (tensors.some(({ datatype }) => datatype === "BYTES")) return undefined;
+    this.checkRequest(plan);
+    const order = engineOrder(direct, tensors, plan.sequenceId);
+    const rows = tensors.map(({ shape }, index) => rowCount(shape, direct.inputs[order[index] ?? -1]?.batchAxis ?? -1));
+    if (rows.some((count) => count !== 1)) return undefined;
+    const options = stepOptions(direct, plan, plan.sequenceId);
+    return new InferUpload(direct, tensors, order, options, (begun) =>
+      this.run(direct, plan, [], { ...options, begun }, done),
+    );
+  }
+
+  private run(
+    direct: DirectModel,
+    request: RequestHead,
+    inputs: readonly StepTensor[],
+    options: EngineStepOptions,
+    done: InferDone,
+  ): InferHandle {
     let timer: NodeJS.Timeout | undefined;
-    const step = new EngineStep(engine, inputs, { key, flags, timeoutMicros, keep: false }, (self, error) => {
+    const step = new EngineStep(direct.engine, inputs, options, (self, error) => {
       clearTimeout(timer);
-      if (key !== NO_STATE) engine.unpin(key);
       if (error !== undefined) return done(error, []);
       let outputs: NamedTensor[];
       try {
@@ -103,8 +135,8 @@ export class InferService {
       done(undefined, outputs);
     });
     step.submit();
-    if (timeoutMicros > 0 && !step.isFinished) {
-      timer = setTimeout(() => step.cancel("DEADLINE_EXCEEDED"), Math.ceil(timeoutMicros / 1000));
+    if (options.timeoutMicros > 0 && !step.isFinished) {
+      timer = setTimeout(() => step.cancel("DEADLINE_EXCEEDED"), Math.ceil(options.timeoutMicros / 1000));
     }
     return { cancel: () => step.cancel("CANCELLED") };
   }
@@ -151,9 +183,26 @@ function unknownInput(name: string, index: number, known: readonly string[]): In
 
 /** The request's inputs in the engine's order, checked against the model. */
 function directInputs(direct: DirectModel, request: DecodedRequest, stateId: string | undefined): StepTensor[] {
+  const order = engineOrder(direct, request.inputs, stateId);
   const inputs: StepTensor[] = [];
-  let rows: number | undefined;
   for (const [index, input] of request.inputs.entries()) {
+    if (input.datatype !== "BYTES") checkBytes(input, `inputs[${index}]`);
+    inputs[order[index] ?? -1] =
+      input.datatype === "BYTES"
+        ? { datatype: "BYTES", shape: input.shape, strings: input.byteStrings }
+        : { datatype: input.datatype, shape: input.shape, bytes: input.bytes };
+  }
+  return inputs;
+}
+
+/** The engine's index of each of the request's inputs, their names, datatypes and shapes checked against the model. */
+function engineOrder(
+  direct: DirectModel,
+  inputs: readonly Pick<DecodedInput, "name" | "datatype" | "shape">[],
+  stateId: string | undefined,
+): number[] {
+  let rows: number | undefined;
+  const order = inputs.map((input, index) => {
     const wanted = direct.inputs.find(({ name }) => name === input.name);
     if (wanted === undefined)
       throw unknownInput(
@@ -167,18 +216,28 @@ function directInputs(direct: DirectModel, request: DecodedRequest, stateId: str
       checkRows(count, rows, stateId, `inputs[${index}].shape`);
       rows = count;
     }
-    inputs[wanted.index] =
-      input.datatype === "BYTES"
-        ? { datatype: "BYTES", shape: input.shape, strings: input.byteStrings }
-        : { datatype: input.datatype, shape: input.shape, bytes: input.bytes };
-  }
+    return wanted.index;
+  });
   for (const { name, index } of direct.inputs) {
-    if (inputs[index] === undefined) throw new InvalidArgumentError(`input '${name}' is missing`, { path: "inputs" });
+    if (!order.includes(index)) throw new InvalidArgumentError(`input '${name}' is missing`, { path: "inputs" });
   }
-  return inputs;
+  return order;
 }
 
-function checkTensor(input: DecodedInput, wanted: DirectTensor, path: string): void {
+function stepOptions(direct: DirectModel, request: RequestHead, stateId: string | undefined): EngineStepOptions {
+  return {
+    key: stateId === undefined ? NO_STATE : direct.engine.keyOf(stateId),
+    flags: stepFlags({
+      start: request.sequenceStart,
+      end: request.sequenceEnd,
+      priority: Math.min(request.priority ?? 0, 255),
+    }),
+    timeoutMicros: request.timeoutMicros ?? 0,
+    keep: false,
+  };
+}
+
+function checkTensor(input: Pick<DecodedInput, "datatype" | "shape">, wanted: DirectTensor, path: string): void {
   if (input.datatype !== wanted.datatype) {
     throw new InvalidArgumentError(`is ${input.datatype}, the model takes ${wanted.datatype}`, {
       path: `${path}.datatype`,
@@ -187,13 +246,16 @@ function checkTensor(input: DecodedInput, wanted: DirectTensor, path: string): v
   const { shape } = wanted;
   const fits =
     input.shape.length === shape.length && shape.every((size, axis) => size < 0 || size === input.shape[axis]);
-  if (!fits)
+  if (!fits) {
     throw new InvalidArgumentError(`is [${input.shape}], the model takes [${shape}]`, { path: `${path}.shape` });
-  if (input.datatype === "BYTES") return;
-  // The protocol has checked data against shape; this guards the engine's memory against a mistake in either.
+  }
+}
+
+/** The protocol has checked data against shape; this guards the engine's memory against a mistake in either. */
+function checkBytes(input: Exclude<DecodedInput, { datatype: "BYTES" }>, path: string): void {
   const bytes = elementCount(input.shape) * DATATYPES[input.datatype].bytes;
-  if (input.bytes.byteLength !== bytes)
-    throw new InvalidArgumentError(`has ${input.bytes.byteLength} bytes, not ${bytes}`, { path });
+  if (input.bytes.byteLength === bytes) return;
+  throw new InvalidArgumentError(`has ${input.bytes.byteLength} bytes, not ${bytes}`, { path });
 }
 
 function checkRows(count: number, others: number | undefined, stateId: string | undefined, path: string): void {
@@ -207,13 +269,16 @@ function checkRows(count: number, others: number | undefined, stateId: string | 
 }
 
 function readOutput(step: EngineStep, output: DirectTensor): NamedTensor {
-  const { name, datatype, batchAxis, index } = output;
+  const { name, datatype, batchAxis, index, oneRow } = output;
   const rows = step.output(index);
   const [only] = rows;
   if (rows.length !== 1 || only?.bytes === undefined || datatype === "BYTES") {
     return { name, ...joinRows(datatype, rows, batchAxis, name) };
   }
-  const shape = [...only.shape];
-  if (batchAxis >= 0) shape.splice(batchAxis, 0, 1);
-  return { name, datatype, shape, data: typedArrayOver(datatype, only.bytes) };
+  return {
+    name,
+    datatype,
+    shape: output.fixed ? oneRow : shapeOfOne(only.shape, batchAxis),
+    data: typedArrayOver(datatype, only.bytes),
+  };
 }

@@ -2,7 +2,6 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import {
-  canonicalSequenceId,
   type DecodedRequest,
   decodeBinaryInfer,
   decodeJsonInfer,
@@ -12,18 +11,23 @@ import {
   encodeV2Error,
   HEADER_LENGTH_FIELD,
   HeaderCache,
+  type NamedTensor,
   parseHeaderLength,
   parseJson,
+  planBinaryInfer,
   type RequestPlan,
+  ResponseMemo,
   type ServerMetadata,
   utf8Text,
 } from "../../protocol/index.js";
-import type { PredictOptions, RestrictedInferenceProcess } from "../../runtime/index.js";
+import type { RestrictedInferenceProcess } from "../../runtime/index.js";
 import { valuesToJson } from "../../types/index.js";
 import { VERSION } from "../../version.js";
-import { Exchange } from "./exchange.js";
-import type { InferService } from "./infer-service.js";
+import { type BodyPieces, Exchange } from "./exchange.js";
+import type { InferService, RequestHead } from "./infer-service.js";
 import type { HttpParameters } from "./parameters.js";
+import { predictRequest } from "./predict-request.js";
+import { UploadPieces } from "./upload-pieces.js";
 
 /** What the routes need of the driver. */
 export interface RouteHost {
@@ -51,6 +55,8 @@ type ErrorEncoder = (error: HeadraceError) => string;
 
 export class Routes {
   private readonly plans = new HeaderCache<RequestPlan>(HEADER_PLANS);
+
+  private readonly memo = new ResponseMemo();
 
   constructor(private readonly host: RouteHost) {}
 
@@ -167,7 +173,24 @@ export class Routes {
         }
       },
       failed,
+      (first) => this.inferPieces(exchange, first, headerLength),
     );
+  }
+
+  /** Where a binary body comes in pieces and its first one has all of the JSON: the rest goes straight into the engine. */
+  private inferPieces(exchange: Exchange, first: Uint8Array, headerLength: number | undefined): BodyPieces | undefined {
+    if (headerLength === undefined || headerLength === 0 || first.byteLength < headerLength) return undefined;
+    const failed = (error: unknown): void => exchange.error(toHeadraceError(error), encodeV2Error);
+    try {
+      const plan = planBinaryInfer(first.subarray(0, headerLength), this.plans);
+      const upload = this.host.service.upload(plan, (error, outputs) => this.answer(exchange, plan, error, outputs));
+      if (upload === undefined) return undefined;
+      exchange.whenGone(() => upload.abandon());
+      return new UploadPieces(exchange, upload, headerLength, failed);
+    } catch (error) {
+      failed(error);
+      return undefined;
+    }
   }
 
   private decode(body: Uint8Array, headerLength: number | undefined): DecodedRequest {
@@ -181,18 +204,27 @@ export class Routes {
   }
 
   private inferBody(exchange: Exchange, request: DecodedRequest): void {
-    const { service, inference } = this.host;
-    const handle = service.infer(request, undefined, (error, outputs) => {
-      if (error !== undefined) return exchange.error(error, encodeV2Error);
-      if (exchange.isOver) return;
-      const response = { modelName: inference.name, modelVersion: MODEL_VERSION, id: request.id, outputs };
-      try {
-        exchange.message(encodeInferResponse(response, (name) => isBinary(request, name)));
-      } catch (failure) {
-        exchange.error(toHeadraceError(failure), encodeV2Error);
-      }
-    });
+    const { service } = this.host;
+    const handle = service.infer(request, undefined, (error, outputs) =>
+      this.answer(exchange, request, error, outputs),
+    );
     exchange.whenGone(() => handle.cancel());
+  }
+
+  private answer(
+    exchange: Exchange,
+    request: RequestHead,
+    error: HeadraceError | undefined,
+    outputs: readonly NamedTensor[],
+  ): void {
+    if (exchange.isOver) return;
+    const response = { modelName: this.host.inference.name, modelVersion: MODEL_VERSION, id: request.id, outputs };
+    try {
+      if (error !== undefined) throw error;
+      exchange.message(encodeInferResponse(response, (name) => isBinary(request, name), this.memo));
+    } catch (failure) {
+      exchange.error(toHeadraceError(failure), encodeV2Error);
+    }
   }
 
   private predict(exchange: Exchange, request: HttpRequest): void {
@@ -223,7 +255,7 @@ export class Routes {
   }
 }
 
-function isBinary(request: DecodedRequest, name: string): boolean {
+function isBinary(request: RequestHead, name: string): boolean {
   return request.outputs?.find((output) => output.name === name)?.binary ?? request.binaryOutputDefault;
 }
 
@@ -236,37 +268,4 @@ export function checkModelName(encoded: string | undefined, served: string): voi
     // Not percent-encoding: then it is nobody's name as it stands.
   }
   if (name !== served) throw new HeadraceError("MODEL_NOT_FOUND", `there is no model '${name}'; served: ${served}`);
-}
-
-const PREDICT_FIELDS = ["inputs", "stateId", "start", "end", "timeoutMs", "priority"];
-
-/** The body of POST /predict, checked. */
-function predictRequest(body: unknown): { inputs: Record<string, unknown>; options: PredictOptions } {
-  if (!isObject(body)) throw new InvalidArgumentError('expected an object, e.g. {"inputs": {…}}', { path: "body" });
-  for (const name of Object.keys(body)) {
-    if (PREDICT_FIELDS.includes(name)) continue;
-    throw new InvalidArgumentError(`is not a known field; there are ${PREDICT_FIELDS.join(", ")}`, { path: name });
-  }
-  const { inputs } = body;
-  if (!isObject(inputs)) throw new InvalidArgumentError("expected an object of named values", { path: "inputs" });
-  const options: PredictOptions = {};
-  const stateId = canonicalSequenceId(body.stateId, "stateId");
-  if (stateId !== undefined) options.stateId = stateId;
-  for (const name of ["start", "end"] as const) {
-    const value = body[name];
-    if (value === undefined) continue;
-    if (typeof value !== "boolean") throw new InvalidArgumentError("expected true or false", { path: name });
-    options[name] = value;
-  }
-  for (const name of ["timeoutMs", "priority"] as const) {
-    const value = body[name];
-    if (value === undefined) continue;
-    if (typeof value !== "number") throw new InvalidArgumentError("expected a number", { path: name });
-    options[name] = value;
-  }
-  return { inputs, options };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

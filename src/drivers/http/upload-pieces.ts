@@ -1,0 +1,33 @@
+import type { BodyPieces, Exchange } from "./exchange.js";
+import type { InferUpload } from "./infer-upload.js";
+
+/** The pieces of a body, the JSON header left out, on their way into an upload. */
+export class UploadPieces implements BodyPieces {
+  private skip: number;
+
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly upload: InferUpload,
+    headerLength: number,
+    private readonly failed: (error: unknown) => void,
+  ) {
+    this.skip = headerLength;
+  }
+
+  piece(bytes: Uint8Array, isLast: boolean): void {
+    try {
+      this.upload.append(bytes.subarray(this.skip));
+      this.skip = 0;
+      if (!isLast) return;
+      const handle = this.upload.finish();
+      this.exchange.whenGone(() => handle.cancel());
+    } catch (error) {
+      this.upload.abandon();
+      this.failed(error);
+    }
+  }
+
+  abandon(): void {
+    this.upload.abandon();
+  }
+}
