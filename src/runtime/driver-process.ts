@@ -36,8 +36,11 @@ export class DriverProcess<P extends object> extends EventEmitter {
   private failure: HeadraceError | undefined;
   private services: readonly ServiceRecord[] = [];
   private resources: LeasedResources | undefined;
-  private running: Promise<void> = Promise.resolve();
+  private starting: Promise<void> = Promise.resolve();
+  /** What `run` failed with, if it did. */
+  private running: Promise<HeadraceError | undefined> = Promise.resolve(undefined);
   private stopping: Promise<void> | undefined;
+  private ending: Promise<void> | undefined;
 
   constructor(private readonly init: DriverProcessInit<P>) {
     super();
@@ -56,7 +59,12 @@ export class DriverProcess<P extends object> extends EventEmitter {
   }
 
   /** For the runtime: brings the driver up. When this rejects, everything has been released. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.starting = this.bringUp();
+    return this.starting;
+  }
+
+  private async bringUp(): Promise<void> {
     const { driver, inference, allocator } = this.init;
     try {
       this.resources = await LeasedResources.lease(allocator, driver.resourcesRequest());
@@ -65,7 +73,8 @@ export class DriverProcess<P extends object> extends EventEmitter {
       this.become("running");
       this.running = this.watch(driver.run(inference, this.resources));
     } catch (error) {
-      await this.end(toHeadraceError(error));
+      // Whoever starts it is told: not a matter for the log.
+      await this.end(AbortSignal.abort(), toHeadraceError(error));
       throw this.failure ?? error;
     }
   }
@@ -101,45 +110,42 @@ export class DriverProcess<P extends object> extends EventEmitter {
   }
 
   private async shutDown(timeoutMs: number): Promise<void> {
-    if (this.current === "stopped" || this.current === "failed") return;
-    this.become("stopping");
-    const signal = AbortSignal.timeout(timeoutMs);
-    let failure: HeadraceError | undefined;
-    try {
-      await this.init.driver.stop(signal);
-      await this.running;
-    } catch (error) {
-      failure = toHeadraceError(error);
+    // A driver that is still coming up is stopped when it is up, or has failed by itself.
+    await this.starting.catch(() => {});
+    if (this.ending === undefined) {
+      this.become("stopping");
+      this.ending = this.end(AbortSignal.timeout(timeoutMs), undefined);
     }
-    await this.end(failure, true);
+    await this.ending;
   }
 
-  /** Follows `run` to its end: by itself it ends the driver, well or badly. */
-  private async watch(run: Promise<void>): Promise<void> {
+  /** Follows `run` to its end, without rejecting: by itself it ends the driver, well or badly. */
+  private async watch(run: Promise<void>): Promise<HeadraceError | undefined> {
     let failure: HeadraceError | undefined;
     try {
       await run;
     } catch (error) {
       failure = toHeadraceError(error);
     }
-    if (this.current === "stopping") {
-      if (failure !== undefined) throw failure;
-      return;
+    if (this.ending === undefined) {
+      if (failure !== undefined) this.init.log.error({ err: failure }, `driver '${this.ref}' failed`);
+      this.ending = this.end(AbortSignal.abort(), failure);
     }
-    await this.end(failure);
+    return failure;
   }
 
-  private async end(failure: HeadraceError | undefined, alreadyStopped = false): Promise<void> {
-    if (!alreadyStopped) {
-      try {
-        await this.init.driver.stop(AbortSignal.abort());
-      } catch (error) {
-        this.init.log.error({ err: error }, "a driver failed to stop after it had ended");
-      }
+  /** Called once, whatever ends the driver. Never rejects. */
+  private async end(signal: AbortSignal, why: HeadraceError | undefined): Promise<void> {
+    let failure = why;
+    try {
+      await this.init.driver.stop(signal);
+      failure ??= await this.running;
+    } catch (error) {
+      this.init.log.error({ err: error }, `driver '${this.ref}' failed to stop`);
+      failure ??= toHeadraceError(error);
     }
     this.resources?.release();
     this.failure = failure;
-    if (failure !== undefined) this.init.log.error({ err: failure }, `driver '${this.ref}' failed`);
     this.become(failure === undefined ? "stopped" : "failed");
     this.init.ended();
   }

@@ -248,12 +248,12 @@ function makeDriver<D extends object>(
       { path: "driver" },
     );
   }
-  const made =
-    driver.prototype instanceof PipelineDriver
-      ? new (driver as DriverClass<D>)(options)
-      : (driver as () => PipelineDriver<D>)();
+  // Only a class has a prototype that cannot be replaced.
+  const isClass = Object.getOwnPropertyDescriptor(driver, "prototype")?.writable === false;
+  const made: unknown = isClass ? new (driver as DriverClass<D>)(options) : (driver as () => unknown)();
   if (made instanceof PipelineDriver) return made;
-  throw new InvalidArgumentError("the function did not return a PipelineDriver", { path: "driver" });
+  const what = isClass ? "the class does not extend PipelineDriver" : "the function did not return a PipelineDriver";
+  throw new InvalidArgumentError(what, { path: "driver" });
 }
 
 function cellParameters(inference: Inference): Map<string, Readonly<Record<string, unknown>>> {

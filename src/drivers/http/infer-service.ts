@@ -10,7 +10,6 @@ import {
   type DecodedRequest,
   type NamedTensor,
   type RequestPlan,
-  type TensorHeader,
   type TensorMetadata,
   toRawTensor,
 } from "../../protocol/index.js";
