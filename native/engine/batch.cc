@@ -41,15 +41,16 @@ Batch::Batch(uint32_t id, const ModelPlan& plan, const Device& device, uint32_t 
 
 void Batch::prepare(const std::vector<Shape>& row_dims) {
   if (!rows.empty()) bug("a batch with rows was laid out again");
-  bool same = true;
+  bool same = laid_out_;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    same = same && inputs[i].row_dims == row_dims[i] && inputs[i].geometry.row_bytes > 0;
+    same = same && inputs[i].row_dims == row_dims[i];
     inputs[i].row_dims = row_dims[i];
   }
   if (!same) allocate_inputs();
 }
 
 void Batch::allocate_inputs() {
+  laid_out_ = false;
   capacity_ = max_capacity_;
   for (size_t i = 0; i < inputs.size(); ++i) {
     inputs[i].geometry = row_geometry(plan_.inputs[i], inputs[i].row_dims);
@@ -65,6 +66,7 @@ void Batch::allocate_inputs() {
     if (!input.geometry.row_major() && input.model.bytes() < bytes) input.model = device_.allocate(bytes);
   }
   for (auto& binding : bindings) binding.reset();
+  laid_out_ = true;
 }
 
 void Batch::allocate_outputs() {

@@ -51,7 +51,7 @@ class Batch {
   Batch(uint32_t id, const ModelPlan& plan, const Device& device, uint32_t capacity);
 
   // Lays the inputs out for rows of these dimensions, as many as fit a sensible amount of memory. Fixed models need it
-  // never; others before the first row of each batch. The batch must be empty.
+  // never; others before the first row of each batch. The batch must be empty. Throws Error(ResourceExhausted).
   void prepare(const std::vector<Shape>& row_dims);
 
   // Copies what a step sent for `input` into its row. `src` holds geometry.submit_bytes() bytes.
@@ -81,6 +81,7 @@ class Batch {
   const uint32_t id_;
   const ModelPlan& plan_;
   const Device& device_;
+  bool laid_out_ = false;  // false also after a layout that found no memory
   const uint32_t max_capacity_;
   uint32_t capacity_;
 };

@@ -16,6 +16,7 @@ namespace headrace {
 
 // Memory that a lane keeps between batches.
 struct RunScratch {
+  uint32_t rows = 0;  // of the last batch
   std::vector<RowMove> moves;
   std::vector<std::shared_ptr<CompletionQueue>> wakes;
 };

@@ -34,11 +34,11 @@ Nanos median_run(ModelSession& session, Batch& batch, uint32_t rows) {
   session.run(batch, rows);  // the first run of a size allocates
   std::vector<Nanos> times;
   const Nanos begin = now_nanos();
-  while (times.size() < kRuns && now_nanos() - begin < kSizeBudget) {
+  do {
     const Nanos before = now_nanos();
     session.run(batch, rows);
     times.push_back(now_nanos() - before);
-  }
+  } while (times.size() < kRuns && now_nanos() - begin < kSizeBudget);
   std::sort(times.begin(), times.end());
   return times[times.size() / 2];
 }
@@ -46,16 +46,17 @@ Nanos median_run(ModelSession& session, Batch& batch, uint32_t rows) {
 std::vector<BatchTiming> measure(ModelSession& session, uint32_t largest) {
   std::vector<BatchTiming> timings;
   if (!session.plan().fixed_inputs()) return timings;
-  Batch batch(0, session.plan(), session.device(), largest);
-  zero(batch);
   const Nanos begin = now_nanos();
   try {
     for (uint32_t rows = 1;; rows = std::min(rows * 2, largest)) {
+      // Each size in a batch of its own: a slow model never gets to the large ones, nor pays for their memory.
+      Batch batch(0, session.plan(), session.device(), rows);
+      zero(batch);
       timings.push_back({rows, median_run(session, batch, rows)});
       if (rows == largest || now_nanos() - begin + 2 * timings.back().nanos > kTotalBudget) break;
     }
-  } catch (const Ort::Exception&) {
-    timings.clear();  // zeros need not be a valid input: decide without
+  } catch (const std::exception&) {
+    // Zeros need not be a valid input, nor a larger batch fit the memory: decide with what there is.
   }
   return timings;
 }

@@ -24,6 +24,9 @@ template <typename T, typename Value>
 void fill(const ConstantInput& constant, Buffer& buffer, size_t count, Value value) {
   if constexpr (std::is_integral_v<T>) {
     if constexpr (std::is_floating_point_v<Value>) {
+      // Converting what int64 cannot hold is undefined; NaN fails both comparisons.
+      constexpr Value kBound = 9223372036854775808.0;
+      if (!(value >= -kBound && value < kBound)) does_not_fit(constant, "it is out of range");
       if (value != static_cast<Value>(static_cast<int64_t>(value))) does_not_fit(constant, "it is not a whole number");
     }
     const auto whole = static_cast<int64_t>(value);
@@ -95,8 +98,8 @@ Ort::Value constant_value(const ConstantInput& constant, const Buffer& bytes, co
   if (is_string(constant.info.type)) {
     Ort::AllocatorWithDefaultOptions allocator;
     Ort::Value value = Ort::Value::CreateTensor(allocator, shape.data(), shape.size(), constant.info.type);
-    const std::vector<const char*> texts(checked_elements(shape), std::get<std::string>(constant.config.value).c_str());
-    if (!texts.empty()) value.FillStringTensor(texts.data(), texts.size());
+    const size_t count = checked_elements(shape);
+    for (size_t i = 0; i < count; ++i) set_string(value, i, std::get<std::string>(constant.config.value));
     return value;
   }
   return Ort::Value::CreateTensor(device.memory_info(), bytes.data(), bytes.bytes(), shape.data(), shape.size(),

@@ -1,5 +1,6 @@
 #include "device.h"
 
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
@@ -9,6 +10,11 @@ namespace headrace {
 namespace {
 
 constexpr size_t kAlignment = 64;  // one cache line, and the widest vector load
+
+// memcpy may not be given null, not even for no bytes; an empty tensor has no data.
+void copy(std::byte* dst, const std::byte* src, size_t bytes) {
+  if (bytes > 0) std::memcpy(dst, src, bytes);
+}
 
 void move_rows(std::span<const RowMove> moves) {
   for (const RowMove& move : moves) {
@@ -26,15 +32,18 @@ void move_rows(std::span<const RowMove> moves) {
 class CpuDevice final : public Device {
  public:
   Buffer allocate(size_t bytes) const override {
-    const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    void* data = std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
+    void* data = nullptr;
+    if (bytes < static_cast<size_t>(PTRDIFF_MAX) - kAlignment) {
+      const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+      data = std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
+    }
     if (data == nullptr) {
       throw Error(Code::ResourceExhausted, "out of memory: " + std::to_string(bytes) + " bytes for tensors");
     }
     return Buffer(static_cast<std::byte*>(data), bytes, *this);
   }
-  void copy_in(std::byte* dst, const std::byte* src, size_t bytes) const override { std::memcpy(dst, src, bytes); }
-  void copy_out(std::byte* dst, const std::byte* src, size_t bytes) const override { std::memcpy(dst, src, bytes); }
+  void copy_in(std::byte* dst, const std::byte* src, size_t bytes) const override { copy(dst, src, bytes); }
+  void copy_out(std::byte* dst, const std::byte* src, size_t bytes) const override { copy(dst, src, bytes); }
   void gather(std::span<const RowMove> moves) const override { move_rows(moves); }
   void scatter(std::span<const RowMove> moves) const override { move_rows(moves); }
   void sync() const override {}

@@ -7,12 +7,12 @@ Scheduler::Options scheduler_options(const ModelConfig& config, const ModelSessi
                                      const Calibration& calibration) {
   Scheduler::Options options;
   options.max_batch = calibration.max_batch;
-  options.max_delay = config.max_delay_micros * 1000;
+  options.max_delay = duration(config.max_delay_micros, 1000);
   options.queue_size = config.queue_size;
   options.lanes = calibration.lanes;
   options.states.record_bytes = record_layout(session.plan()).bytes;
   options.states.max_states = config.max_states;
-  options.states.ttl = config.state_ttl_millis * 1'000'000;
+  options.states.ttl = duration(config.state_ttl_millis, 1'000'000);
   options.states.evict = config.evict;
   return options;
 }

@@ -89,6 +89,10 @@ RecurrentState plan_state(const TensorInfo& input, const TensorInfo& output, con
     throw Error(Code::ModelInvalid, where + ": the two tensors have different element types");
   if (element_size(input.type) == 0)
     throw Error(Code::Unimplemented, where + ": strings and 4-bit elements cannot be state");
+  if (batch_axis != kNoAxis && input.dims[batch_axis] >= 0 && input.dims[batch_axis] != 1) {
+    throw Error(Code::ModelInvalid, where + " has shape " + to_string(input.dims) + ": batchAxis " +
+                                        std::to_string(batch_axis) + " must be dynamic or 1");
+  }
   RecurrentState state;
   state.input = input;
   state.output = output.name;
@@ -102,17 +106,57 @@ RecurrentState plan_state(const TensorInfo& input, const TensorInfo& output, con
   return state;
 }
 
+bool is_constant(const ModelConfig& config, const std::string& name) {
+  return find_by(config.constants, name, [](const auto& c) { return c.input; }) != config.constants.end();
+}
+
+// As given, and then each tensor in one role only; else those recognised that have no other role.
+std::vector<StatePair> state_pairs(const ModelConfig& config, const std::vector<TensorInfo>& inputs,
+                                   const std::vector<TensorInfo>& outputs) {
+  if (!config.state) {
+    std::vector<StatePair> pairs = recognise_state_pairs(inputs, outputs);
+    std::erase_if(pairs, [&](const StatePair& pair) {
+      const bool context =
+          find_by(config.context, pair.input, [](const auto& c) { return c.input; }) != config.context.end();
+      return context || is_constant(config, pair.input);
+    });
+    return pairs;
+  }
+  for (auto pair = config.state->begin(); pair != config.state->end(); ++pair) {
+    tensor_named(inputs, pair->input, "state.input");
+    tensor_named(outputs, pair->output, "state.output");
+    const bool again = std::any_of(config.state->begin(), pair, [&](const StatePair& other) {
+      return other.input == pair->input || other.output == pair->output;
+    });
+    if (again || is_constant(config, pair->input)) {
+      throw Error(Code::ModelInvalid, "state '" + pair->input + "' -> '" + pair->output +
+                                          "': each of the two may be named once, and not as a constant too");
+    }
+  }
+  return *config.state;
+}
+
 // Every input but constants and states is the caller's.
 std::vector<TensorInfo> data_inputs(const std::vector<TensorInfo>& inputs, const ModelConfig& config,
                                     const std::vector<StatePair>& pairs) {
   std::vector<TensorInfo> data;
   for (const TensorInfo& info : inputs) {
-    const bool constant =
-        find_by(config.constants, info.name, [](const auto& c) { return c.input; }) != config.constants.end();
     const bool state = find_by(pairs, info.name, [](const auto& p) { return p.input; }) != pairs.end();
-    if (!constant && !state) data.push_back(info);
+    if (!is_constant(config, info.name) && !state) data.push_back(info);
   }
   return data;
+}
+
+// A context's size must be known, and one that can be.
+void check_context(const DataInput& input) {
+  Shape dims = input.row_dims;
+  dims[input.context->axis] = input.context->size;
+  if (!all_known(dims)) {
+    throw Error(Code::ModelInvalid, "context of input '" + input.info.name +
+                                        "' needs every other dimension fixed, but a step has shape " +
+                                        to_string(input.row_dims));
+  }
+  checked_elements(dims);
 }
 
 void check_names(const ModelConfig& config, const std::vector<TensorInfo>& inputs,
@@ -190,11 +234,7 @@ RecordLayout record_layout(const ModelPlan& plan) {
 
 ModelPlan make_plan(const ModelConfig& config, const std::vector<TensorInfo>& inputs,
                     const std::vector<TensorInfo>& outputs) {
-  const std::vector<StatePair> pairs = config.state ? *config.state : recognise_state_pairs(inputs, outputs);
-  for (const StatePair& pair : pairs) {
-    tensor_named(inputs, pair.input, "state.input");
-    tensor_named(outputs, pair.output, "state.output");
-  }
+  const std::vector<StatePair> pairs = state_pairs(config, inputs, outputs);
   const std::vector<TensorInfo> data = data_inputs(inputs, config, pairs);
   check_names(config, inputs, data);
 
@@ -204,16 +244,7 @@ ModelPlan make_plan(const ModelConfig& config, const std::vector<TensorInfo>& in
   plan.why_not_batchable = axes.why_not;
   for (size_t i = 0; i < data.size(); ++i) {
     plan.inputs.push_back(plan_input(data[i], axes.axes[i], config));
-    const DataInput& input = plan.inputs.back();
-    if (input.context) {
-      for (size_t axis = 0; axis < input.row_dims.size(); ++axis) {
-        if (input.row_dims[axis] < 0 && static_cast<int>(axis) != input.context->axis) {
-          throw Error(Code::ModelInvalid, "context of input '" + input.info.name +
-                                              "' needs every other dimension fixed, but a step has shape " +
-                                              to_string(input.row_dims));
-        }
-      }
-    }
+    if (plan.inputs.back().context) check_context(plan.inputs.back());
   }
   for (const StatePair& pair : pairs) {
     const TensorInfo& input = tensor_named(inputs, pair.input, "state.input");

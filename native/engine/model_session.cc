@@ -36,19 +36,38 @@ bool all_known(const Shape& dims) {
   return std::all_of(dims.begin(), dims.end(), [](int64_t dim) { return dim >= 0; });
 }
 
-// FNV-1a: a stable fingerprint, not a defence.
+// FNV-1a by words: a stable fingerprint, not a defence.
+void mix(uint64_t& hash, uint64_t word) { hash = (hash ^ word) * 0x100000001b3ULL; }
+
 void mix(uint64_t& hash, const std::string& text) {
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  for (const char c : text) mix(hash, static_cast<uint64_t>(static_cast<unsigned char>(c)));
+}
+
+// A model trained again has the same size and signature, and states that mean something else: the content decides.
+void mix_file(uint64_t& hash, const std::string& path) {
+  std::ifstream file(std::filesystem::path(path), std::ios::binary);
+  std::vector<uint64_t> words(size_t{128} << 10);
+  while (file) {
+    file.read(reinterpret_cast<char*>(words.data()), static_cast<std::streamsize>(words.size() * sizeof(uint64_t)));
+    const auto bytes = static_cast<size_t>(file.gcount());
+    if (bytes % sizeof(uint64_t) != 0) {
+      std::memset(reinterpret_cast<char*>(words.data()) + bytes, 0, sizeof(uint64_t) - bytes % sizeof(uint64_t));
+    }
+    for (size_t i = 0; i * sizeof(uint64_t) < bytes; ++i) mix(hash, words[i]);
+    mix(hash, bytes);
+  }
 }
 
 uint64_t fingerprint_of(const ModelPlan& plan, const std::string& path) {
   uint64_t hash = 0xcbf29ce484222325ULL;
-  mix(hash, std::to_string(std::filesystem::file_size(path)));
+  mix_file(hash, path);
   for (const RecurrentState& state : plan.states) {
     mix(hash, state.input.name + to_string(state.row_dims) + std::to_string(state.input.type));
   }
   for (const DataInput& input : plan.inputs) {
-    if (input.context) mix(hash, input.info.name + to_string(input.row_dims) + std::to_string(input.context->size));
+    if (!input.context) continue;
+    mix(hash, input.info.name + to_string(input.row_dims) + std::to_string(input.context->axis));
+    mix(hash, static_cast<uint64_t>(input.context->size));
   }
   return hash;
 }
@@ -68,6 +87,7 @@ int differing_axis(const Shape& one, const Shape& two) {
 
 ModelSession::ModelSession(const ModelConfig& config, const Device& device)
     : device_(device), env_(shared_ort_env()), session_(open_session(*env_, config.path)) {
+  run_options_.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);  // a failed run is told to its steps, not to stderr
   inputs_ = read_signature(true);
   outputs_ = read_signature(false);
   plan_ = make_plan(config, inputs_, outputs_);
@@ -77,7 +97,10 @@ ModelSession::ModelSession(const ModelConfig& config, const Device& device)
   probe();
   for (DataOutput& output : plan_.outputs) {
     output.row_dims = without_axis(output.info.dims, output.batch_axis);
-    output.fixed = all_known(output.row_dims) && !is_string(output.info.type);
+    output.fixed = output.info.ranked && all_known(output.row_dims) && !is_string(output.info.type);
+    if (plan_.batchable && output.batch_axis == kNoAxis) {
+      refuse_batching("output '" + output.info.name + "' " + to_string(output.info.dims) + " has no batch axis");
+    }
   }
   dynamic_outputs_ = std::any_of(plan_.outputs.begin(), plan_.outputs.end(), [](const auto& o) { return !o.fixed; });
   const bool strings = std::any_of(plan_.inputs.begin(), plan_.inputs.end(),
@@ -104,6 +127,7 @@ std::vector<TensorInfo> ModelSession::read_signature(bool inputs) const {
     const auto tensor = type.GetTensorTypeAndShapeInfo();
     info.type = tensor.GetElementType();
     info.dims = tensor.GetShape();
+    info.ranked = tensor.HasShape();
     for (const char* symbol : tensor.GetSymbolicDimensions()) info.symbols.emplace_back(symbol);
     result.push_back(std::move(info));
   }
@@ -131,24 +155,51 @@ void ModelSession::probe() {
   } catch (const Ort::Exception&) {
     return;  // zeros need not be a valid input; then the declared shapes must do
   }
+  check_one_row(one);
   if (!plan_.batchable) return;
   try {
-    settle_output_axes(one, run_on_zeros(2));
+    compare_rows(one, run_on_zeros(2));
   } catch (const Ort::Exception& error) {
     refuse_batching(std::string("the model runs with one row and fails with two: ") + error.what());
   }
 }
 
-void ModelSession::settle_output_axes(const std::vector<Shape>& one, const std::vector<Shape>& two) {
+// Shapes of a run of one row: the outputs', then the states'. What was declared otherwise is taken as it came.
+void ModelSession::check_one_row(const std::vector<Shape>& one) {
   for (size_t i = 0; i < plan_.outputs.size(); ++i) {
     DataOutput& output = plan_.outputs[i];
-    const int axis = differing_axis(one[i], two[i]);
-    if (axis == kNoAxis) {
-      refuse_batching("output '" + output.info.name + "' has shape " + to_string(one[i]) + " for one row and " +
-                      to_string(two[i]) + " for two");
-      return;
+    if (one[i].size() != output.info.dims.size()) {
+      output.info.dims.assign(one[i].size(), -1);
+      output.info.symbols.assign(one[i].size(), "");
+      output.info.ranked = true;
+      output.batch_axis = kNoAxis;
     }
-    output.batch_axis = axis;
+    if (output.batch_axis != kNoAxis && one[i][output.batch_axis] != 1) output.batch_axis = kNoAxis;
+  }
+  for (size_t i = 0; i < plan_.states.size(); ++i) {
+    const RecurrentState& state = plan_.states[i];
+    const Shape& written = one[plan_.outputs.size() + i];
+    const Shape wanted = shape_with_batch(state.row_dims, state.batch_axis, 1);
+    if (written == wanted) continue;
+    throw Error(Code::ModelInvalid, "state '" + state.input.name + "' -> '" + state.output + "': the model reads " +
+                                        to_string(wanted) + " and writes " + to_string(written));
+  }
+}
+
+void ModelSession::compare_rows(const std::vector<Shape>& one, const std::vector<Shape>& two) {
+  const auto differ = [&](const char* what, const std::string& name, size_t i) {
+    refuse_batching(std::string(what) + " '" + name + "' has shape " + to_string(one[i]) + " for one row and " +
+                    to_string(two[i]) + " for two");
+  };
+  for (size_t i = 0; i < plan_.outputs.size(); ++i) {
+    DataOutput& output = plan_.outputs[i];
+    output.batch_axis = differing_axis(one[i], two[i]);
+    if (output.batch_axis == kNoAxis) differ("output", output.info.name, i);
+  }
+  for (size_t i = 0; i < plan_.states.size(); ++i) {
+    const RecurrentState& state = plan_.states[i];
+    const size_t at = plan_.outputs.size() + i;
+    if (two[at] != shape_with_batch(state.row_dims, state.batch_axis, 2)) differ("state output", state.output, at);
   }
 }
 
@@ -178,6 +229,7 @@ std::vector<Shape> ModelSession::run_on_zeros(int64_t rows) {
   }
   std::vector<const char*> output_names;
   for (const DataOutput& output : plan_.outputs) output_names.push_back(output.info.name.c_str());
+  for (const RecurrentState& state : plan_.states) output_names.push_back(state.output.c_str());
   const auto results =
       session_.Run(run_options_, names.data(), values.data(), values.size(), output_names.data(), output_names.size());
   std::vector<Shape> shapes;
@@ -194,11 +246,14 @@ void ModelSession::bind_input(Binding& binding, Batch& batch, size_t index, uint
   if (is_string(plan.info.type)) {
     Ort::AllocatorWithDefaultOptions allocator;
     binding.values.push_back(Ort::Value::CreateTensor(allocator, shape.data(), shape.size(), plan.info.type));
-    std::vector<const char*> pointers;
+    const size_t outer = input.geometry.outer;
     for (uint32_t row = 0; row < n; ++row) {
-      for (const std::string& text : *input.strings[row]) pointers.push_back(text.c_str());
+      const std::vector<std::string>& texts = *input.strings[row];
+      const size_t inner = texts.size() / outer;
+      for (size_t i = 0; i < texts.size(); ++i) {
+        set_string(binding.values.back(), (i / inner * n + row) * inner + i % inner, texts[i]);
+      }
     }
-    if (!pointers.empty()) binding.values.back().FillStringTensor(pointers.data(), pointers.size());
   } else {
     std::byte* data = input.geometry.row_major() ? input.rows.data() : input.model.data();
     binding.values.push_back(Ort::Value::CreateTensor(device_.memory_info(), data, input.geometry.row_bytes * n,
@@ -254,8 +309,19 @@ void ModelSession::run(Batch& batch, uint32_t n) {
   if (!dynamic_outputs_) return;
   std::vector<Ort::Value> values = binding.io.GetOutputValues();
   for (size_t i = 0; i < plan_.outputs.size(); ++i) {
-    if (!plan_.outputs[i].fixed) batch.outputs[i].dynamic = std::move(values[i]);
+    if (plan_.outputs[i].fixed) continue;
+    if (n > 1) check_rows(plan_.outputs[i], values[i], n);
+    batch.outputs[i].dynamic = std::move(values[i]);
   }
+}
+
+// The probe saw rows, on zeros. Where these values lead to something else nobody can say whose is whose.
+void ModelSession::check_rows(const DataOutput& plan, const Ort::Value& value, uint32_t n) const {
+  const Shape shape = value.GetTensorTypeAndShapeInfo().GetShape();
+  const auto axis = static_cast<size_t>(plan.batch_axis);
+  if (axis < shape.size() && shape[axis] == n) return;
+  throw Error(Code::ModelInvalid, "output '" + plan.info.name + "' has shape " + to_string(shape) + " for " +
+                                      std::to_string(n) + " rows: this model needs a batch size of 1");
 }
 
 }  // namespace headrace

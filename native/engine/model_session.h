@@ -25,11 +25,11 @@ class ModelSession {
   const Device& device() const { return device_; }
   const std::vector<TensorInfo>& signature_inputs() const { return inputs_; }
   const std::vector<TensorInfo>& signature_outputs() const { return outputs_; }
-  // Names what a state's bytes fit: model file size, states and contexts.
+  // Names what a state's bytes fit: the model file's content, states and contexts.
   uint64_t fingerprint() const { return fingerprint_; }
 
   // Runs the model on the batch's first n rows: inputs and states in must be in place, states out and outputs are
-  // afterwards. Throws Ort::Exception where the model fails.
+  // afterwards. Throws Ort::Exception where the model fails, Error where its outputs are not rows.
   void run(Batch& batch, uint32_t n);
 
  private:
@@ -37,7 +37,9 @@ class ModelSession {
   void make_constants();
   void probe();
   std::vector<Shape> run_on_zeros(int64_t rows);
-  void settle_output_axes(const std::vector<Shape>& one, const std::vector<Shape>& two);
+  void check_one_row(const std::vector<Shape>& one);
+  void compare_rows(const std::vector<Shape>& one, const std::vector<Shape>& two);
+  void check_rows(const DataOutput& plan, const Ort::Value& value, uint32_t n) const;
   Binding& binding_for(Batch& batch, uint32_t n);
   void bind_input(Binding& binding, Batch& batch, size_t index, uint32_t n);
   void bind_output(Binding& binding, Batch& batch, size_t index, uint32_t n);

@@ -19,6 +19,7 @@ enum class Phase : uint8_t {
   Waiting,  // behind an earlier step of its state id
   Forming,  // has a row in a forming batch
   Running,
+  Settling,   // it has run, and its outcome stands: its new state is being written
   Completed,  // its completion is queued or delivered; outputs are valid until release
 };
 
@@ -28,7 +29,6 @@ struct StepOptions {
   bool end = false;             // free the state afterwards
   bool hold = false;            // the new state counts only when released with commit
   uint32_t priority = 0;
-  Nanos timeout = 0;  // 0: none
 };
 
 // What one input of a step brings.

@@ -8,8 +8,8 @@ namespace {
 
 // Above this, a step's bytes are copied outside the mutex into its own staging memory, so that lanes need not wait.
 constexpr size_t kCopyUnderLock = 32 << 10;
-// Staging memory of one request slot that outlives its step.
-constexpr size_t kKeepStaging = 1 << 20;
+// Staging memory of one request slot that outlives its step; there are as many slots as the queue was ever long.
+constexpr size_t kKeepStaging = 64 << 10;
 
 }  // namespace
 
@@ -23,8 +23,22 @@ Scheduler::Scheduler(ModelSession& session, const Options& options)
   for (const DataInput& input : session.plan().inputs) {
     submit_bytes_.push_back(input.fixed ? row_geometry(input, input.row_dims).submit_bytes() : 0);
   }
-  MutexLock lock(lanes_mutex_);
-  for (uint32_t i = 0; i < options.lanes; ++i) lanes_.emplace_back([this] { lane_loop(); });
+  // The first batch now: one that does not fit the memory should fail the load, not every step.
+  batches_.push_back(std::make_unique<Batch>(0, session.plan(), session.device(), options.max_batch));
+  free_batches_.push_back(batches_.back().get());
+  start_lanes();
+}
+
+void Scheduler::start_lanes() {
+  try {
+    MutexLock lock(lanes_mutex_);
+    lanes_.reserve(options_.lanes);
+    for (uint32_t i = 0; i < options_.lanes; ++i) lanes_.emplace_back([this] { lane_loop(); });
+  } catch (const std::exception& failure) {
+    close(false);
+    throw Error(Code::ResourceExhausted,
+                "no thread for each of " + std::to_string(options_.lanes) + " lanes: " + failure.what());
+  }
 }
 
 Scheduler::~Scheduler() { close(false); }
@@ -53,8 +67,7 @@ Code Scheduler::submit(CompletionQueue& client, const StepSpec& spec, std::span<
   if (admitted != Code::Ok) return admitted;
   index = request->index;
   if (!state_is_free(*request)) {
-    stage(*request, inputs);
-    return enqueue(*request);
+    return stage(*request, inputs) ? enqueue(*request) : refuse(*request, Code::ResourceExhausted);
   }
   request->staged = false;
   const Code queued = enqueue(*request);
@@ -65,16 +78,19 @@ Code Scheduler::submit(CompletionQueue& client, const StepSpec& spec, std::span<
 
 Code Scheduler::begin(CompletionQueue& client, const StepSpec& spec, std::vector<Shape> shapes, uint32_t& index) {
   if (fixed_inputs_ ? !shapes.empty() : !shapes_fit(shapes)) return Code::InvalidArgument;
-  MutexLock lock(mutex_);
   Request* request = nullptr;
-  const Code admitted = admit(client, spec, request);
-  if (admitted != Code::Ok) return admitted;
-  request->phase = Phase::Filling;
-  request->staged = true;
-  request->shapes = std::move(shapes);
-  lay_out_staging(*request);
+  {
+    MutexLock lock(mutex_);
+    const Code admitted = admit(client, spec, request);
+    if (admitted != Code::Ok) return admitted;
+    request->phase = Phase::Filling;
+    request->staged = true;
+    request->shapes = std::move(shapes);
+  }
   index = request->index;
-  return Code::Ok;
+  if (lay_out_staging(*request)) return Code::Ok;
+  MutexLock lock(mutex_);
+  return refuse(*request, Code::ResourceExhausted);
 }
 
 // The bytes are copied without the mutex: until publish the request belongs to the caller alone.
@@ -118,7 +134,9 @@ Code Scheduler::publish(uint32_t index) {
     const size_t expected = is_string(session_.plan().inputs[i].info.type) ? 1 : input.bytes;
     if (input.written != expected) return refuse(request, Code::InvalidArgument);
   }
-  return closing_ ? refuse(request, Code::Unavailable) : enqueue(request);
+  if (closing_) return refuse(request, Code::Unavailable);
+  // Those that were begun before the queue was full are not counted by admit.
+  return waiting_ >= options_.queue_size ? refuse(request, Code::ResourceExhausted) : enqueue(request);
 }
 
 void Scheduler::abandon(uint32_t index) {
@@ -134,15 +152,15 @@ Request& Scheduler::at(uint32_t index) {
 
 Code Scheduler::admit(CompletionQueue& client, const StepSpec& spec, Request*& request) {
   Code code = Code::Ok;
-  if (closing_) code = Code::Unavailable;
   if (waiting_ >= options_.queue_size) code = Code::ResourceExhausted;
+  if (closing_) code = Code::Unavailable;
   if (code == Code::Ok) {
     request = &take_request();
     request->client = &client;
     request->submitted = now_nanos();
-    request->deadline = spec.timeout_micros > 0 ? request->submitted + spec.timeout_micros * 1000 : 0;
+    request->deadline = spec.timeout_micros > 0 ? request->submitted + duration(spec.timeout_micros, 1000) : 0;
     request->rank = rank_of(spec.priority);
-    request->step = {nullptr, spec.start, spec.end, spec.hold, spec.priority, 0};
+    request->step = {nullptr, spec.start, spec.end, spec.hold, spec.priority};
     if (spec.state == kNoState) return Code::Ok;
     request->step.state = states_.acquire(spec.state);
     return request->step.state == nullptr ? refuse(*request, Code::InvalidArgument) : Code::Ok;
@@ -153,7 +171,7 @@ Code Scheduler::admit(CompletionQueue& client, const StepSpec& spec, Request*& r
 
 // Takes back what admit gave.
 Code Scheduler::refuse(Request& request, Code code) {
-  ++stats_.refused;
+  if (code != Code::InvalidArgument) ++stats_.refused;
   free_request(request);
   return code;
 }
@@ -202,11 +220,16 @@ bool Scheduler::shapes_fit(const std::vector<Shape>& shapes) const {
     for (size_t axis = 0; axis < wanted.size(); ++axis) {
       if (shapes[i][axis] < 0 || (wanted[axis] >= 0 && shapes[i][axis] != wanted[axis])) return false;
     }
+    try {
+      checked_elements(shapes[i]);
+    } catch (const Error&) {
+      return false;  // more elements than can be counted
+    }
   }
   return true;
 }
 
-void Scheduler::lay_out_staging(Request& request) {
+bool Scheduler::lay_out_staging(Request& request) const {
   const ModelPlan& plan = session_.plan();
   request.inputs.resize(plan.inputs.size());
   size_t total = 0;
@@ -218,21 +241,30 @@ void Scheduler::lay_out_staging(Request& request) {
     input.written = 0;
     total += input.bytes;
   }
-  if (request.staging.size() < total) request.staging.resize(total);
+  try {
+    if (request.staging.size() < total) request.staging.resize(total);
+  } catch (const std::exception&) {
+    return false;
+  }
+  return true;
 }
 
-void Scheduler::stage(Request& request, std::span<const InputBytes> inputs) {
+bool Scheduler::stage(Request& request, std::span<const InputBytes> inputs) {
   request.staged = true;
-  lay_out_staging(request);
+  if (!lay_out_staging(request)) return false;
   for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].bytes == 0) continue;
     std::memcpy(request.staging.data() + request.inputs[i].offset, inputs[i].data, inputs[i].bytes);
   }
+  return true;
 }
 
 // Behind the other steps of its state id, or into a forming batch.
 Code Scheduler::enqueue(Request& request) {
   StateEntry* entry = request.step.state;
   if (entry != nullptr) {
+    // The stream that had this name is gone, only its last step is not: this one is another stream's first.
+    if (entry->drop_when_idle && !entry->idle()) request.step.start = true;
     const Code reserved = states_.reserve(*entry, request.submitted);
     if (reserved != Code::Ok) return refuse(request, reserved);
   }

@@ -60,6 +60,7 @@ class Scheduler {
     StateStore::Options states;
   };
 
+  // Throws Error(ResourceExhausted) where there is no memory for a batch or no thread for a lane.
   Scheduler(ModelSession& session, const Options& options);
   // Closes, if nobody did.
   ~Scheduler();
@@ -116,14 +117,17 @@ class Scheduler {
   Stats stats() EXCLUDES(mutex_);
 
  private:
+  void start_lanes();
+
   // Admission and placing (scheduler.cc)
   Code admit(CompletionQueue& client, const StepSpec& spec, Request*& request) REQUIRES(mutex_);
   Code refuse(Request& request, Code code) REQUIRES(mutex_);
   Request& take_request() REQUIRES(mutex_);
   void free_request(Request& request) REQUIRES(mutex_);
   bool state_is_free(const Request& request) const REQUIRES(mutex_);
-  void stage(Request& request, std::span<const InputBytes> inputs) REQUIRES(mutex_);
-  void lay_out_staging(Request& request) REQUIRES(mutex_);
+  // Both false where no memory is left. A filling request is its submitter's alone: no mutex for its layout.
+  bool stage(Request& request, std::span<const InputBytes> inputs);
+  bool lay_out_staging(Request& request) const;
   Code enqueue(Request& request) REQUIRES(mutex_);
   bool join_batch(Request& request) REQUIRES(mutex_);
   Forming* open_batch(Request& request) REQUIRES(mutex_);
@@ -148,6 +152,8 @@ class Scheduler {
   void take_wakes(RunScratch& scratch, const CompletionQueue* self) REQUIRES(mutex_);
   void wake(RunScratch& scratch);
   bool drained() const REQUIRES(mutex_);
+  // Whoever closes looks again: something ended.
+  void tell_closing() REQUIRES(mutex_);
   // True where a step was cancelled: its successor may be queued now, so ask again until there is none.
   bool cancel_queued(const CompletionQueue* only, Code code) REQUIRES(mutex_);
 
@@ -168,6 +174,7 @@ class Scheduler {
   std::vector<std::unique_ptr<Batch>> batches_ GUARDED_BY(mutex_);  // by id
   std::vector<Batch*> free_batches_ GUARDED_BY(mutex_);             // last used first: its memory is in the cache
   std::vector<CompletionQueue*> wakes_ GUARDED_BY(mutex_);          // to wake once the mutex is free
+  std::vector<RowMove> commit_moves_ GUARDED_BY(mutex_);            // scratch of release
   uint32_t waiting_ GUARDED_BY(mutex_) = 0;                         // steps published and not yet running
   uint32_t running_ GUARDED_BY(mutex_) = 0;                         // batches
   uint32_t idle_lanes_ GUARDED_BY(mutex_) = 0;

@@ -5,7 +5,6 @@
 #include "scheduler.h"
 
 namespace headrace {
-
 void Scheduler::lane_loop() {
   RunScratch scratch;
   for (;;) {
@@ -27,11 +26,19 @@ void Scheduler::lane_loop() {
 }
 
 bool Scheduler::run_inline(Nanos budget, const CompletionQueue* self) {
-  RunScratch scratch;
-  const Nanos end = now_nanos() + budget;  // budgets are short or INT64_MAX / 2
+  thread_local RunScratch scratch;  // its memory serves the next call
+  const Nanos end = now_nanos() + std::min(budget, kForever);
+  uint32_t left = 0;
+  {
+    MutexLock lock(mutex_);
+    left = waiting_ / 2;
+  }
   Decision decision;
+  // Half of what waits, at least a batch: streams that sent several steps ahead keep some of them here while the
+  // answers travel and the next steps arrive, so that the next round's batches are as full as this one's.
   while (run_next(scratch, self, decision)) {
-    if (now_nanos() >= end) break;
+    if (left <= scratch.rows || now_nanos() >= end) break;
+    left -= scratch.rows;
   }
   MutexLock lock(mutex_);
   return !forming_.empty();
@@ -44,8 +51,10 @@ bool Scheduler::run_next(RunScratch& scratch, const CompletionQueue* self, Decis
     const Nanos now = now_nanos();
     decision = next_dispatch(forming_, now, closing_ ? 0 : options_.max_delay);
     if (!decision.run) return false;
+    scratch.rows = forming_[decision.run->index].size;
     batch = take_batch(*decision.run, now);
     take_wakes(scratch, self);
+    if (batch == nullptr) tell_closing();
     // Another batch is ready too: another lane may have it.
     if (!forming_.empty() && idle_lanes_ > 0) work_.notify_one();
   }
@@ -68,10 +77,7 @@ bool Scheduler::run_next(RunScratch& scratch, const CompletionQueue* self, Decis
     stats_.scatter_time += now_nanos() - before;
     finish(*batch, error, scratch);
     take_wakes(scratch, self);
-    if (closing_ && drained()) {
-      settled_.notify_all();
-      work_.notify_all();
-    }
+    tell_closing();
   }
   wake(scratch);
   return true;
@@ -110,7 +116,7 @@ void Scheduler::decide_commits(Batch& batch, bool ok, RunScratch& scratch) {
   scratch.moves.clear();
   const Nanos now = now_nanos();
   for (Request* request : batch.rows) {
-    request->phase = Phase::Completed;
+    request->phase = Phase::Settling;
     if (request->cancelled == Code::Ok && request->deadline != 0 && now > request->deadline) {
       request->cancelled = Code::DeadlineExceeded;
     }
@@ -186,6 +192,10 @@ void Scheduler::complete(Request& request, Code code) {
     case Code::DeadlineExceeded:
       ++stats_.timed_out;
       break;
+    case Code::ResourceExhausted:
+    case Code::Unavailable:
+      ++stats_.refused;
+      break;
     default:
       ++stats_.failed;
       break;
@@ -229,8 +239,15 @@ void Scheduler::leave_forming(Request& request) {
   if (--found->size == 0) {
     recycle(*found->batch);
     forming_.erase(found);
-  } else if (!fixed_inputs_) {
-    found->shapes = &found->batch->rows.front()->shapes;
+    return;
+  }
+  if (!fixed_inputs_) found->shapes = &found->batch->rows.front()->shapes;
+  // It may have been the most urgent or the oldest.
+  found->rank = UINT8_MAX;
+  found->oldest = INT64_MAX;
+  for (const Request* left : found->batch->rows) {
+    found->rank = std::min(found->rank, left->rank);
+    found->oldest = std::min(found->oldest, left->submitted);
   }
 }
 
@@ -265,11 +282,12 @@ bool Scheduler::cancel(uint32_t index, Code code) {
         return true;
       case Phase::Free:
       case Phase::Filling:
+      case Phase::Settling:
       case Phase::Completed:
         return false;
     }
     take_wakes(scratch, nullptr);
-    if (closing_) settled_.notify_all();
+    tell_closing();
   }
   wake(scratch);
   return true;
@@ -285,24 +303,29 @@ void Scheduler::kick() {
 }
 
 void Scheduler::release(std::span<const uint32_t> indices, bool commit) {
-  MutexLock lock(mutex_);
-  for (const uint32_t index : indices) {
-    Request& request = at(index);
-    if (request.phase != Phase::Completed) bug("a step was released that had not completed");
-    release_one(request, commit);
+  RunScratch scratch;
+  {
+    MutexLock lock(mutex_);
+    for (const uint32_t index : indices) {
+      Request& request = at(index);
+      if (request.phase != Phase::Completed) bug("a step was released that had not completed");
+      release_one(request, commit);
+    }
+    // A held step's successor may have become runnable, or have ended for want of memory.
+    if (!forming_.empty() && idle_lanes_ > 0) work_.notify_one();
+    take_wakes(scratch, nullptr);
+    tell_closing();
   }
-  // A held step's successor may have become runnable.
-  if (!forming_.empty() && idle_lanes_ > 0) work_.notify_one();
-  if (closing_) settled_.notify_all();
+  wake(scratch);
 }
 
 void Scheduler::release_one(Request& request, bool commit) {
   Batch* batch = request.batch;
   if (request.uncommitted) {
     if (commit && !request.step.end) {
-      std::vector<RowMove> moves;
-      runner_.append_commit(*batch, request.row, request.step.state->record, moves);
-      session_.device().scatter(moves);
+      commit_moves_.clear();
+      runner_.append_commit(*batch, request.row, request.step.state->record, commit_moves_);
+      session_.device().scatter(commit_moves_);
       session_.device().sync();
     }
     settle_state(request, commit);
@@ -326,6 +349,12 @@ void Scheduler::wake(RunScratch& scratch) {
 
 bool Scheduler::drained() const { return waiting_ == 0 && running_ == 0; }
 
+void Scheduler::tell_closing() {
+  if (!closing_) return;
+  settled_.notify_all();
+  if (drained()) work_.notify_all();
+}
+
 bool Scheduler::cancel_queued(const CompletionQueue* only, Code code) {
   bool any = false;
   for (Request& request : requests_) {
@@ -345,21 +374,32 @@ bool Scheduler::cancel_queued(const CompletionQueue* only, Code code) {
 }
 
 void Scheduler::detach(CompletionQueue& client) {
-  MutexLock lock(mutex_);
-  while (cancel_queued(&client, Code::Cancelled)) {
-  }
-  for (Request& request : requests_) {
-    if (request.client != &client) continue;
-    request.client = nullptr;
-    if (request.phase == Phase::Running) request.cancelled = Code::Cancelled;
-    if (request.phase == Phase::Filling) {
-      free_request(request);
-    } else if (request.phase == Phase::Completed) {
-      release_one(request, false);
+  RunScratch scratch;
+  bool let_in = false;
+  {
+    MutexLock lock(mutex_);
+    while (cancel_queued(&client, Code::Cancelled)) let_in = true;
+    for (Request& request : requests_) {
+      if (request.client != &client) continue;
+      request.client = nullptr;
+      if (request.phase == Phase::Running) request.cancelled = Code::Cancelled;
+      if (request.phase == Phase::Filling) {
+        free_request(request);
+      } else if (request.phase == Phase::Completed) {
+        let_in = let_in || request.uncommitted;
+        release_one(request, false);
+      }
     }
+    std::erase(wakes_, &client);
+    take_wakes(scratch, nullptr);
+    tell_closing();
   }
-  std::erase(wakes_, &client);
-  if (closing_) settled_.notify_all();
+  wake(scratch);
+  // Others' steps that waited behind these may run now, and their submitters do not know.
+  if (!let_in) return;
+  kick();
+  while (options_.lanes == 0 && run_inline(kForever, nullptr)) {
+  }
 }
 
 void Scheduler::close(bool drain) {
@@ -371,10 +411,11 @@ void Scheduler::close(bool drain) {
     }
     take_wakes(scratch, nullptr);
     work_.notify_all();
+    settled_.notify_all();
   }
   wake(scratch);
   for (;;) {
-    if (options_.lanes == 0) run_inline(INT64_MAX / 2, nullptr);
+    if (options_.lanes == 0) run_inline(kForever, nullptr);
     MutexLock lock(mutex_);
     if (drained()) break;
     // A held step may still be in somebody's hands; inline, its successors then need this thread again.

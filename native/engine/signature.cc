@@ -25,11 +25,20 @@ std::string plain(const std::string& name) {
   return result;
 }
 
+// What is called "input…" is data, unless the rest of its name says state ("input_state", "input_h").
+bool named_like_data(const std::string& in) {
+  static constexpr std::array<const char*, 5> kStateWords{"state", "hidden", "cell", "cache", "mem"};
+  if (!starts_with(in, "input")) return false;
+  const std::string rest = in.substr(5);
+  const auto in_rest = [&](const char* word) { return rest.find(word) != std::string::npos; };
+  return rest != "h" && rest != "c" && std::none_of(kStateWords.begin(), kStateWords.end(), in_rest);
+}
+
 // Whether `output` is what the usual naming conventions call the successor of `input`.
 bool names_match(const std::string& input, const std::string& output) {
   const std::string in = plain(input);
   const std::string out = plain(output);
-  if (in == "input") return false;  // the plainest name of data, whatever the output is called
+  if (named_like_data(in)) return false;
   for (const char* suffix : {"n", "out", "next", "new", "output"}) {
     if (out == in + suffix) return true;
   }
@@ -58,7 +67,7 @@ bool names_match(const std::string& input, const std::string& output) {
 
 // A state's size must be known: only its batch axis may be dynamic.
 bool could_be_state(const TensorInfo& info) {
-  return !is_string(info.type) &&
+  return element_size(info.type) > 0 &&
          std::count_if(info.dims.begin(), info.dims.end(), [](int64_t d) { return d < 0; }) <= 1;
 }
 

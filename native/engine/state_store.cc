@@ -6,6 +6,7 @@ namespace headrace {
 namespace {
 
 constexpr size_t kChunkBytes = size_t{256} << 10;
+constexpr size_t kMaxRecordsPerChunk = 1024;
 // An owner who never asks must not make the list of evictions grow for ever; the counter still counts them all.
 constexpr size_t kMaxUnreadEvictions = 65'536;
 
@@ -14,7 +15,8 @@ constexpr size_t kMaxUnreadEvictions = 65'536;
 StateStore::StateStore(const Options& options, const Device& device)
     : options_(options),
       device_(device),
-      records_per_chunk_(std::max<size_t>(1, kChunkBytes / std::max<size_t>(1, options.record_bytes))) {}
+      records_per_chunk_(
+          std::clamp<size_t>(kChunkBytes / std::max<size_t>(1, options.record_bytes), 1, kMaxRecordsPerChunk)) {}
 
 StateEntry& StateStore::acquire(std::string_view name) {
   if (StateEntry* known = find(name)) {
@@ -69,7 +71,11 @@ Code StateStore::reserve(StateEntry& entry, Nanos now) {
   if (live_ >= options_.max_states && (options_.evict != EvictPolicy::Lru || !evict_oldest_idle())) {
     return Code::ResourceExhausted;
   }
-  entry.record = take_record();
+  try {
+    entry.record = take_record();
+  } catch (const std::exception&) {
+    return Code::ResourceExhausted;  // no memory: as full as the limit would be
+  }
   entry.committed = false;
   entry.last_step = now;
   ++live_;
@@ -107,6 +113,7 @@ std::vector<Eviction> StateStore::take_evictions() { return std::exchange(evicti
 std::byte* StateStore::take_record() {
   if (free_records_.empty()) {
     const size_t bytes = std::max<size_t>(1, options_.record_bytes);
+    free_records_.reserve((chunks_.size() + 1) * records_per_chunk_);  // so that giving one back never allocates
     chunks_.push_back(device_.allocate(records_per_chunk_ * bytes));
     for (size_t i = records_per_chunk_; i-- > 0;) free_records_.push_back(chunks_.back().data() + i * bytes);
   }

@@ -72,7 +72,7 @@ class StateStore {
   StateEntry* find(std::string_view name);
 
   // Makes sure that the entry has a record for a step at `now`: an expired state begins afresh, a new one is counted.
-  // ResourceExhausted when full.
+  // ResourceExhausted when full, or where there is no memory.
   Code reserve(StateEntry& entry, Nanos now);
 
   // After a step: committed or not. `end` frees the state. The entry may be left without a record.

@@ -25,6 +25,7 @@ static_assert(sizeof(Header) == 24);
 
 Code Scheduler::export_state(std::string_view name, std::vector<std::byte>& bytes) {
   MutexLock lock(mutex_);
+  states_.sweep(now_nanos());  // an expired state is none
   StateEntry* entry = states_.find(name);
   if (entry == nullptr || entry->record == nullptr) return Code::NotFound;
   if (!entry->idle()) return Code::Unavailable;

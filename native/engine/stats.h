@@ -13,7 +13,7 @@ struct Stats {
   uint64_t failed = 0;     // the model failed
   uint64_t cancelled = 0;
   uint64_t timed_out = 0;
-  uint64_t refused = 0;  // never queued: queue or state table full, or closing
+  uint64_t refused = 0;  // never ran: queue, state table or memory full, or closing
   uint64_t batches = 0;
   uint64_t dispatched_full = 0;
   uint64_t dispatched_idle = 0;

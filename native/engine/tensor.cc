@@ -1,5 +1,6 @@
 #include "tensor.h"
 
+#include <cstring>
 #include <limits>
 
 #include "status.h"
@@ -95,6 +96,11 @@ std::string to_string(const Shape& shape) {
     text += std::to_string(shape[i]);
   }
   return text + "]";
+}
+
+void set_string(Ort::Value& tensor, size_t index, const std::string& text) {
+  char* buffer = tensor.GetResizedStringTensorElementBuffer(index, text.size());
+  if (!text.empty()) std::memcpy(buffer, text.data(), text.size());
 }
 
 }  // namespace headrace

@@ -29,12 +29,16 @@ size_t checked_elements(const Shape& shape);
 
 std::string to_string(const Shape& shape);
 
+// Element `index` of a string tensor. Unlike FillStringTensor it keeps NUL bytes.
+void set_string(Ort::Value& tensor, size_t index, const std::string& text);
+
 // A tensor as the model declares it. A dynamic dimension is -1, with its symbolic name in `symbols` (maybe empty).
 struct TensorInfo {
   std::string name;
   ElementType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
   Shape dims;
   std::vector<std::string> symbols;
+  bool ranked = true;  // false: not even the number of dimensions is known, `dims` is empty
 };
 
 }  // namespace headrace

@@ -1,0 +1,64 @@
+#include "gate_device.h"
+
+#include <cstdlib>
+
+#include "status.h"
+
+namespace headrace::testing {
+
+void GateDevice::hold(int nth) {
+  MutexLock lock(mutex_);
+  until_hold_ = nth;
+}
+
+void GateDevice::wait_held() {
+  MutexLock lock(mutex_);
+  while (!held_) changed_.wait(mutex_);
+}
+
+void GateDevice::let_go() {
+  MutexLock lock(mutex_);
+  until_hold_ = 0;
+  held_ = false;
+  changed_.notify_all();
+}
+
+void GateDevice::allow(size_t bytes) {
+  MutexLock lock(mutex_);
+  allowed_ = bytes;
+}
+
+Buffer GateDevice::allocate(size_t bytes) const {
+  {
+    MutexLock lock(mutex_);
+    if (bytes > allowed_) throw Error(Code::ResourceExhausted, "the test's device is full");
+    if (allowed_ != SIZE_MAX) allowed_ -= bytes;
+  }
+  return cpu_device().allocate(bytes);
+}
+
+void GateDevice::copy_in(std::byte* dst, const std::byte* src, size_t bytes) const {
+  cpu_device().copy_in(dst, src, bytes);
+}
+
+void GateDevice::copy_out(std::byte* dst, const std::byte* src, size_t bytes) const {
+  cpu_device().copy_out(dst, src, bytes);
+}
+
+void GateDevice::gather(std::span<const RowMove> moves) const { cpu_device().gather(moves); }
+
+void GateDevice::scatter(std::span<const RowMove> moves) const {
+  {
+    MutexLock lock(mutex_);
+    if (until_hold_ > 0 && --until_hold_ == 0) {
+      held_ = true;
+      changed_.notify_all();
+      while (held_) changed_.wait(mutex_);
+    }
+  }
+  cpu_device().scatter(moves);
+}
+
+void GateDevice::free(std::byte*) const { std::abort(); }
+
+}  // namespace headrace::testing
