@@ -13,7 +13,7 @@ import { measuringCommand } from "./subjects.mjs";
  * @property {import("./statistics.mjs").Summary} [value]  in `unit`; missing when the subject failed
  * @property {import("./statistics.mjs").Summary} [latencyP50Us]
  * @property {number} [serverCpuFraction]  of the server or the bare loop, median; 1 is one core
- * @property {number} [clientCpuFraction]
+ * @property {number} [clientBusyFraction]
  * @property {boolean} [saturated]  the generator was the limit at least once: the figure is a lower bound
  * @property {string} [error]
  * @property {object[]} runs  what the measuring programs printed
@@ -70,10 +70,10 @@ function figureOf({ subject: { id, title, unit }, runs, error }) {
     serverCpuFraction: summarise(runs.map((result) => result.server_cpu_fraction ?? result.cpu_fraction)).median,
     runs,
   };
-  if (runs[0].client_cpu_fraction === undefined) return figure;
+  if (runs[0].client_busy_fraction === undefined) return figure;
   return {
     ...figure,
-    clientCpuFraction: summarise(runs.map((result) => result.client_cpu_fraction)).median,
+    clientBusyFraction: summarise(runs.map((result) => result.client_busy_fraction)).median,
     saturated: runs.some(({ saturated }) => saturated),
   };
 }

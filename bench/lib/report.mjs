@@ -29,11 +29,11 @@ function renderMachine(date, machine, options) {
 
 function renderFigures(figures) {
   const rows = figures.map((figure) => [figure.id, ...figureCells(figure)]);
-  const header = ["subject", "median", "min", "max", "unit", "p50 us", "server CPU", "generator CPU", ""];
+  const header = ["subject", "median", "min", "max", "unit", "p50 us", "server CPU", "generator busy", ""];
   return table(header, rows, [1, 2, 3, 5, 6, 7]);
 }
 
-function figureCells({ unit, value, latencyP50Us, serverCpuFraction, clientCpuFraction, saturated, error }) {
+function figureCells({ unit, value, latencyP50Us, serverCpuFraction, clientBusyFraction, saturated, error }) {
   if (error !== undefined) return ["FAILED", "", "", unit, "", "", "", "see below"];
   const format = (number) => (unit === "us" ? PRECISE : INTEGER).format(number);
   return [
@@ -43,7 +43,7 @@ function figureCells({ unit, value, latencyP50Us, serverCpuFraction, clientCpuFr
     unit === "us" ? "us, p50" : unit,
     PRECISE.format(latencyP50Us.median),
     cpu(serverCpuFraction),
-    cpu(clientCpuFraction),
+    cpu(clientBusyFraction),
     remark({ unit, serverCpuFraction, saturated }),
   ];
 }

@@ -18,7 +18,7 @@ struct Timing {
 struct RunResult {
   Tally tally;
   double seconds = 0;  // the window as it really was
-  double ownCpuSeconds = 0;
+  double busySeconds = 0;
   double serverCpuSeconds = 0;  // 0 when no server was named
 
   double rate() const { return seconds > 0 ? static_cast<double>(tally.requests) / seconds : 0; }
