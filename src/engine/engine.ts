@@ -188,10 +188,11 @@ export class Engine {
   }
 
   /**
-   * A key for a state id, for one submission before the event loop's next turn. Ids that come again and again, as those of
-   * live streams do, are looked up here and not in the engine.
+   * A key for a state id, for one submission before the event loop's next turn; NO_STATE where the model keeps none. Ids
+   * that come again and again, as those of live streams do, are looked up here and not in the engine.
    */
   keyOf(stateId: string): number {
+    if (!this.description.stateful) return NO_STATE;
     const known = this.keys.get(stateId);
     if (known !== undefined) return known;
     if (this.keys.size >= CACHED_KEYS) this.forgetOldestKey();

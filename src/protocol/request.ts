@@ -118,13 +118,21 @@ function planSequence(parameters: JsonObject): Pick<DecodedRequest, "sequenceId"
  */
 export function canonicalSequenceId(value: unknown, path: string): string | undefined {
   if (isAbsent(value) || value === "" || value === 0) return undefined;
-  if (typeof value === "string") {
-    if (value.length <= MAX_SEQUENCE_ID_LENGTH) return value;
-    return fail(path, `has ${value.length} characters, at most ${MAX_SEQUENCE_ID_LENGTH} are allowed`);
-  }
+  if (typeof value === "string") return sequenceName(value, path);
   if (typeof value === "bigint" && value > 0n && value < 2n ** 64n) return String(value);
   if (typeof value === "number" && Number.isSafeInteger(value) && value > 0) return String(value);
   return fail(path, `expected a string or an integer from 0 to 2^64 - 1, got ${show(value)}`);
+}
+
+/** U+0000 in front is how a server names the streams that nobody else may step; half a surrogate pair is no UTF-8. */
+const RESERVED = "\u0000";
+const HALF_A_PAIR = /\p{Surrogate}/u;
+
+function sequenceName(name: string, path: string): string {
+  if (name.length > MAX_SEQUENCE_ID_LENGTH)
+    return fail(path, `has ${name.length} characters, at most ${MAX_SEQUENCE_ID_LENGTH} are allowed`);
+  if (!name.startsWith(RESERVED) && !HALF_A_PAIR.test(name)) return name;
+  return fail(path, `expected text that does not begin with U+0000, got ${show(name)}`);
 }
 
 function planOutputs(list: unknown, binaryDefault: boolean): readonly WantedOutput[] {

@@ -74,7 +74,8 @@ export class DriverProcess<P extends object> extends EventEmitter {
       this.running = this.watch(driver.run(inference, this.resources));
     } catch (error) {
       // Whoever starts it is told: not a matter for the log.
-      await this.end(AbortSignal.abort(), toHeadraceError(error));
+      this.ending = this.end(AbortSignal.abort(), toHeadraceError(error));
+      await this.ending;
       throw this.failure ?? error;
     }
   }

@@ -91,7 +91,6 @@ export class Executor {
   private async step(values: Values, options: PredictOptions, signal: AbortSignal): Promise<Values> {
     throwIfAborted(signal);
     const { stateId, start = false, end = false } = options;
-    const existed = this.states.has(stateId);
     const stateful = this.states.used;
     const context: StepContext = {
       options,
@@ -107,7 +106,9 @@ export class Executor {
       return outputs;
     } catch (error) {
       for (const held of context.held) held.settle(false);
-      if (stateful) this.states.rollback(stateId, existed);
+      if (stateful) this.states.rollback(stateId);
+      // Cells that were told to stop say so in their own words; why they were told is what counts.
+      throwIfAborted(signal);
       throw error;
     }
   }
@@ -168,16 +169,22 @@ export class Executor {
   ): Promise<Values> {
     const cell = this.functions.get(ref);
     if (cell === undefined) throw bug(`There is no cell '${ref}'`);
+    const { signal, states } = context;
+    const state = states.get(ref) ?? {};
     try {
-      const outputs = await cell.call({
+      const called = cell.call({
         inputs: this.inputsOf(ref, Object.keys(cell.inputs), values, results),
         parameters: this.options.parameters.get(ref) ?? {},
-        state: context.states.get(ref) ?? {},
-        signal: context.signal,
+        state,
+        signal,
       });
+      // A cell that does not heed the signal is left behind: what it still does to its copy of the state is lost.
+      const outputs = called instanceof Promise ? await Promise.race([called, whenAborted(signal)]) : called;
+      throwIfAborted(signal);
+      if (states.has(ref)) states.set(ref, parseValues(cell.state, state, `${ref}.state`));
       return parseValues(cell.outputs, outputs, `${ref}.outputs`);
     } catch (error) {
-      if (context.signal.aborted) throwIfAborted(context.signal);
+      throwIfAborted(signal);
       const message = error instanceof Error ? error.message : String(error);
       throw new HeadraceError("CELL_FAILED", `cell '${ref}' failed: ${message}`, { cause: error });
     }

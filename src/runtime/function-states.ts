@@ -1,5 +1,6 @@
-import { HeadraceError } from "../errors.js";
+import { HeadraceError, InvalidArgumentError } from "../errors.js";
 import type { FunctionCell } from "../pipeline/index.js";
+import { copyValue, parseValues } from "../types/index.js";
 
 /** The states of all function cells of one state id, by cell ref. */
 export type CellStates = Map<string, Record<string, unknown>>;
@@ -12,6 +13,8 @@ export interface StateLimits {
 
 interface Entry {
   states: CellStates;
+  /** Whether any step has ended well: before, there is nothing to keep. */
+  committed: boolean;
   lastStep: number;
   /** Steps under way: never evicted then. */
   users: number;
@@ -52,19 +55,21 @@ export class FunctionStates {
     }
     if (entry === undefined) {
       this.makeRoom(now);
-      entry = { states: this.initial(), lastStep: now, users: 0 };
+      entry = { states: this.initial(), committed: false, lastStep: now, users: 0 };
       this.entries.set(stateId, entry);
     }
     entry.users += 1;
     entry.dropped = false;
-    return start ? this.initial() : new Map([...entry.states].map(([ref, state]) => [ref, structuredClone(state)]));
+    return start ? this.initial() : copyOf(entry.states);
   }
 
   commit(stateId: string | undefined, states: CellStates, end: boolean): void {
     const entry = stateId === undefined ? undefined : this.entries.get(stateId);
     if (stateId === undefined || entry === undefined) return;
     entry.users -= 1;
-    entry.states = end ? this.initial() : states;
+    // What a cell assigned, it may hold on to, and so may whoever was given it as an output.
+    entry.states = end ? this.initial() : copyOf(states);
+    entry.committed = !end;
     entry.lastStep = performance.now();
     this.entries.delete(stateId);
     const over = entry.users === 0 && (end || entry.dropped === true);
@@ -72,26 +77,34 @@ export class FunctionStates {
   }
 
   /** The step failed: the state is as it was, and one that it made is gone. */
-  rollback(stateId: string | undefined, existed: boolean): void {
+  rollback(stateId: string | undefined): void {
     const entry = stateId === undefined ? undefined : this.entries.get(stateId);
     if (stateId === undefined || entry === undefined) return;
     entry.users -= 1;
-    if (entry.users === 0 && (!existed || entry.dropped === true)) this.entries.delete(stateId);
+    if (entry.users === 0 && (!entry.committed || entry.dropped === true)) this.entries.delete(stateId);
   }
 
-  has(stateId: string | undefined): boolean {
-    return stateId !== undefined && this.entries.has(stateId);
-  }
-
+  /** The state between two of its steps; undefined where there is none. Throws UNAVAILABLE while a step is under way. */
   read(stateId: string): CellStates | undefined {
-    return this.entries.get(stateId)?.states;
+    const entry = this.entries.get(stateId);
+    refuseBusy(stateId, entry);
+    return entry?.states;
   }
 
+  /** Throws UNAVAILABLE while a step is under way, RESOURCE_EXHAUSTED for a new id when full. */
   write(stateId: string, states: CellStates): void {
+    refuseBusy(stateId, this.entries.get(stateId));
     const now = performance.now();
     if (!this.entries.has(stateId)) this.makeRoom(now);
     this.entries.delete(stateId);
-    this.entries.set(stateId, { states, lastStep: now, users: 0 });
+    this.entries.set(stateId, { states, committed: true, lastStep: now, users: 0 });
+  }
+
+  /** States from elsewhere, validated: those of each cell, whole. Throws INVALID_ARGUMENT. */
+  parse(states: unknown, path: string): CellStates {
+    const fits = states instanceof Map && states.size === this.cells.size;
+    if (!fits) throw new InvalidArgumentError("is not of these cells", { path });
+    return new Map([...this.cells].map(([ref, cell]) => [ref, parseValues(cell.state, states.get(ref), path)]));
   }
 
   /** Frees a state: now, or after its steps that are under way. */
@@ -153,4 +166,17 @@ export class FunctionStates {
     this.entries.delete(stateId);
     this.evicted.push({ stateId, reason });
   }
+}
+
+function copyOf(states: CellStates): CellStates {
+  const copy: CellStates = new Map();
+  for (const [ref, state] of states) {
+    copy.set(ref, Object.fromEntries(Object.entries(state).map(([name, value]) => [name, copyValue(value)])));
+  }
+  return copy;
+}
+
+function refuseBusy(stateId: string, entry: Entry | undefined): void {
+  if (entry === undefined || entry.users === 0) return;
+  throw new HeadraceError("UNAVAILABLE", `state '${stateId}' has a step under way; try between steps`);
 }

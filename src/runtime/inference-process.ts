@@ -3,7 +3,7 @@ import { DriverAlreadyExistsError, DriverNotFoundError, HeadraceError, InvalidAr
 import { type Logger, makeLogger } from "../log.js";
 import type { Pipeline, PipelineInputs, PipelineOutputs } from "../pipeline/index.js";
 import { checkTypes, type FunctionCell } from "../pipeline/index.js";
-import { parseValues, type Types } from "../types/index.js";
+import { isWellFormed, parseValues, type Types } from "../types/index.js";
 import { type DirectModel, directModel } from "./direct-model.js";
 import { type DriverClass, PipelineDriver } from "./driver.js";
 import { type AnyDriverProcess, DriverProcess, type StopOptions } from "./driver-process.js";
@@ -12,7 +12,7 @@ import type { Inference } from "./inference.js";
 import { ModelCell } from "./model-cell.js";
 import type { PortAllocator } from "./resources.js";
 import type { PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
-import { decodeState, encodeState } from "./state-transfer.js";
+import { decodeState, dropState, encodeState } from "./state-transfer.js";
 
 /** How the runtime wants its processes to run. */
 export interface ProcessEnvironment {
@@ -169,11 +169,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
 
   /** Frees the state of a stream: now, or after its steps that are under way. */
   dropState(stateId: string): void {
-    for (const { engine } of this.models.values()) {
-      const key = engine.pin(stateId);
-      engine.dropState(key);
-      engine.unpin(key);
-    }
+    for (const { engine } of this.models.values()) dropState(engine, stateId);
     this.executor.states.drop(stateId);
   }
 
@@ -275,6 +271,9 @@ function checkOptions({ timeoutMs, priority, stateId, start, end }: PredictOptio
   }
   if (stateId !== undefined && (typeof stateId !== "string" || stateId === "")) {
     throw new InvalidArgumentError("expected a string that is not empty", { path: "stateId" });
+  }
+  if (stateId !== undefined && !isWellFormed(stateId)) {
+    throw new InvalidArgumentError("has half of a surrogate pair", { path: "stateId" });
   }
   if (stateId === undefined && (start || end)) {
     throw new InvalidArgumentError("start and end need a stateId", { path: start ? "start" : "end" });

@@ -46,5 +46,10 @@ export class Inference<P extends Pipeline = Pipeline> {
     if (!Number.isSafeInteger(this.maxStates) || this.maxStates < 1) {
       throw new InvalidArgumentError(`expected an integer of at least 1, got ${this.maxStates}`, { path: "maxStates" });
     }
+    if (this.evict !== "refuse" && this.evict !== "lru") {
+      throw new InvalidArgumentError(`expected "refuse" or "lru", got ${JSON.stringify(this.evict)}`, {
+        path: "evict",
+      });
+    }
   }
 }

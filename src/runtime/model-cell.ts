@@ -3,6 +3,7 @@ import { bytesOf, type RawTensor } from "../datatype.js";
 import { Engine, NO_STATE } from "../engine/engine.js";
 import {
   type ModelDescription,
+  NATIVE_CODES,
   type NativeModelConfig,
   PRIORITY_SHIFT,
   StepFlags,
@@ -87,7 +88,8 @@ export class ModelCell {
   step(values: Readonly<Record<string, unknown>>, options: CellStepOptions): Promise<CellOutcome> {
     const tensors = this.inputs.map(({ name, type }) => stepTensor(type.toTensor(values[name])));
     this.checkRows(tensors, options.stateId);
-    const { stateId } = options;
+    const { stateId, signal } = options;
+    if (signal?.aborted) return Promise.reject(this.engine.errorFor(NATIVE_CODES.indexOf("CANCELLED")));
     const key = stateId === undefined ? NO_STATE : this.engine.keyOf(stateId);
     return new Promise((resolve, reject) => {
       let stopWatching = (): void => {};
@@ -109,7 +111,7 @@ export class ModelCell {
         finish,
       );
       step.submit();
-      stopWatching = watch(step, options);
+      if (!step.isFinished) stopWatching = watch(step, options);
     });
   }
 
@@ -167,7 +169,6 @@ function watch(step: EngineStep, { timeoutMs, signal }: PredictOptions): () => v
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => step.cancel("DEADLINE_EXCEEDED"), timeoutMs);
   const abort = (): void => step.cancel("CANCELLED");
   signal?.addEventListener("abort", abort, { once: true });
-  if (signal?.aborted) abort();
   return () => {
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);

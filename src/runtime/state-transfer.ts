@@ -5,6 +5,7 @@
  * the state of each function cell. The engine's bytes carry a fingerprint of their model and are checked by the engine.
  */
 import { deserialize, serialize } from "node:v8";
+import type { Engine } from "../engine/engine.js";
 import { HeadraceError, InvalidArgumentError } from "../errors.js";
 import type { CellStates, FunctionStates } from "./function-states.js";
 import type { ModelCell } from "./model-cell.js";
@@ -42,6 +43,7 @@ export function encodeState(
   return Buffer.concat([header, serialize(record)]);
 }
 
+/** All of it, or, where it throws, nothing. */
 export function decodeState(
   pipeline: string,
   stateId: string,
@@ -56,8 +58,36 @@ export function decodeState(
       path: "state",
     });
   }
-  for (const [ref, cell] of wanted) cell.engine.importState(stateId, record.models.get(ref) ?? new Uint8Array());
-  if (functions.used && record.functions !== undefined) functions.write(stateId, record.functions);
+  const states = functions.used ? functions.parse(record.functions, "state") : undefined;
+  const undo: (() => void)[] = [];
+  try {
+    for (const [ref, { engine }] of wanted) {
+      const bytes = record.models.get(ref);
+      if (!(bytes instanceof Uint8Array)) throw new InvalidArgumentError("is damaged", { path: "state" });
+      const before = stateOf(engine, stateId);
+      engine.importState(stateId, bytes);
+      undo.push(() => (before === undefined ? dropState(engine, stateId) : engine.importState(stateId, before)));
+    }
+    if (states !== undefined) functions.write(stateId, states);
+  } catch (error) {
+    for (const step of undo) step();
+    throw error;
+  }
+}
+
+function stateOf(engine: Engine, stateId: string): Uint8Array | undefined {
+  try {
+    return engine.exportState(stateId);
+  } catch (error) {
+    if (error instanceof HeadraceError && error.code === "NOT_FOUND") return undefined;
+    throw error;
+  }
+}
+
+export function dropState(engine: Engine, stateId: string): void {
+  const key = engine.pin(stateId);
+  engine.dropState(key);
+  engine.unpin(key);
 }
 
 function parseRecord(state: Uint8Array): StateRecord {

@@ -41,3 +41,8 @@ export function typedArrayName(value: unknown): string | undefined {
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
+
+/** Whether a string can be UTF-8: no half of a surrogate pair, which would become some other string on the way. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}

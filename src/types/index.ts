@@ -1,6 +1,7 @@
 /** Value types: schemas that validate, describe, fake and encode the values of cells. */
 export { Audio, type AudioOptions, AudioType } from "./audio.js";
 export { Boolean, type BooleanOptions, BooleanType } from "./boolean.js";
+export { isWellFormed } from "./describe.js";
 export { Float, type FloatOptions, FloatType } from "./float.js";
 export { Integer, type IntegerOptions, IntegerType } from "./integer.js";
 export { MODEL_TENSOR, ModelTensorType } from "./model-tensor.js";
@@ -19,6 +20,7 @@ export { fromBfloat, fromHalf, toBfloat, toHalf } from "./small-float.js";
 export { String, type StringOptions, StringType } from "./string.js";
 export { Tensor, type TensorOptions, TensorType } from "./tensor.js";
 export {
+  copyValue,
   type ElementOf,
   type InputArrayOf,
   type NestedArray,

@@ -98,3 +98,13 @@ export function withShape<A extends TypedArray | readonly Uint8Array[]>(data: A,
 export function attachShape<A extends object>(data: A, shape: readonly number[]): A & Shaped {
   return Object.defineProperty(data, "shape", { value: shape }) as A & Shaped;
 }
+
+/** A copy of a value that shares no memory with it. Unlike `structuredClone` it keeps the shape of a tensor. */
+export function copyValue(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const isElements = (ArrayBuffer.isView(value) && !(value instanceof DataView)) || Array.isArray(value);
+  if (!isElements) return structuredClone(value);
+  const copy = Array.isArray(value) ? value.map(copyValue) : (value as TypedArray).slice();
+  const shape = carriedShape(value);
+  return shape === undefined ? copy : attachShape(copy, shape);
+}

@@ -95,14 +95,15 @@ export class Exchange {
    * go to `pieces` where it takes them, else they are put together in one buffer of the announced length.
    * @param request Only for its headers, read before this returns.
    * @param limit More bytes than this end in PAYLOAD_TOO_LARGE.
-   * @param pieces Given the first piece of a body that comes in several; what it returns takes that one and the others.
+   * @param pieces Given the first piece of a body that comes in several, and the most bytes that it can have in all; what it
+   *   returns takes that one and the others.
    */
   readBody(
     request: HttpRequest,
     limit: number,
     done: (body: Uint8Array) => void,
     failed: (error: HeadraceError) => void,
-    pieces: (first: Uint8Array) => BodyPieces | undefined = () => undefined,
+    pieces: (first: Uint8Array, most: number) => BodyPieces | undefined = () => undefined,
   ): void {
     const announced = Number(request.getHeader("content-length")) || 0;
     if (announced > limit) {
@@ -120,7 +121,7 @@ export class Exchange {
         taker?.abandon();
         return failed(tooLarge(needed, limit));
       }
-      if (length === 0) taker = pieces(new Uint8Array(chunk));
+      if (length === 0) taker = pieces(new Uint8Array(chunk), announced || limit);
       if (taker !== undefined) {
         length = needed;
         taker.piece(new Uint8Array(chunk), isLast);

@@ -20,6 +20,8 @@ export type { HttpParameters } from "./parameters.js";
 
 /** LIBUS_LISTEN_EXCLUSIVE_PORT, which uWebSockets.js' own types lack: without it two servers could share a port unnoticed. */
 const EXCLUSIVE_PORT = 1;
+/** What uWebSockets.js can count. */
+const MAX_FRAME_BYTES = 2 ** 31;
 /** uWebSockets.js copies the properties of what it is given, so the connection must be one. */
 interface UserData {
   readonly connection: StreamConnection;
@@ -148,7 +150,9 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   private registerStreams(app: TemplatedApp, host: StreamHost): void {
     for (const pattern of ["/v2/models/:model/stream", "/v2/models/:model/versions/:version/stream"]) {
       app.ws<UserData>(pattern, {
-        maxPayloadLength: this.parameters.maxBodyBytes,
+        // Ours to refuse (StreamConnection.message), with a close code: uWebSockets.js just drops the connection. It still
+        // does so for what is far too large, before it is all there.
+        maxPayloadLength: Math.min(2 * this.parameters.maxBodyBytes, MAX_FRAME_BYTES),
         // Ours to watch (StreamConnection.flush): uWebSockets.js would drop answers silently.
         maxBackpressure: 0,
         idleTimeout: this.parameters.idleTimeoutSeconds,

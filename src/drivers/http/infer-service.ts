@@ -31,6 +31,9 @@ export interface InferHandle {
 /** What a request says besides its tensors. */
 export type RequestHead = Omit<DecodedRequest, "inputs">;
 
+/** Timers of more than 31 bits go off at once; this one is 24 days. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
 const NOTHING: InferHandle = { cancel: () => {} };
 
 export class InferService {
@@ -134,8 +137,10 @@ export class InferService {
       done(undefined, outputs);
     });
     step.submit();
-    if (options.timeoutMicros > 0 && !step.isFinished) {
-      timer = setTimeout(() => step.cancel("DEADLINE_EXCEEDED"), Math.ceil(options.timeoutMicros / 1000));
+    const timeoutMillis = Math.ceil(options.timeoutMicros / 1000);
+    // The engine drops an expired step by itself; the timer is for one that is already running.
+    if (timeoutMillis > 0 && timeoutMillis <= MAX_TIMEOUT_MS && !step.isFinished) {
+      timer = setTimeout(() => step.cancel("DEADLINE_EXCEEDED"), timeoutMillis);
     }
     return { cancel: () => step.cancel("CANCELLED") };
   }
@@ -143,14 +148,17 @@ export class InferService {
   private predict(request: DecodedRequest, stateId: string | undefined, done: InferDone): InferHandle {
     const values: Record<string, unknown> = {};
     for (const [index, input] of request.inputs.entries()) {
-      const type = this.inference.inputs[input.name];
-      if (type === undefined) throw unknownInput(input.name, index, Object.keys(this.inference.inputs));
+      const { inputs: types } = this.inference;
+      const type = Object.hasOwn(types, input.name) ? types[input.name] : undefined;
+      if (type === undefined) throw unknownInput(input.name, index, Object.keys(types));
       values[input.name] = type.fromTensor(toRawTensor(owned(input)), `inputs[${index}]`);
     }
     const abort = new AbortController();
     const options = {
       ...(stateId === undefined ? {} : { stateId, start: request.sequenceStart, end: request.sequenceEnd }),
-      ...(request.timeoutMicros === undefined ? {} : { timeoutMs: request.timeoutMicros / 1000 }),
+      ...(request.timeoutMicros === undefined
+        ? {}
+        : { timeoutMs: Math.min(request.timeoutMicros / 1000, MAX_TIMEOUT_MS) }),
       priority: Math.min(request.priority ?? 0, 255),
       signal: abort.signal,
     };

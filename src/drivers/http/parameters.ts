@@ -6,7 +6,9 @@ export interface HttpParameters {
   port: number;
   /** The address to listen on; "0.0.0.0" for every interface. Cannot change while running. Default: "127.0.0.1". */
   host: string;
-  /** The largest body or frame; a larger one is refused with PAYLOAD_TOO_LARGE. Default: 64 MiB. */
+  /**
+   * The largest body or frame; a larger one is refused with PAYLOAD_TOO_LARGE. Cannot change while running. Default: 64 MiB.
+   */
   maxBodyBytes: number;
   /**
    * Answers that a WebSocket client has not read yet, beyond what the operating system buffers. A client that lets more
@@ -15,7 +17,10 @@ export interface HttpParameters {
   maxBackpressureBytes: number;
   /** Frames of one WebSocket that wait for their answers; a client that sends more is closed with 1013. Default: 1024. */
   maxInFlightPerConnection: number;
-  /** Seconds without a frame or a pong after which a WebSocket is closed; 0 is never. Cannot change while running. Default: 120. */
+  /**
+   * Seconds without a frame or a pong after which a WebSocket is closed, at least 8; 0 is never. Cannot change while
+   * running. Default: 120.
+   */
   idleTimeoutSeconds: number;
 }
 
@@ -28,8 +33,9 @@ export const HTTP_DEFAULTS: HttpParameters = {
   idleTimeoutSeconds: 120,
 };
 
-const FIXED = ["port", "host", "idleTimeoutSeconds"] as const;
-/** uWebSockets.js counts idle time in a byte of four-second ticks. */
+const FIXED = ["port", "host", "maxBodyBytes", "idleTimeoutSeconds"] as const;
+/** uWebSockets.js counts idle time in a byte of four-second ticks, and ends the process for less than two of them. */
+const MIN_IDLE_SECONDS = 8;
 const MAX_IDLE_SECONDS = 960;
 
 function integer(path: string, value: number, minimum: number, maximum: number): void {
@@ -50,7 +56,8 @@ export function httpParameters(options: Partial<HttpParameters>): HttpParameters
   integer("maxBodyBytes", parameters.maxBodyBytes, 1, 2 ** 31);
   integer("maxBackpressureBytes", parameters.maxBackpressureBytes, 1, 2 ** 31);
   integer("maxInFlightPerConnection", parameters.maxInFlightPerConnection, 1, 1 << 20);
-  integer("idleTimeoutSeconds", parameters.idleTimeoutSeconds, 0, MAX_IDLE_SECONDS);
+  if (parameters.idleTimeoutSeconds !== 0)
+    integer("idleTimeoutSeconds", parameters.idleTimeoutSeconds, MIN_IDLE_SECONDS, MAX_IDLE_SECONDS);
   if (typeof parameters.host !== "string" || parameters.host === "") {
     throw new InvalidArgumentError("expected an address to listen on", { path: "host" });
   }

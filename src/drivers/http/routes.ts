@@ -173,16 +173,23 @@ export class Routes {
         }
       },
       failed,
-      (first) => this.inferPieces(exchange, first, headerLength),
+      (first, most) => this.inferPieces(exchange, first, most, headerLength),
     );
   }
 
   /** Where a binary body comes in pieces and its first one has all of the JSON: the rest goes straight into the engine. */
-  private inferPieces(exchange: Exchange, first: Uint8Array, headerLength: number | undefined): BodyPieces | undefined {
+  private inferPieces(
+    exchange: Exchange,
+    first: Uint8Array,
+    most: number,
+    headerLength: number | undefined,
+  ): BodyPieces | undefined {
     if (headerLength === undefined || headerLength === 0 || first.byteLength < headerLength) return undefined;
     const failed = (error: unknown): void => exchange.error(toHeadraceError(error), encodeV2Error);
     try {
       const plan = planBinaryInfer(first.subarray(0, headerLength), this.plans);
+      // A header that promises more than can come must not take memory for it; the whole body will tell.
+      if (headerLength + plan.inputs.binaryBytes > most) return undefined;
       const upload = this.host.service.upload(plan, (error, outputs) => this.answer(exchange, plan, error, outputs));
       if (upload === undefined) return undefined;
       exchange.whenGone(() => upload.abandon());

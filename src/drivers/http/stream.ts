@@ -1,7 +1,7 @@
 /**
  * One WebSocket of the V2 stream (docs/stream-protocol.md): frames in, answers out in the order of the frames.
  *
- * A raw frame of a direct model takes the short way: its bytes go from the socket's buffer into the engine, this object is
+ * A raw frame of a direct model with state takes the short way: its bytes go from the socket's buffer into the engine, this object is
  * the sink of all its steps, and an answer is a view over the engine's memory, written when the round of outcomes is
  * complete. Steps of one state id complete in order, so nothing needs to be queued. Everything else takes slots, which
  * keep the order by themselves.
@@ -75,9 +75,12 @@ export class StreamConnection implements StepSink {
     this.ownsState = request.sequenceId === undefined;
     // A control character first: no client can name the stream of another connection.
     this.stateId = request.sequenceId ?? `\u0000stream-${++lastStream}`;
-    const { direct } = host.inference;
-    this.direct = direct?.inputs.length === 1 && direct.inputs[0]?.fixed ? direct : undefined;
-    this.key = direct === undefined || !host.inference.stateful ? NO_STATE : direct.engine.pin(this.stateId);
+    const { direct, stateful } = host.inference;
+    const [input, ...others] = direct?.inputs ?? [];
+    // Without state nothing keeps the steps of a connection in order, and the bytes of a BOOL have to be looked at.
+    const isShort = stateful && input?.fixed && input.datatype !== "BOOL" && others.length === 0;
+    this.direct = isShort ? direct : undefined;
+    this.key = direct === undefined || !stateful ? NO_STATE : direct.engine.pin(this.stateId);
   }
 
   opened(socket: WebSocket<unknown>): void {
@@ -90,8 +93,11 @@ export class StreamConnection implements StepSink {
 
   message(bytes: ArrayBuffer, isBinary: boolean): void {
     if (this.socket === undefined) return;
-    const limit = this.host.parameters().maxInFlightPerConnection;
-    if (this.rawPending + this.slots.length >= limit) {
+    const { maxInFlightPerConnection: limit, maxBodyBytes } = this.host.parameters();
+    if (bytes.byteLength > maxBodyBytes) {
+      const message = `a frame of ${bytes.byteLength} bytes, at most ${maxBodyBytes} are allowed (maxBodyBytes)`;
+      this.end(new HeadraceError("PAYLOAD_TOO_LARGE", message));
+    } else if (this.rawPending + this.slots.length >= limit) {
       this.end(new HeadraceError("RESOURCE_EXHAUSTED", `more than ${limit} frames are waiting for answers`));
     } else if (isBinary && this.request.raw !== undefined && this.direct !== undefined && this.slots.length === 0) {
       this.stepRaw(this.direct, bytes);
