@@ -67,6 +67,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::reference>("reference"),
                          InstanceMethod<&EngineWrap::share>("share"),
                          InstanceMethod<&EngineWrap::close>("close"),
+                         InstanceMethod<&EngineWrap::let_go_now>("letGo"),
                      });
 }
 
@@ -311,6 +312,12 @@ Napi::Value EngineWrap::close(const Napi::CallbackInfo& info) {
     return done.Promise();
   }
   return close_async(env, engine_, info[0].As<Napi::Boolean>().Value());
+}
+
+// letGo(): the engine is freed, unless another thread shares it; nothing but drain() works from here on
+Napi::Value EngineWrap::let_go_now(const Napi::CallbackInfo& info) {
+  let_go();
+  return info.Env().Undefined();
 }
 
 }  // namespace headrace

@@ -49,6 +49,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value reference(const Napi::CallbackInfo& info);
   Napi::Value share(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
+  Napi::Value let_go_now(const Napi::CallbackInfo& info);
 
   Scheduler& scheduler(const Napi::CallbackInfo& info);
   void let_go();

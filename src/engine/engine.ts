@@ -235,6 +235,8 @@ export class Engine {
   async close(drain: boolean): Promise<void> {
     await this.native.close(drain);
     this.drain();
+    // The model's memory goes now, not when this object is collected.
+    this.native.letGo();
   }
 
   private forgetOldestKey(): void {

@@ -137,6 +137,7 @@ export interface NativeEngine {
   reference(on: boolean): void;
   share(): number;
   close(drain: boolean): Promise<void>;
+  letGo(): void;
 }
 
 export interface Addon {

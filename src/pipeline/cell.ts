@@ -6,7 +6,7 @@ import type { OnnxCell } from "./onnx-options.js";
 export interface CellContext<I extends Types, P extends Types, S extends Types> {
   /** The validated values of the inputs. Read-only: other cells may see the same tensors. */
   readonly inputs: ValuesOf<I>;
-  /** The parameters as they are set now; they may change from one prediction to the next. */
+  /** The values of the cell's parameters, from the inference or their defaults. */
   readonly parameters: ValuesOf<P>;
   /** The state of this prediction's state id: assign to its fields. A step that fails leaves it as it was. */
   readonly state: { -readonly [K in keyof S]: ValueOf<S[K]> };

@@ -71,16 +71,17 @@ export interface OnnxCellOptions<I extends OnnxPortOptions, O extends OnnxPortOp
   /** How steps of different state ids share runs. Default: as many as arrived, without waiting. */
   readonly batching?: OnnxBatchingOption;
   /**
-   * Where the model runs. Default: "auto", the first of "tensorrt", "cuda" and "cpu" that works; any other choice fails to
-   * start where it does not work.
+   * Where the model runs. Default: "auto", the best that this build has, which is the CPU; "cuda" and "tensorrt" are refused
+   * with UNIMPLEMENTED until a build has them.
    */
   readonly accelerator?: "auto" | "cpu" | "cuda" | "tensorrt";
   /**
-   * How runs are spread over threads. "inline" runs the model on the submitting thread: the least latency, but no
-   * sharing of runs; "lanes" gives it threads of its own. Default: "auto", chosen when the model is loaded.
+   * Which threads run the model. "inline": the JavaScript thread that submits, at the end of its turn; the least latency and
+   * the most throughput for tiny models, but a long run holds up the event loop. "lanes": threads of the engine's own.
+   * Default: "auto", chosen by timing the model when it is loaded.
    */
   readonly execution?: "auto" | "inline" | "lanes";
-  /** Threads that run the model side by side, each with a session of its own: costs memory per lane. Default: chosen when the model is loaded. */
+  /** Threads that run the model side by side over one shared session. Default: one for each core that the process may use. */
   readonly lanes?: number;
   /** Steps that may wait; a further one is refused with RESOURCE_EXHAUSTED. Each costs its input's memory. Default: 4096. */
   readonly queueSize?: number;

@@ -24,6 +24,7 @@ export interface ProcessEnvironment {
 export type EvictListener = (stateId: string, reason: "ttl" | "lru") => void;
 
 const SWEEP_MILLIS = 1000;
+const DEFAULT_GRACE_MILLIS = 10_000;
 
 /** A running inference: predicts, and has drivers. Made by `runtime.startInference`. */
 export class InferenceProcess<P extends Pipeline = Pipeline> {
@@ -39,7 +40,8 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   private readonly evictListeners = new Set<EvictListener>();
   private readonly sweeper: NodeJS.Timeout;
   private readonly log: Logger;
-  private predictions = 0;
+  /** The predictions under way. */
+  private readonly running = new Set<AbortController>();
   private idle: (() => void) | undefined;
   private stopping: Promise<void> | undefined;
 
@@ -186,11 +188,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
 
   private async shutDown(options: StopOptions): Promise<void> {
     const drivers = await Promise.allSettled(this.listDrivers().map((driver) => driver.stop(options)));
-    if (this.predictions > 0) {
-      await new Promise<void>((resolve) => {
-        this.idle = resolve;
-      });
-    }
+    if (this.running.size > 0) await this.whenIdle(options.timeoutMs ?? DEFAULT_GRACE_MILLIS);
     clearInterval(this.sweeper);
     const models = await Promise.allSettled([...this.models.values()].map((cell) => cell.close(true)));
     this.onStopped();
@@ -198,17 +196,36 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     if (failed !== undefined) throw failed.reason;
   }
 
+  /** Resolves when no prediction is under way; after the grace time it cancels them, and waits no longer for a cell that does not listen. */
+  private whenIdle(graceMillis: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        for (const prediction of this.running) prediction.abort();
+        setImmediate(resolve);
+      }, graceMillis);
+      this.idle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
   private async predictAny(inputs: unknown, options: PredictOptions): Promise<Readonly<Record<string, unknown>>> {
     if (this.stopping !== undefined && this.drivers.size === 0) {
       throw new HeadraceError("UNAVAILABLE", `process '${this.name}' has been stopped`);
     }
     checkOptions(options);
-    this.predictions += 1;
+    const prediction = new AbortController();
+    const abort = (): void => prediction.abort();
+    if (options.signal?.aborted) abort();
+    options.signal?.addEventListener("abort", abort, { once: true });
+    this.running.add(prediction);
     try {
-      return await this.executor.predict(inputs, options);
+      return await this.executor.predict(inputs, { ...options, signal: prediction.signal });
     } finally {
-      this.predictions -= 1;
-      if (this.predictions === 0) this.idle?.();
+      options.signal?.removeEventListener("abort", abort);
+      this.running.delete(prediction);
+      if (this.running.size === 0) this.idle?.();
     }
   }
 

@@ -27,24 +27,26 @@ function statusLine(status: number): string {
 
 export class Exchange {
   private over = false;
+  private isEnded = false;
   private onGone: (() => void) | undefined;
 
   /**
    * Must be made synchronously in the route's handler.
-   * @param ended Called once when the exchange is over, answered or not.
+   * @param ended Called once when the answer has been written or the client has gone.
    */
   constructor(
     private readonly response: HttpResponse,
     private readonly ended: () => void,
   ) {
     response.onAborted(() => {
+      this.end();
       if (this.over) return;
-      this.finish();
+      this.over = true;
       this.onGone?.();
     });
   }
 
-  /** Whether the answer was written or the client has gone. */
+  /** Whether the answer was given or the client has gone. */
   get isOver(): boolean {
     return this.over;
   }
@@ -56,11 +58,12 @@ export class Exchange {
 
   json(status: number, body: string, headers: readonly (readonly [string, string])[] = []): void {
     if (this.over) return;
-    this.finish();
+    this.over = true;
     this.response.cork(() => {
       this.response.writeStatus(statusLine(status)).writeHeader("Content-Type", JSON_TYPE);
       for (const [name, value] of headers) this.response.writeHeader(name, value);
-      this.response.end(body);
+      if (body.length <= SCRATCH_BYTES) this.write(body);
+      else this.writeLarge(Buffer.from(body));
     });
   }
 
@@ -73,7 +76,7 @@ export class Exchange {
   /** A V2 message; its parts may be views over memory that is gone after this call. */
   message(message: EncodedMessage): void {
     if (this.over) return;
-    this.finish();
+    this.over = true;
     const { header, parts, total, headerLength } = message;
     const body = total <= SCRATCH_BYTES ? scratch.subarray(0, total) : new Uint8Array(total);
     body.set(header, 0);
@@ -86,7 +89,8 @@ export class Exchange {
       // "200 OK" is what uWebSockets.js writes by itself.
       this.response.writeHeader("Content-Type", headerLength === undefined ? JSON_TYPE : BINARY_TYPE);
       if (headerLength !== undefined) this.response.writeHeader(HEADER_LENGTH_FIELD, String(headerLength));
-      this.response.end(body);
+      if (total <= SCRATCH_BYTES) this.write(body);
+      else this.writeLarge(body);
     });
   }
 
@@ -145,8 +149,29 @@ export class Exchange {
     else done(body);
   }
 
-  private finish(): void {
-    this.over = true;
+  private write(body: string | Uint8Array): void {
+    this.end();
+    this.response.end(body);
+  }
+
+  /** In pieces as the client reads it: uWebSockets.js keeps no copy, and the exchange lasts until all of it is written. */
+  private writeLarge(body: Uint8Array): void {
+    const from = this.response.getWriteOffset();
+    const [, isDone] = this.response.tryEnd(body, body.byteLength);
+    if (isDone) {
+      this.end();
+      return;
+    }
+    this.response.onWritable((offset) => {
+      const [isWritten, isDone] = this.response.tryEnd(body.subarray(offset - from), body.byteLength);
+      if (isDone) this.end();
+      return isWritten;
+    });
+  }
+
+  private end(): void {
+    if (this.isEnded) return;
+    this.isEnded = true;
     this.ended();
   }
 }

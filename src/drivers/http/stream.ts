@@ -87,8 +87,10 @@ export class StreamConnection implements StepSink {
     this.socket = socket;
   }
 
+  /** Whether every answer has been given, and read as far as the operating system takes it. */
   get isIdle(): boolean {
-    return this.rawPending === 0 && this.slots.length === 0 && this.out.length === 0;
+    const isAnswered = this.rawPending === 0 && this.slots.length === 0 && this.out.length === 0;
+    return isAnswered && !this.socket?.getBufferedAmount();
   }
 
   message(bytes: ArrayBuffer, isBinary: boolean): void {
@@ -185,8 +187,8 @@ export class StreamConnection implements StepSink {
     this.slots.push(slot);
     let request: DecodedRequest | undefined;
     try {
-      if (this.host.isDraining()) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
       request = this.decode(new Uint8Array(bytes), isBinary);
+      if (this.host.isDraining()) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
       const { id } = request;
       slot.handle = this.host.service.infer(request, this.stateIdFor(), (error, outputs) => {
         this.settle(slot, error === undefined ? () => this.encode(outputs, isBinary, id) : error, id);
