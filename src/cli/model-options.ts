@@ -22,14 +22,33 @@ export function addModelOptions(command: Command): Command {
     .option("--name <name>", "Name of the model on the wire (default: the file's name without .onnx)")
     .option("--constant <input=value>", "An input that is always the same, e.g. sr=16000; may be given several times")
     .option("--context <input=n>", "Keep the last n elements of an input for the next step; may be given several times")
-    .option("--execution <how>", "auto, inline (on the JavaScript thread) or lanes (threads of its own)", {
-      default: "auto",
-    })
+    .option("--execution <how>", "inline (on the JavaScript thread) or lanes (threads of its own) (default: auto)")
     .option("--lanes <n>", "Threads that run the model (default: one for each core)")
     .option("--max-batch <n>", "The most steps in one run (default: measured at load, at most 64)")
     .option("--max-delay <us>", "Microseconds that an idle model waits for more steps (default: 0)")
     .option("--state-ttl <s>", "Seconds that an unused state is kept (default: 60)")
     .option("--max-states <n>", "States kept at the same time (default: 10000)");
+}
+
+const MODEL_OPTIONS = [
+  "name",
+  "constant",
+  "context",
+  "execution",
+  "lanes",
+  "maxBatch",
+  "maxDelay",
+  "stateTtl",
+  "maxStates",
+] as const satisfies (keyof ModelOptions)[];
+
+/** Throws INVALID_ARGUMENT for an option that would have no effect: a module's cells have options of their own. */
+export function refuseModelOptions(options: ModelOptions): void {
+  for (const name of MODEL_OPTIONS) {
+    if (options[name] === undefined) continue;
+    const path = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new InvalidArgumentError("goes with a model file; a module says it in its code", { path });
+  }
 }
 
 function list(value: string | string[] | undefined): string[] {

@@ -26,8 +26,9 @@ export function registerServe(cli: CAC): void {
 }
 
 async function serve(target: string, options: ServeOptions): Promise<void> {
-  if (options.port === undefined || typeof options.port !== "number") {
-    throw new InvalidArgumentError(`expected a number, got '${String(options.port)}'`, { path: "--port" });
+  for (const name of ["port", "grace"] as const) {
+    if (Number.isFinite(options[name]) && options[name] >= 0) continue;
+    throw new InvalidArgumentError(`expected a number, got '${String(options[name])}'`, { path: `--${name}` });
   }
   const runtime = await init("local");
   try {

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { HeadraceError, InvalidArgumentError } from "../errors.js";
 import { Pipeline, PipelineFactory } from "../pipeline/index.js";
 import { describeModel, Inference } from "../runtime/index.js";
-import { bareCell, type ModelOptions } from "./model-options.js";
+import { bareCell, type ModelOptions, refuseModelOptions } from "./model-options.js";
 
 export function isModelFile(target: string): boolean {
   return target.toLowerCase().endsWith(".onnx");
@@ -39,5 +39,7 @@ async function moduleInference(file: string): Promise<Inference> {
 }
 
 export async function inferenceOf(target: string, options: ModelOptions): Promise<Inference> {
-  return isModelFile(target) ? bareInference(target, options) : moduleInference(target);
+  if (isModelFile(target)) return bareInference(target, options);
+  refuseModelOptions(options);
+  return moduleInference(target);
 }

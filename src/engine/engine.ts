@@ -44,6 +44,8 @@ export class Engine {
   private readonly keys = new Map<string, number>();
   private readonly inline: boolean;
   private outstanding = 0;
+  private lastStats: NativeStats | undefined;
+  private closing: Promise<void> | undefined;
   private kickPending = false;
   private readonly turn = (): void => this.endOfTurn();
 
@@ -227,14 +229,21 @@ export class Engine {
     if (code !== OK) throw stateError(code, stateId);
   }
 
+  /** Counters; after `close` the last ones. */
   stats(): NativeStats {
-    return this.native.stats();
+    return this.lastStats ?? this.native.stats();
   }
 
-  /** Refuses new steps, then finishes (`drain`) or cancels what is queued, and ends the engine's threads. */
-  async close(drain: boolean): Promise<void> {
+  /** Refuses new steps, then finishes (`drain`) or cancels what is queued, and ends the engine's threads. Once. */
+  close(drain: boolean): Promise<void> {
+    this.closing ??= this.shutDown(drain);
+    return this.closing;
+  }
+
+  private async shutDown(drain: boolean): Promise<void> {
     await this.native.close(drain);
     this.drain();
+    this.lastStats = this.native.stats();
     // The model's memory goes now, not when this object is collected.
     this.native.letGo();
   }
@@ -261,6 +270,7 @@ export class Engine {
 
   private endOfTurn(): void {
     this.kickPending = false;
+    if (this.lastStats !== undefined) return; // closed
     if (this.inline) {
       const more = this.native.runInline(INLINE_BUDGET_MICROS);
       this.drain();

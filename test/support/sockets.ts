@@ -17,14 +17,18 @@ export class RawConnection {
   readonly socket: Socket;
   /** Resolves when the connection is gone, however it went. */
   readonly closed: Promise<void>;
-  private received = Buffer.alloc(0);
+  private chunks: Buffer[] = [];
+  private size = 0;
+  /** Bytes of the next answer, as far as they are known: looking earlier is no use. */
+  private needed = 0;
   private wake = (): void => {};
   private over = false;
 
   private constructor(port: number) {
     this.socket = connect({ port, host: "127.0.0.1", noDelay: true });
     this.socket.on("data", (chunk: Buffer) => {
-      this.received = Buffer.concat([this.received, chunk]);
+      this.chunks.push(chunk);
+      this.size += chunk.length;
       this.wake();
     });
     this.socket.on("error", () => {});
@@ -56,7 +60,7 @@ export class RawConnection {
     for (;;) {
       const whole = this.take();
       if (whole !== undefined) return whole;
-      if (this.over) throw new Error(`the connection ended after ${this.received.length} bytes of an answer`);
+      if (this.over) throw new Error(`the connection ended after ${this.size} bytes of an answer`);
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
@@ -64,16 +68,21 @@ export class RawConnection {
   }
 
   private take(): RawAnswer | undefined {
-    const end = this.received.indexOf("\r\n\r\n");
+    if (this.size < this.needed) return undefined;
+    const received = Buffer.concat(this.chunks);
+    this.chunks = [received];
+    const end = received.indexOf("\r\n\r\n");
     if (end < 0) return undefined;
-    const [statusLine = "", ...lines] = this.received.toString("latin1", 0, end).split("\r\n");
+    const [statusLine = "", ...lines] = received.toString("latin1", 0, end).split("\r\n");
     const headers = Object.fromEntries(
       lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
     );
-    const bodyEnd = end + 4 + Number(headers["content-length"] ?? 0);
-    if (this.received.length < bodyEnd) return undefined;
-    const body = this.received.subarray(end + 4, bodyEnd);
-    this.received = this.received.subarray(bodyEnd);
+    this.needed = end + 4 + Number(headers["content-length"] ?? 0);
+    if (this.size < this.needed) return undefined;
+    const body = received.subarray(end + 4, this.needed);
+    this.chunks = [received.subarray(this.needed)];
+    this.size -= this.needed;
+    this.needed = 0;
     return { status: Number(statusLine.split(" ")[1]), headers, body };
   }
 }

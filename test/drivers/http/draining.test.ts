@@ -83,7 +83,7 @@ t.test("an upgrade on a connection that was there before is refused", async (t) 
   const stopping = driver.stop();
   await turn();
   const upgrade =
-    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n";
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
   await idle.write(`GET /v2/models/gru/stream HTTP/1.1\r\nHost: test\r\n${upgrade}\r\n`);
   t.equal((await idle.answer()).status, 503);
   await release();
