@@ -94,8 +94,8 @@ class Scheduler {
   // Tells the lanes that steps were submitted: once per turn of a submitter's event loop.
   void kick() EXCLUDES(mutex_);
 
-  // Runs queued steps on this thread: half of those that wait, at least one batch, and no further batch once `budget` has
-  // passed. Completions for `self` are pushed without a wake-up. True where steps are left: call again.
+  // Runs queued steps on this thread: half of those that wait, at least one batch, and no further batch once `budget`
+  // has passed. Completions for `self` are pushed without a wake-up. True where steps are left: call again.
   bool run_inline(Nanos budget, const CompletionQueue* self) EXCLUDES(mutex_);
 
   // Gives completed steps back: their outputs may be overwritten from now on. A held step's new state is kept where

@@ -16,9 +16,9 @@ void GateDevice::wait_held() {
   while (!held_) changed_.wait(mutex_);
 }
 
-void GateDevice::let_go() {
+void GateDevice::let_go(int nth) {
   MutexLock lock(mutex_);
-  until_hold_ = 0;
+  until_hold_ = nth;
   held_ = false;
   changed_.notify_all();
 }

@@ -17,7 +17,8 @@ class GateDevice final : public Device {
   void hold_running() { hold(1); }
   void hold_committing() { hold(2); }
   void wait_held() EXCLUDES(mutex_);
-  void let_go() EXCLUDES(mutex_);
+  // And holds the `nth` scatter from now, as hold() does; 0: none.
+  void let_go(int nth = 0) EXCLUDES(mutex_);
 
   // From now on no more than `bytes` may be allocated.
   void allow(size_t bytes) EXCLUDES(mutex_);
