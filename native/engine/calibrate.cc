@@ -99,8 +99,8 @@ Calibration decide(const ModelConfig& config, bool batchable, std::vector<BatchT
                 "execution \"inline\" cannot wait: set maxDelayMicros to 0 or execution to \"lanes\"");
   }
   const bool tiny = !timings.empty() && timings.front().nanos <= kInlineRun;
-  result.run_inline = config.execution == Execution::Inline ||
-                      (config.execution == Execution::Auto && tiny && config.max_delay_micros == 0);
+  result.run_inline = config.execution == Execution::Inline || (config.execution == Execution::Auto && tiny &&
+                                                                config.max_delay_micros == 0 && config.lanes == 0);
   if (!result.run_inline) result.lanes = config.lanes > 0 ? config.lanes : cores;
   result.timings = std::move(timings);
   return result;

@@ -151,6 +151,8 @@ class Scheduler {
   void release_one(Request& request, bool commit) REQUIRES(mutex_);
   void take_wakes(RunScratch& scratch, const CompletionQueue* self) REQUIRES(mutex_);
   void wake(RunScratch& scratch);
+
+  // Ending (scheduler_close.cc)
   bool drained() const REQUIRES(mutex_);
   // Whoever closes looks again: something ended.
   void tell_closing() REQUIRES(mutex_);
