@@ -45,9 +45,13 @@ async function serve(target: string, options: ServeOptions): Promise<void> {
   }
 }
 
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+/** Resolves at the first SIGTERM or SIGINT; a second one, of either, ends the process at once. */
 function untilAsked(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+    const asked = (): void => {
+      process.off("SIGTERM", asked).off("SIGINT", asked);
+      resolve();
+    };
+    process.on("SIGTERM", asked).on("SIGINT", asked);
   });
 }

@@ -336,10 +336,9 @@ function stateError(code: number, stateId: string): HeadraceError {
   if (name === "UNAVAILABLE")
     return new HeadraceError("UNAVAILABLE", `state '${stateId}' has a step under way; try between steps`);
   if (name === "RESOURCE_EXHAUSTED") return new HeadraceError("RESOURCE_EXHAUSTED", "the table of states is full");
-  return new HeadraceError(
-    "INVALID_ARGUMENT",
-    `these bytes are not a state of this model (other model, shape or version)`,
-  );
+  return new HeadraceError("INVALID_ARGUMENT", "not a state of this model (other model, shape or version)", {
+    path: "state",
+  });
 }
 
 /** An error thrown by the addon, which carries its code, as ours. */

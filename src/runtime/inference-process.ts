@@ -44,6 +44,8 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   private readonly running = new Set<AbortController>();
   private idle: (() => void) | undefined;
   private stopping: Promise<void> | undefined;
+  /** The models are being closed, or have been. */
+  private isOver = false;
 
   private constructor(
     inference: Inference<P>,
@@ -117,7 +119,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     driver: DriverClass<D> | (() => PipelineDriver<D>),
     options: Partial<D> = {},
   ): Promise<DriverProcess<D>> {
-    if (this.stopping !== undefined) throw new HeadraceError("UNAVAILABLE", `process '${this.name}' has been stopped`);
+    if (this.stopping !== undefined) throw this.stopped();
     for (const known of this.drivers.values()) {
       if (known.ref === ref)
         throw new DriverAlreadyExistsError(`driver '${ref}' is running already (pid ${known.pid})`);
@@ -161,16 +163,19 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
 
   /** The state of a stream as bytes, between two of its steps. Throws NOT_FOUND, UNAVAILABLE. */
   exportState(stateId: string): Uint8Array {
+    this.refuseOver();
     return encodeState(this.name, stateId, this.models, this.executor.states);
   }
 
   /** Puts an exported state under a state id, in place of what it had. Throws INVALID_ARGUMENT for another model's. */
   importState(stateId: string, state: Uint8Array): void {
+    this.refuseOver();
     decodeState(this.name, stateId, state, this.models, this.executor.states);
   }
 
   /** Frees the state of a stream: now, or after its steps that are under way. */
   dropState(stateId: string): void {
+    if (this.isOver) return;
     for (const { engine } of this.models.values()) dropState(engine, stateId);
     this.executor.states.drop(stateId);
   }
@@ -190,6 +195,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     const drivers = await Promise.allSettled(this.listDrivers().map((driver) => driver.stop(options)));
     if (this.running.size > 0) await this.whenIdle(options.timeoutMs ?? DEFAULT_GRACE_MILLIS);
     clearInterval(this.sweeper);
+    this.isOver = true;
     const models = await Promise.allSettled([...this.models.values()].map((cell) => cell.close(true)));
     this.onStopped();
     const failed = [...drivers, ...models].find((outcome) => outcome.status === "rejected");
@@ -211,9 +217,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   }
 
   private async predictAny(inputs: unknown, options: PredictOptions): Promise<Readonly<Record<string, unknown>>> {
-    if (this.stopping !== undefined && this.drivers.size === 0) {
-      throw new HeadraceError("UNAVAILABLE", `process '${this.name}' has been stopped`);
-    }
+    if (this.stopping !== undefined && this.drivers.size === 0) throw this.stopped();
     checkOptions(options);
     const prediction = new AbortController();
     const abort = (): void => prediction.abort();
@@ -227,6 +231,14 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
       this.running.delete(prediction);
       if (this.running.size === 0) this.idle?.();
     }
+  }
+
+  private refuseOver(): void {
+    if (this.isOver) throw this.stopped();
+  }
+
+  private stopped(): HeadraceError {
+    return new HeadraceError("UNAVAILABLE", `process '${this.name}' has been stopped`);
   }
 
   private restricted(): RestrictedInferenceProcess {

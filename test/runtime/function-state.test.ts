@@ -85,6 +85,7 @@ const Faulty = defineCell({
   call({ inputs, state }) {
     state.counter += 1;
     state.sum[0] = (state.sum[0] ?? 0) + 1;
+    if (state.sum.shape.join() !== "2") throw new Error("the state has lost its shape");
     if (inputs.fail) throw new Error("out of paper");
     return { counter: state.counter, sum: state.sum };
   },

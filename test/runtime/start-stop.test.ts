@@ -5,8 +5,8 @@ import { join } from "node:path";
 import t from "tap";
 import { defineCell, onnxCell, PipelineFactory } from "../../src/pipeline/index.js";
 import { Inference, type InferenceProcess, init } from "../../src/runtime/index.js";
-import { Tensor } from "../../src/types/index.js";
-import { myPipeline } from "../support/cells.js";
+import { Integer, Tensor } from "../../src/types/index.js";
+import { deferred, myPipeline } from "../support/cells.js";
 import { fixture, GRU } from "../support/paths.js";
 import { gruPipeline, modelPipeline, start } from "../support/serve.js";
 import { gruInput } from "../support/steps.js";
@@ -130,8 +130,33 @@ for (const options of [{ execution: "inline" }, { execution: "lanes", lanes: 2 }
       );
     t.match(proc.stats().model, { waiting: 0, running: 0, cancelled: 0n, failed: 0n });
     await runtime.stop();
+    for (const late of [() => proc.exportState("s0"), () => proc.importState("s0", new Uint8Array())]) {
+      t.throws(late, { name: "HeadraceError", code: "UNAVAILABLE" });
+    }
+    proc.dropState("s0");
   });
 }
+
+t.test("stop waits for a cell that does not end no longer than it was told to", async (t) => {
+  const reached = deferred();
+  const Stuck = defineCell({
+    name: "Stuck",
+    inputs: { value: Integer() },
+    outputs: { value: Integer() },
+    call() {
+      reached.resolve();
+      return new Promise<{ value: number }>(() => {});
+    },
+  });
+  const factory = new PipelineFactory({ name: "stuck" });
+  const { inputs, outputs } = factory.addCell("stuck", Stuck);
+  const pipeline = factory.declareInput("value", inputs.value).declareOutput("value", outputs.value).build();
+  const proc = await start(t, pipeline);
+  const outcome = t.rejects(proc.predict({ value: 1 }, { stateId: "s" }), { code: "CANCELLED" });
+  await reached.promise;
+  await proc.stop({ timeoutMs: 20 });
+  await outcome;
+});
 
 t.test("a runtime that is stopped while an inference starts leaves none running", async (t) => {
   const runtime = await init("local");

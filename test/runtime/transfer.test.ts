@@ -1,9 +1,12 @@
 /** States as bytes: what is taken out goes on bit by bit where it is put in, and nothing else goes in. */
+import { inspect } from "node:util";
+import { deserialize, serialize } from "node:v8";
 import fc from "fast-check";
 import t from "tap";
 import { bytesOf } from "../../src/datatype.js";
 import { HeadraceError } from "../../src/errors.js";
 import { defineCell, onnxCell, PipelineFactory } from "../../src/pipeline/index.js";
+import { Inference } from "../../src/runtime/index.js";
 import { Integer, Tensor } from "../../src/types/index.js";
 import { deferred, myPipeline } from "../support/cells.js";
 import { fixture } from "../support/paths.js";
@@ -100,6 +103,51 @@ t.test("bytes of another kind are refused, and change nothing", async (t) => {
   refused(counters.exportState("s"), /of pipeline 'MyPipeline'/);
   t.same(await add(proc, 2), [2, 3]);
   t.throws(() => proc.exportState("fresh"), { code: "NOT_FOUND" });
+});
+
+t.test("a record that is whole, but not of these cells, is refused as a whole", async (t) => {
+  const proc = await start(t, sums());
+  await add(proc, 1);
+  const state = Buffer.from(proc.exportState("s"));
+  const record = deserialize(state.subarray(8)) as { models: Map<string, unknown>; functions: Map<string, object> };
+  const model = record.models.get("sum");
+  const crafted = (change: object) => Buffer.concat([state.subarray(0, 8), serialize({ ...record, ...change })]);
+  const counter = (fields: object) => new Map([["counter", { ...record.functions.get("counter"), ...fields }]]);
+  await add(proc, 2);
+  const wrong = [
+    { models: new Map([["sum", 7]]) },
+    { models: new Map([["sum", new Uint8Array(3)]]) },
+    { models: new Map([["other", model]]) },
+    { models: [] },
+    { functions: undefined },
+    { functions: new Map() },
+    { functions: { counter: {} } },
+    { functions: new Map([["counter", 7]]) },
+    { functions: counter({ counter: "many" }) },
+    { functions: counter({ seen: new Float32Array(2) }) },
+    { functions: counter({ other: 1 }) },
+  ];
+  for (const change of wrong) {
+    t.throws(
+      () => proc.importState("s", crafted(change)),
+      { code: "INVALID_ARGUMENT", path: /^state/ },
+      inspect(change),
+    );
+    t.throws(() => proc.exportState("fresh"), { code: "NOT_FOUND" });
+  }
+  t.same(await add(proc, 3), [3, 6], "nothing of it was taken");
+  proc.importState("s", crafted({}));
+  t.same(await add(proc, 5), [2, 6]);
+});
+
+t.test("where a part of it finds no room, the other parts are put back", async (t) => {
+  const room = () => new Inference({ pipeline: sums(), maxStates: 1 });
+  const proc = await start(t, room());
+  await add(proc, 1, "a");
+  const state = proc.exportState("a");
+  t.throws(() => proc.importState("b", state), { code: "RESOURCE_EXHAUSTED" });
+  t.equal(proc.stats().sum?.liveStates, 1, "the model has not kept its part");
+  t.same(await add(proc, 2, "a"), [2, 3]);
 });
 
 t.test("a state of a model of the same name but another shape is refused", async (t) => {

@@ -120,9 +120,9 @@ export class Routes {
 
   private stats(exchange: Exchange): void {
     const stats = { models: this.host.inference.stats(), driver: this.host.counters() };
-    // Counters are 64-bit; JSON integers have no limit, so none is rounded.
-    const text = JSON.stringify(stats, (_, value) => (typeof value === "bigint" ? `#${value}#` : value));
-    exchange.json(200, text.replace(/"#(\d+)#"/g, "$1"));
+    // Counters are 64-bit; JSON integers have no limit, so none is rounded. No name of a cell begins with the marked NUL.
+    const text = JSON.stringify(stats, (_, value) => (typeof value === "bigint" ? `\u0000${value}` : value));
+    exchange.json(200, text.replace(/"\\u0000(\d+)"/g, "$1"));
   }
 
   private checkModel(request: HttpRequest): void {

@@ -170,12 +170,16 @@ t.test("parameters out of range are refused, and crash nothing", async (t) => {
 
 t.test("answers that come out of order are put in it, whatever waits for whom", async (t) => {
   const served = await pairs(t);
-  const peer = await Peer.open(t, `${served.url}/v2/models/gru/stream`);
-  // The first waits for its pair; the second is wrong and known to be at once.
-  peer.send(jsonRequest("input", [gruInput(1)], { id: "waits" }));
-  peer.send(jsonRequest("audio", [gruInput(1)], { id: "fails" }));
-  await until(served, ({ waiting }) => waiting === 1);
-  await served.process.predict({ input: gruInput(2) });
-  t.match(await peer.nextJson(), { id: "waits" });
-  t.match(await peer.nextJson(), { id: "fails" });
+  for (const raw of [false, true]) {
+    const peer = await Peer.open(t, `${served.url}/v2/models/gru/stream${raw ? "?raw=input" : ""}`);
+    // The first waits for its pair; the second is wrong, and known to be at once.
+    peer.send(raw ? bytesOf(gruInput(1)) : jsonRequest("input", [gruInput(1)], { id: "waits" }));
+    peer.send(jsonRequest("audio", [gruInput(1)], { id: "fails" }));
+    await until(served, ({ waiting }) => waiting === 1);
+    await served.process.predict({ input: gruInput(2) });
+    if (raw) t.equal((await peer.nextFloats()).length, 8);
+    else t.match(await peer.nextJson(), { id: "waits" });
+    t.match(await peer.nextJson(), { id: "fails" });
+    await peer.close();
+  }
 });

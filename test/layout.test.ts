@@ -1,0 +1,123 @@
+/** Who may import whom: the arrows between the parts, and what the engine must never know of. */
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join, relative, sep } from "node:path";
+import t from "tap";
+import { ROOT } from "./support/paths.js";
+
+/** What everything may import. */
+const LEAVES = ["errors", "log", "datatype", "version"];
+
+/** What else each part may import; of a part in TYPES_ONLY only types. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  log: [],
+  datatype: [],
+  version: [],
+  types: [],
+  pipeline: ["types", "engine"],
+  engine: [],
+  protocol: [],
+  runtime: ["types", "pipeline", "engine"],
+  // The HTTP driver's hot path goes past the runtime's values, straight to the engine.
+  drivers: ["types", "pipeline", "runtime", "protocol", "engine"],
+  sources: ["types", "runtime"],
+  sinks: ["types", "runtime"],
+  client: ["protocol"],
+  bench: ["index", "client", "drivers"],
+  cli: ["index", "types", "pipeline", "runtime", "drivers", "engine", "client", "bench"],
+  index: ["engine", "pipeline", "runtime", "types"],
+};
+
+const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
+  pipeline: ["engine"],
+  cli: ["engine"],
+  index: ["engine"],
+};
+
+/** What must load where there is no Node: not even every leaf. */
+const CLIENT_LEAVES = ["errors", "datatype"];
+
+interface Import {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  readonly isType: boolean;
+}
+
+async function filesUnder(folder: string, ending: RegExp): Promise<string[]> {
+  const entries = await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && ending.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** The part of src/ that a path belongs to: its folder, or the name of a file beside them. */
+function partOf(path: string): string {
+  const [first = "", ...rest] = relative(join(ROOT, "src"), path).split(sep);
+  return rest.length === 0 ? first.replace(/\.[jt]s$/, "") : first;
+}
+
+async function importsOf(file: string): Promise<Import[]> {
+  const text = await readFile(file, "utf8");
+  const found = text.matchAll(/^\s*(?:import|export)\s+(type\s)?[^;"]*?from\s+"(\.[^"]+)"|import\("(\.[^"]+)"\)/gm);
+  return [...found].map(([, isType, from, dynamic]) => ({
+    file: relative(ROOT, file),
+    from: partOf(file),
+    to: partOf(join(dirname(file), from ?? dynamic ?? "")),
+    isType: isType !== undefined,
+  }));
+}
+
+t.test("imports go along the arrows", async (t) => {
+  const imports = (await Promise.all((await filesUnder("src", /\.ts$/)).map(importsOf))).flat();
+  t.ok(imports.length > 100, "imports were found");
+  const wrong = imports.filter(({ from, to, isType }) => {
+    if (from === to) return false;
+    if (from === "client" || from === "protocol") return ![...CLIENT_LEAVES, ...(ARROWS[from] ?? [])].includes(to);
+    if (TYPES_ONLY[from]?.includes(to) && !isType) return true;
+    return !LEAVES.includes(to) && !ARROWS[from]?.includes(to);
+  });
+  t.same(
+    wrong.map(({ file, to }) => `${file} -> ${to}`),
+    [],
+  );
+});
+
+t.test("drivers, sources and sinks do not reach into each other", async (t) => {
+  const wrong: string[] = [];
+  for (const kind of ["drivers", "sources", "sinks"]) {
+    const files = await filesUnder(`src/${kind}`, /\.ts$/).catch(() => []);
+    for (const file of files) {
+      const [, own = ""] = relative(join(ROOT, "src"), file).split(sep);
+      for (const [, path = ""] of (await readFile(file, "utf8")).matchAll(/from "(\.[^"]+)"/g)) {
+        const [part = "", other = ""] = relative(join(ROOT, "src"), join(dirname(file), path)).split(sep);
+        const isOwn = part === kind && other === own;
+        if (["drivers", "sources", "sinks"].includes(part) && !isOwn) wrong.push(`${file} -> ${path}`);
+      }
+    }
+  }
+  t.same(wrong, []);
+});
+
+t.test("the engine compiles without Node", async (t) => {
+  const files = await filesUnder("native/engine", /\.(cc|h)$/);
+  t.ok(files.length > 20, "files were found");
+  const wrong: string[] = [];
+  for (const file of files) {
+    for (const [, header = ""] of (await readFile(file, "utf8")).matchAll(/^\s*#\s*include\s*[<"]([^>"]+)[>"]/gm)) {
+      if (/^(napi|node|v8|uv|js_native_api)|addon\//.test(header)) wrong.push(`${relative(ROOT, file)}: ${header}`);
+    }
+  }
+  t.same(wrong, []);
+});
+
+t.test("only load.ts and engine.ts talk to the addon", async (t) => {
+  const wrong: string[] = [];
+  for (const file of await filesUnder("src", /\.ts$/)) {
+    const text = await readFile(file, "utf8");
+    const name = relative(join(ROOT, "src"), file);
+    if (/from "[^"]*\/load\.js"/.test(text) && name !== join("engine", "engine.ts")) wrong.push(name);
+    if (/headrace\.node/.test(text) && name !== join("engine", "load.ts")) wrong.push(name);
+  }
+  t.same(wrong, []);
+});
