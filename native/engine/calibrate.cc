@@ -19,7 +19,8 @@ constexpr uint32_t kDynamicBatch = 16;     // where the shapes, and so the cost 
 constexpr Nanos kSizeBudget = 60'000'000;  // timing one batch size
 constexpr Nanos kTotalBudget = 400'000'000;
 constexpr int kRuns = 7;
-constexpr Nanos kInlineRun = 100'000;  // a single-row run up to this long does not hold up an event loop
+constexpr Nanos kInlineRun = 100'000;       // a single-row run up to this long does not hold up an event loop
+constexpr Nanos kInlineRunAlone = 500'000;  // on a single core a lane would only take turns with that loop
 constexpr double kWorthIt = 1.05;      // a larger batch must cost less per row by more than this factor
 
 void zero(Batch& batch) {
@@ -98,7 +99,7 @@ Calibration decide(const ModelConfig& config, bool batchable, std::vector<BatchT
     throw Error(Code::InvalidArgument,
                 "execution \"inline\" cannot wait: set maxDelayMicros to 0 or execution to \"lanes\"");
   }
-  const bool tiny = !timings.empty() && timings.front().nanos <= kInlineRun;
+  const bool tiny = !timings.empty() && timings.front().nanos <= (cores == 1 ? kInlineRunAlone : kInlineRun);
   result.run_inline = config.execution == Execution::Inline || (config.execution == Execution::Auto && tiny &&
                                                                 config.max_delay_micros == 0 && config.lanes == 0);
   if (!result.run_inline) result.lanes = config.lanes > 0 ? config.lanes : cores;

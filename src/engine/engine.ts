@@ -16,8 +16,11 @@ import {
   RECORD_KEPT,
 } from "./surface.js";
 
-/** How long one kick may run a tiny model on the JavaScript thread before sockets get their turn, in microseconds. */
-const INLINE_BUDGET_MICROS = 2000;
+/**
+ * How long one kick may run a tiny model on the JavaScript thread before sockets get their turn, in microseconds. Each turn
+ * costs every busy socket a read and a write, so less of it is throughput lost, and more is latency.
+ */
+const INLINE_BUDGET_MICROS = 5000;
 /** State ids whose keys are kept at hand; each costs a few hundred bytes. */
 const CACHED_KEYS = 4096;
 /** Never a key: the step has no state id. */
