@@ -2,8 +2,8 @@ import { basename } from "node:path";
 import { bug } from "../errors.js";
 import { type AnyValueType, MODEL_TENSOR, type Types } from "../types/index.js";
 import type { CellDefinition } from "./cell.js";
+import type { PipelineGraph } from "./graph.js";
 import { portKey } from "./graph.js";
-import type { PipelineGraph } from "./pipeline.js";
 import { namedPorts, type PortRef } from "./ports.js";
 
 /** Dark text on light fills; the head of a box says what it is, in a colour and in words. */

@@ -1,35 +1,9 @@
-import type { AnyValueType, InputsOf, Types, ValuesOf } from "../types/index.js";
+import type { InputsOf, Types, ValuesOf } from "../types/index.js";
 import type { CellDefinition } from "./cell.js";
 import { pipelineToDot, renderSvg } from "./drawing.js";
-import type { Edge } from "./graph.js";
-import type { PortRef } from "./ports.js";
+import type { Edge, PipelineGraph, PipelineInput, PipelineOutput } from "./graph.js";
 
-/** An input of the pipeline: it leaves the virtual source and feeds these ports. */
-export interface PipelineInput {
-  /** What `predict` takes; a ModelTensor until the model has been read. */
-  readonly type: AnyValueType;
-  readonly targets: readonly PortRef[];
-}
-
-/** An output of the pipeline: it comes from this port and ends in the virtual sink. */
-export interface PipelineOutput {
-  /** What `predict` gives; a ModelTensor until the model has been read. */
-  readonly type: AnyValueType;
-  readonly source: PortRef;
-}
-
-/** The graph of a pipeline, as the factory hands it over: checked and frozen. */
-export interface PipelineGraph {
-  readonly name: string;
-  readonly description: string | undefined;
-  /** The cells by their refs. */
-  readonly cells: Readonly<Record<string, CellDefinition>>;
-  readonly inputs: Readonly<Record<string, PipelineInput>>;
-  readonly outputs: Readonly<Record<string, PipelineOutput>>;
-  readonly edges: readonly Edge[];
-  /** The refs of all cells, each after those that feed it. */
-  readonly order: readonly string[];
-}
+export type { PipelineGraph, PipelineInput, PipelineOutput } from "./graph.js";
 
 /**
  * An acyclic graph of cells between a virtual source and a virtual sink. Immutable; made by `PipelineFactory.build`.

@@ -7,6 +7,7 @@ import type { Engine } from "../engine/engine.js";
 import type { TensorDescription } from "../engine/surface.js";
 import type { Pipeline } from "../pipeline/index.js";
 import type { ModelCell } from "./model-cell.js";
+import { shapeOfOne, withBatch } from "./rows.js";
 
 export interface DirectTensor {
   /** The pipeline's name for it, as on the wire. */
@@ -33,17 +34,6 @@ export interface DirectModel {
   readonly inputs: readonly DirectTensor[];
   /** In the pipeline's order. */
   readonly outputs: readonly DirectTensor[];
-}
-
-/** A row's shape with the batch axis put back as 1. */
-export function shapeOfOne(rowShape: readonly number[], batchAxis: number): readonly number[] {
-  return batchAxis < 0 ? rowShape : [...rowShape.slice(0, batchAxis), 1, ...rowShape.slice(batchAxis)];
-}
-
-export function withBatch(tensor: TensorDescription): number[] {
-  const shape = [...tensor.rowShape];
-  if (tensor.batchAxis >= 0) shape.splice(tensor.batchAxis, 0, -1);
-  return shape;
 }
 
 function directTensor(name: string, index: number, tensor: TensorDescription): DirectTensor {

@@ -12,10 +12,9 @@ import {
 import { HeadraceError, InvalidArgumentError } from "../errors.js";
 import type { CellPorts, OnnxCell, OnnxPort } from "../pipeline/index.js";
 import { type AnyValueType, MODEL_TENSOR, Tensor } from "../types/index.js";
-import { withBatch } from "./direct-model.js";
 import { EngineStep, type StepTensor } from "./engine-step.js";
 import type { PredictOptions } from "./restricted.js";
-import { joinRows, rowCount } from "./rows.js";
+import { joinRows, rowCount, withBatch } from "./rows.js";
 
 /** The outcome of a step whose new state still waits for `settle`. */
 export interface CellOutcome {

@@ -1,10 +1,21 @@
 /** Cutting a batched tensor into rows, and putting rows together: only where the batch axis is not the first is there work. */
 import { DATATYPES, elementCount, type FixedDatatype, type RawTensor, typedArrayOver } from "../datatype.js";
+import type { TensorDescription } from "../engine/surface.js";
 import { bug, InvalidArgumentError } from "../errors.js";
 
 /** The dimensions without the batch axis. */
 export function withoutAxis(shape: readonly number[], axis: number): number[] {
   return axis < 0 ? [...shape] : shape.filter((_, i) => i !== axis);
+}
+
+/** A row's shape with the batch axis put back as 1. */
+export function shapeOfOne(rowShape: readonly number[], batchAxis: number): readonly number[] {
+  return batchAxis < 0 ? rowShape : [...rowShape.slice(0, batchAxis), 1, ...rowShape.slice(batchAxis)];
+}
+
+/** A tensor's V2 shape: its row's, with the batch axis put back as -1. */
+export function withBatch({ rowShape, batchAxis }: Pick<TensorDescription, "rowShape" | "batchAxis">): number[] {
+  return batchAxis < 0 ? [...rowShape] : [...rowShape.slice(0, batchAxis), -1, ...rowShape.slice(batchAxis)];
 }
 
 /** Runs of `inner` elements, `outer` of them, make one row of `count`. */

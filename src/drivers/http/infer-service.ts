@@ -4,7 +4,7 @@
  */
 import { DATATYPES, elementCount, typedArrayOver } from "../../datatype.js";
 import { NO_STATE } from "../../engine/engine.js";
-import { type HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import { InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import {
   type DecodedInput,
   type DecodedRequest,
@@ -13,23 +13,12 @@ import {
   type TensorMetadata,
   toRawTensor,
 } from "../../protocol/index.js";
-import { shapeOfOne } from "../../runtime/direct-model.js";
 import { EngineStep, type EngineStepOptions, type StepTensor } from "../../runtime/engine-step.js";
 import type { DirectModel, DirectTensor, RestrictedInferenceProcess } from "../../runtime/index.js";
 import { stepFlags } from "../../runtime/model-cell.js";
-import { joinRows, rowCount } from "../../runtime/rows.js";
+import { joinRows, rowCount, shapeOfOne } from "../../runtime/rows.js";
+import type { InferDone, InferHandle, RequestHead } from "./infer-types.js";
 import { InferUpload } from "./infer-upload.js";
-
-/** The outcome; outputs that are views are valid until the callback returns. */
-export type InferDone = (error: HeadraceError | undefined, outputs: readonly NamedTensor[]) => void;
-
-/** A prediction under way; `cancel` leaves the state as it was, and `done` is called with CANCELLED. */
-export interface InferHandle {
-  cancel(): void;
-}
-
-/** What a request says besides its tensors. */
-export type RequestHead = Omit<DecodedRequest, "inputs">;
 
 /** Timers of more than 31 bits go off at once; this one is 24 days. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;

@@ -4,7 +4,7 @@ import type { TensorHeader } from "../../protocol/index.js";
 import type { EngineStepOptions } from "../../runtime/engine-step.js";
 import type { DirectModel } from "../../runtime/index.js";
 import { withoutAxis } from "../../runtime/rows.js";
-import type { InferHandle } from "./infer-service.js";
+import type { InferHandle } from "./infer-types.js";
 
 /**
  * The tensors of one binary request on their way into the engine while the body still arrives: each piece is copied once,

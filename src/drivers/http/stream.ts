@@ -24,7 +24,8 @@ import {
   utf8Text,
 } from "../../protocol/index.js";
 import type { DirectModel, RestrictedInferenceProcess } from "../../runtime/index.js";
-import type { InferHandle, InferService } from "./infer-service.js";
+import type { InferService } from "./infer-service.js";
+import type { InferHandle } from "./infer-types.js";
 import type { Outbox } from "./outbox.js";
 import type { HttpParameters } from "./parameters.js";
 
