@@ -84,7 +84,8 @@ void BareModel::step() {
 }
 
 void BareModel::check() const {
-  if (!allFinite(output_) || !allFinite(states_[current_])) throw std::runtime_error("the model's outputs are not finite");
+  if (!allFinite(output_) || !allFinite(states_[current_]))
+    throw std::runtime_error("the model's outputs are not finite");
   if (std::ranges::all_of(states_[current_], [](float value) { return value == 0; })) {
     throw std::runtime_error("the model's state never moved");
   }

@@ -9,7 +9,8 @@ namespace headrace::bench {
 using Nanos = std::int64_t;
 
 inline Nanos now() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 inline constexpr Nanos nanosOf(double seconds) { return static_cast<Nanos>(seconds * 1e9); }

@@ -1,11 +1,11 @@
 #include "connection.h"
 
+#include <sys/socket.h>
+
 #include <cerrno>
 #include <cstring>
 #include <string_view>
 #include <utility>
-
-#include <sys/socket.h>
 
 namespace headrace::bench {
 

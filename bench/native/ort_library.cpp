@@ -1,8 +1,8 @@
 #include "ort_library.h"
 
-#include <stdexcept>
-
 #include <dlfcn.h>
+
+#include <stdexcept>
 
 namespace headrace::bench {
 

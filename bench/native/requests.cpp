@@ -46,13 +46,14 @@ std::string post(const Workload& workload, const std::string& headers, const std
 }
 
 std::string v2Request(const Workload& workload, std::uint32_t stream, const std::string& tensor) {
-  const std::string json = "{\"parameters\":{\"sequence_id\":" + std::to_string(stream) +
-                           ",\"binary_data_output\":true},\"inputs\":[{\"name\":\"" + workload.input +
-                           "\",\"shape\":[1," + std::to_string(workload.floats) +
-                           "],\"datatype\":\"FP32\",\"parameters\":{\"binary_data_size\":" +
-                           std::to_string(tensor.size()) + "}}]}";
-  const std::string headers = "Content-Type: application/octet-stream\r\nInference-Header-Content-Length: " +
-                              std::to_string(json.size()) + "\r\n";
+  const std::string json =
+      "{\"parameters\":{\"sequence_id\":" + std::to_string(stream) +
+      ",\"binary_data_output\":true},\"inputs\":[{\"name\":\"" + workload.input + "\",\"shape\":[1," +
+      std::to_string(workload.floats) +
+      "],\"datatype\":\"FP32\",\"parameters\":{\"binary_data_size\":" + std::to_string(tensor.size()) + "}}]}";
+  const std::string headers =
+      "Content-Type: application/octet-stream\r\nInference-Header-Content-Length: " + std::to_string(json.size()) +
+      "\r\n";
   return post(workload, headers, json + tensor);
 }
 
@@ -82,8 +83,7 @@ std::string requestOf(const Workload& workload, std::uint32_t index) {
 
 std::unique_ptr<ReplyReader> readerOf(const Workload& workload) {
   if (workload.mode == Mode::wsRaw) return std::make_unique<WebSocketReader>(workload.replySize);
-  const auto body =
-      workload.mode == Mode::httpV2 ? HttpExpectation::Body::v2Binary : HttpExpectation::Body::jsonList;
+  const auto body = workload.mode == Mode::httpV2 ? HttpExpectation::Body::v2Binary : HttpExpectation::Body::jsonList;
   return std::make_unique<HttpReader>(HttpExpectation{.body = body, .size = workload.replySize});
 }
 

@@ -1,10 +1,10 @@
 #include "run.h"
 
+#include <sys/epoll.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
-
-#include <sys/epoll.h>
 
 #include "cpu_time.h"
 #include "json_text.h"
@@ -38,8 +38,8 @@ class Loop {
 
   /// Serves the connections until the time has come or, if that is sooner, `finished` says so.
   ///
-  /// It never sleeps: it has a core of its own, and waking a sleeping client is work that the kernel does in the server's
-  /// send, which clients on other machines do not cost it.
+  /// It never sleeps: it has a core of its own, and waking a sleeping client is work that the kernel does in the
+  /// server's send, which clients on other machines do not cost it.
   template <typename Finished>
   void pump(Nanos until, Finished finished) {
     for (Nanos time = now(); time < until && !finished(); time = now()) {

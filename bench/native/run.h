@@ -1,10 +1,10 @@
 // A run: warm-up, the measured window, and a last second in which every request must still be answered.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
-
-#include <sys/types.h>
 
 #include "connection.h"
 

@@ -1,15 +1,15 @@
 #include "socket.h"
 
-#include <cerrno>
-#include <stdexcept>
-#include <system_error>
-
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
 
 namespace headrace::bench {
 

@@ -1,12 +1,12 @@
 // TCP to a local server, blocking until the handshake is over and non-blocking from then on.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <unistd.h>
 
 namespace headrace::bench {
 

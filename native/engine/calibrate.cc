@@ -21,7 +21,7 @@ constexpr Nanos kTotalBudget = 400'000'000;
 constexpr int kRuns = 7;
 constexpr Nanos kInlineRun = 100'000;       // a single-row run up to this long does not hold up an event loop
 constexpr Nanos kInlineRunAlone = 500'000;  // on a single core a lane would only take turns with that loop
-constexpr double kWorthIt = 1.05;      // a larger batch must cost less per row by more than this factor
+constexpr double kWorthIt = 1.05;           // a larger batch must cost less per row by more than this factor
 
 void zero(Batch& batch) {
   for (BatchInput& input : batch.inputs) {

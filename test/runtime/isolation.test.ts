@@ -61,7 +61,12 @@ async function run(process: InferenceProcess, program: readonly Step[]): Promise
 }
 
 /** What the program must have given, knowing which of its steps were cancelled: those never were. */
-async function check(reference: GruReference, program: readonly Step[], outcomes: readonly Outcome[]): Promise<void> {
+async function check(
+  reference: GruReference,
+  program: readonly Step[],
+  outcomes: readonly Outcome[],
+  isInline: boolean,
+): Promise<void> {
   const streams = new Map<number, ReferenceStream>();
   for (const [index, { stream, start, end, abort, seed }] of program.entries()) {
     const outcome = outcomes[index];
@@ -71,7 +76,8 @@ async function check(reference: GruReference, program: readonly Step[], outcomes
       if (abort === "never" || !cancelled) throw outcome.error;
       continue;
     }
-    if (abort === "at once") throw new Error(`step ${index} was aborted at once and answered nevertheless`);
+    // A lane may have run it before this thread came to abort it; inline nothing runs before the turn is over.
+    if (abort === "at once" && isInline) throw new Error(`step ${index} was aborted at once and answered nevertheless`);
     const alone = (stream === undefined ? undefined : streams.get(stream)) ?? reference.stream();
     if (stream !== undefined) streams.set(stream, alone);
     if (start) alone.reset();
@@ -94,7 +100,7 @@ for (const [name, pipeline] of Object.entries(ways)) {
     const program = fc.array(step, { minLength: 1, maxLength: MAX_STEPS, size: "max" });
     await fc.assert(
       fc.asyncProperty(program, async (steps) => {
-        await check(reference, steps, await run(process, steps));
+        await check(reference, steps, await run(process, steps), name === "inline");
       }),
       { numRuns: 150, seed: 20_260_401 },
     );
