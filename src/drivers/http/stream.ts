@@ -114,16 +114,10 @@ export class StreamConnection implements StepSink {
     this.rawPending -= 1;
     const { direct } = this;
     if (this.socket === undefined || direct === undefined) return false;
-    if (code !== OK) {
-      this.out.push(encodeStreamError(direct.engine.errorFor(code, request)));
-    } else {
-      const [first] = direct.outputs;
-      const single = direct.outputs.length === 1 && first?.fixed ? first : undefined;
-      this.out.push(
-        single === undefined
-          ? this.joinOutputs(direct, request, batch, row)
-          : direct.engine.outputBytes(batch, row, single.index),
-      );
+    try {
+      this.out.push(this.rawAnswer(direct, request, code, batch, row));
+    } catch (error) {
+      this.out.push(encodeStreamError(toHeadraceError(error)));
     }
     if (this.rawPending === 0 && this.slots.length > 0) this.moveReady();
     this.host.outbox.add(this);
@@ -237,6 +231,15 @@ export class StreamConnection implements StepSink {
       ready += 1;
     }
     if (ready > 0) this.slots.splice(0, ready);
+  }
+
+  /** A view over the engine's memory where the model has a single output that is preallocated, else a copy. */
+  private rawAnswer(direct: DirectModel, request: number, code: number, batch: number, row: number): Frame {
+    if (code !== OK) return encodeStreamError(direct.engine.errorFor(code, request));
+    const { outputs } = direct;
+    const single = outputs.length === 1 ? outputs[0] : undefined;
+    if (single?.fixed) return direct.engine.outputBytes(batch, row, single.index);
+    return this.joinOutputs(direct, request, batch, row);
   }
 
   private joinOutputs(direct: DirectModel, request: number, batch: number, row: number): Uint8Array {
