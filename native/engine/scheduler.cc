@@ -379,6 +379,7 @@ Stats Scheduler::stats() {
   Stats copy = stats_;
   copy.waiting = waiting_;
   copy.running = running_;
+  copy.idle_lanes = idle_lanes_;
   copy.live_states = states_.live();
   copy.evicted_states = states_.evicted();
   copy.state_bytes = states_.allocated_bytes();

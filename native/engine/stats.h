@@ -25,6 +25,7 @@ struct Stats {
   std::vector<uint64_t> batch_sizes;  // by number of rows
   uint64_t waiting = 0;               // now
   uint64_t running = 0;               // now
+  uint64_t idle_lanes = 0;            // now: lanes that wait for work
   uint64_t live_states = 0;           // now
   uint64_t evicted_states = 0;
   uint64_t state_bytes = 0;  // allocated
