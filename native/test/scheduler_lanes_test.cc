@@ -1,8 +1,6 @@
 // Several lanes: which of them is woken, and that no step is left lying while one is idle.
 #include <doctest/doctest.h>
 
-#include <thread>
-
 #include "client.h"
 #include "served.h"
 
@@ -16,15 +14,9 @@ using Floats = std::vector<float>;
 
 Floats four(float value) { return Floats(4, value); }
 
-// A lane that is still starting takes steps without a kick, and one by one as they come.
-void wait_until_idle(Served& served, uint64_t lanes) {
-  while (served.scheduler.stats().idle_lanes < lanes) std::this_thread::yield();
-}
-
 TEST_CASE("a batch that ends lets several others in: the idle lane takes one without being kicked") {
   Served served("accumulator", {.lanes = 2, .max_batch = 2});
   Client client(served);
-  wait_until_idle(served, 2);
   const StepSpec a = served.of("a");
   const StepSpec b = served.of("b");
   served.device.hold_running();
@@ -47,7 +39,6 @@ TEST_CASE("a batch that ends lets several others in: the idle lane takes one wit
 TEST_CASE("a kick wakes as many lanes as there are batches") {
   Served served("accumulator", {.lanes = 2, .max_batch = 1});
   Client client(served);
-  wait_until_idle(served, 2);
   served.device.hold_running();
   const uint32_t one = client.submit<float>({}, four(1));
   const uint32_t two = client.submit<float>({}, four(2));

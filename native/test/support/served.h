@@ -1,6 +1,8 @@
 // A fixture model behind a scheduler, on a device that tests can hold and fill.
 #pragma once
 
+#include <thread>
+
 #include "engine.h"
 #include "gate_device.h"
 #include "models.h"
@@ -21,7 +23,10 @@ struct Serving {
 class Served {
  public:
   explicit Served(const ModelConfig& config, const Serving& serving = {})
-      : lanes(serving.lanes), session(config, device), scheduler(session, options(session, serving)) {}
+      : lanes(serving.lanes), session(config, device), scheduler(session, options(session, serving)) {
+    // A lane that is still starting takes steps as they come, without a kick: no test could count on its batches.
+    while (scheduler.stats().idle_lanes < lanes) std::this_thread::yield();
+  }
   explicit Served(const std::string& name, const Serving& serving = {}) : Served(model(name), serving) {}
 
   // A step of the named state id. The pin stays, so that the key is the same every time.
