@@ -98,7 +98,8 @@ export class ModelCell {
           if (error !== undefined) throw error;
           resolve({ outputs: this.read(step), settle: (commit) => (options.hold ? step.release(commit) : undefined) });
         } catch (failure) {
-          step.release(false);
+          // Without hold the step gives its rows back by itself, also where its outputs do not fit their declared types.
+          if (options.hold) step.release(false);
           reject(failure);
         }
       };

@@ -220,3 +220,20 @@ t.test("many streams with failures among them equal the arithmetic", async (t) =
   await Promise.all(runs);
   t.pass();
 });
+
+t.test("an output that does not fit its declared type fails its own prediction and nothing else", async (t) => {
+  const indices = onnxCell({
+    name: "Indices",
+    model: fixture("nonzero"),
+    outputs: { indices: { type: Tensor("INT64", [2, 3]) } },
+  });
+  const pf = new PipelineFactory({ name: "indices" });
+  const cell = pf.addCell("model", indices);
+  const pipeline = pf.declareInput("x", cell.input("x")).declareOutput("indices", cell.outputs.indices).build();
+  const process = await start(t, pipeline);
+  const misfit = { code: "INVALID_ARGUMENT", path: "outputs.indices" };
+  await t.rejects(process.predict({ x: new Float32Array([1, 1, 1, 1]) }), misfit);
+  await t.rejects(process.predict({ x: new Float32Array([1, 1, 1, 1]) }), misfit);
+  const { indices: found } = await process.predict({ x: new Float32Array([1, 0, 2, 3]) });
+  t.same([...found], [0n, 0n, 0n, 0n, 2n, 3n]);
+});
