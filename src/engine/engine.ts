@@ -39,6 +39,8 @@ export interface StepSink {
 
 export class Engine {
   readonly description: ModelDescription;
+  /** Whether every step's inputs have the same, known shapes. */
+  readonly hasFixedInputs: boolean;
   private readonly native: NativeEngine;
   private readonly records: Uint32Array;
   private readonly sinks: (StepSink | undefined)[] = [];
@@ -55,6 +57,7 @@ export class Engine {
   private constructor(native: NativeEngine) {
     this.native = native;
     this.description = native.describe();
+    this.hasFixedInputs = this.description.inputs.every(({ fixed }) => fixed);
     this.records = native.records();
     this.inline = this.description.execution === "inline";
   }

@@ -24,5 +24,5 @@ export {
   errorOfClose,
   type StreamError,
 } from "./stream.js";
-export { joinBytes, type TensorHeader, toNamedTensor, toRawTensor } from "./tensor.js";
+export { checkBooleans, joinBytes, type TensorHeader, toNamedTensor, toRawTensor } from "./tensor.js";
 export * from "./v2.js";

@@ -65,9 +65,9 @@ export function decodedInput(header: TensorHeader, bytes: Uint8Array, field: str
 }
 
 /** Any other byte in a C++ `bool` is undefined behaviour, so none may reach the engine. */
-function checkBooleans(bytes: Uint8Array, path: string): void {
+export function checkBooleans(bytes: Uint8Array, path: string, offset = 0): void {
   const wrong = bytes.findIndex((byte) => byte > 1);
-  if (wrong !== -1) fail(path, `byte ${wrong} is ${bytes[wrong]}, but a BOOL is 0 or 1`);
+  if (wrong !== -1) fail(path, `byte ${offset + wrong} is ${bytes[wrong]}, but a BOOL is 0 or 1`);
 }
 
 /** A request's input as a tensor: a view where the alignment allows it, else a copy. */

@@ -142,7 +142,7 @@ export class EngineStep implements StepSink {
       return code < 0 ? code : options.begun;
     }
     const { description } = engine;
-    const fixed = description.inputs.every((input) => input.fixed);
+    const fixed = engine.hasFixedInputs;
     const [only] = inputs;
     if (fixed && inputs.length === 1 && only?.bytes !== undefined) {
       const bytes = this.bytesOf(0, row);

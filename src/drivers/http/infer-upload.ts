@@ -1,6 +1,6 @@
-import { NO_STATE, OK } from "../../engine/engine.js";
+import { OK } from "../../engine/engine.js";
 import { InvalidArgumentError } from "../../errors.js";
-import type { TensorHeader } from "../../protocol/index.js";
+import { checkBooleans, type TensorHeader } from "../../protocol/index.js";
 import type { EngineStepOptions } from "../../runtime/engine-step.js";
 import type { DirectModel } from "../../runtime/index.js";
 import { withoutAxis } from "../../runtime/rows.js";
@@ -25,9 +25,9 @@ export class InferUpload {
     options: EngineStepOptions,
     private readonly run: (request: number) => InferHandle,
   ) {
-    const { engine, inputs } = direct;
-    const shapes = inputs.every(({ fixed }) => fixed) ? undefined : this.rowShapes();
-    this.request = engine.begin(options.key ?? NO_STATE, options.flags, options.timeoutMicros, shapes);
+    const { engine } = direct;
+    const shapes = engine.hasFixedInputs ? undefined : this.rowShapes();
+    this.request = engine.begin(options.key, options.flags, options.timeoutMicros, shapes);
     if (this.request < 0) throw engine.errorFor(this.request);
   }
 
@@ -39,7 +39,7 @@ export class InferUpload {
       if (tensor === undefined)
         throw new InvalidArgumentError(`has ${rest.byteLength} left-over bytes or more`, { path: "body" });
       const part = rest.subarray(0, tensor.byteLength - this.written);
-      if (tensor.datatype === "BOOL") checkBooleans(part, `inputs[${this.tensor}]`);
+      if (tensor.datatype === "BOOL") checkBooleans(part, `inputs[${this.tensor}]`, this.written);
       const code = this.direct.engine.append(this.request, this.order[this.tensor] ?? -1, part);
       if (code !== OK) throw this.direct.engine.errorFor(code);
       this.written += part.byteLength;
@@ -74,10 +74,4 @@ export class InferUpload {
     }
     return shapes;
   }
-}
-
-/** Any other byte in a C++ `bool` is undefined behaviour, so none may reach the engine. */
-function checkBooleans(bytes: Uint8Array, path: string): void {
-  const wrong = bytes.findIndex((byte) => byte > 1);
-  if (wrong !== -1) throw new InvalidArgumentError(`holds the byte ${bytes[wrong]}, but a BOOL is 0 or 1`, { path });
 }
