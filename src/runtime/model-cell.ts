@@ -9,12 +9,12 @@ import {
   StepFlags,
   type TensorDescription,
 } from "../engine/surface.js";
-import { HeadraceError, InvalidArgumentError } from "../errors.js";
+import { HeadraceError } from "../errors.js";
 import type { CellPorts, OnnxCell, OnnxPort } from "../pipeline/index.js";
 import { type AnyValueType, MODEL_TENSOR, Tensor } from "../types/index.js";
 import { EngineStep, type StepTensor } from "./engine-step.js";
 import type { PredictOptions } from "./restricted.js";
-import { joinRows, rowCount, withBatch } from "./rows.js";
+import { checkRows, joinRows, rowCount, withBatch } from "./rows.js";
 
 /** The outcome of a step whose new state still waits for `settle`. */
 export interface CellOutcome {
@@ -120,19 +120,13 @@ export class ModelCell {
   }
 
   private checkRows(tensors: readonly StepTensor[], stateId: string | undefined): void {
+    const stream = stateId === undefined ? undefined : "a state id";
     let rows: number | undefined;
     for (const [index, { shape }] of tensors.entries()) {
       const port = this.inputs[index];
       if (port === undefined || port.tensor.batchAxis < 0) continue;
       const count = rowCount(shape, port.tensor.batchAxis);
-      const path = `inputs.${port.name}`;
-      if (rows !== undefined && count !== rows) {
-        throw new InvalidArgumentError(`has ${count} rows, other inputs have ${rows}`, { path });
-      }
-      if (count === 0) throw new InvalidArgumentError("has no rows; send at least one", { path });
-      if (stateId !== undefined && count !== 1) {
-        throw new InvalidArgumentError(`has ${count} rows; a step of a state id is one row`, { path });
-      }
+      checkRows(count, rows, stream, `inputs.${port.name}`);
       rows = count;
     }
   }

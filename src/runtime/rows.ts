@@ -33,6 +33,20 @@ export function rowCount(shape: readonly number[], axis: number): number {
   return axis < 0 ? 1 : (shape[axis] ?? 1);
 }
 
+/**
+ * Refuses a number of rows that cannot be stepped: none, other than the other inputs have, or several for one stream.
+ * @param stream What the step belongs to, for the message, such as "a state id"; undefined: nothing, several rows are fine.
+ */
+export function checkRows(count: number, others: number | undefined, stream: string | undefined, path: string): void {
+  if (count === 0) throw new InvalidArgumentError("has no rows; send at least one", { path });
+  if (others !== undefined && count !== others) {
+    throw new InvalidArgumentError(`has ${count} rows, other inputs have ${others}`, { path });
+  }
+  if (stream !== undefined && count !== 1) {
+    throw new InvalidArgumentError(`has ${count} rows; a step of ${stream} is one row`, { path });
+  }
+}
+
 /** The bytes of row `row` of a batched tensor: a view where the batch axis is first, else a copy. */
 export function rowBytes(
   bytes: Uint8Array,

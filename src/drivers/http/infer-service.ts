@@ -16,7 +16,7 @@ import {
 import { EngineStep, type EngineStepOptions, type StepTensor } from "../../runtime/engine-step.js";
 import type { DirectModel, DirectTensor, RestrictedInferenceProcess } from "../../runtime/index.js";
 import { stepFlags } from "../../runtime/model-cell.js";
-import { joinRows, rowCount, shapeOfOne } from "../../runtime/rows.js";
+import { checkRows, joinRows, rowCount, shapeOfOne } from "../../runtime/rows.js";
 import type { InferDone, InferHandle, RequestHead } from "./infer-types.js";
 import { InferUpload } from "./infer-upload.js";
 
@@ -209,7 +209,7 @@ function engineOrder(
     checkTensor(input, wanted, `inputs[${index}]`);
     if (wanted.batchAxis >= 0) {
       const count = rowCount(input.shape, wanted.batchAxis);
-      checkRows(count, rows, stateId, `inputs[${index}].shape`);
+      checkRows(count, rows, stateId === undefined ? undefined : "a sequence", `inputs[${index}].shape`);
       rows = count;
     }
     return wanted.index;
@@ -252,16 +252,6 @@ function checkBytes(input: Exclude<DecodedInput, { datatype: "BYTES" }>, path: s
   const bytes = elementCount(input.shape) * DATATYPES[input.datatype].bytes;
   if (input.bytes.byteLength === bytes) return;
   throw new InvalidArgumentError(`has ${input.bytes.byteLength} bytes, not ${bytes}`, { path });
-}
-
-function checkRows(count: number, others: number | undefined, stateId: string | undefined, path: string): void {
-  if (count === 0) throw new InvalidArgumentError("has no rows; send at least one", { path });
-  if (others !== undefined && count !== others) {
-    throw new InvalidArgumentError(`has ${count} rows, other inputs have ${others}`, { path });
-  }
-  if (stateId !== undefined && count !== 1) {
-    throw new InvalidArgumentError(`has ${count} rows; a step of a sequence is one row`, { path });
-  }
 }
 
 function readOutput(step: EngineStep, output: DirectTensor): NamedTensor {
