@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -12,6 +13,7 @@ namespace headrace::bench {
 namespace {
 
 constexpr std::size_t kReceiveBytes = 128 * 1024;
+constexpr Nanos kNotSent = -1;
 
 }  // namespace
 
@@ -20,14 +22,14 @@ void Tally::fail(const std::string& problem, std::uint64_t requestsLost) {
   errors += requestsLost;
 }
 
-Connection::Connection(UniqueFd fd, const std::string& request, std::size_t inFlight, const ReplyReader& reader)
+Connection::Connection(UniqueFd fd, std::vector<std::string> requests, const ReplyReader& reader)
     : fd_(std::move(fd)),
       reader_(&reader),
-      requestBytes_(request.size()),
-      startedAt_(inFlight),
+      requests_(std::move(requests)),
+      startedAt_(requests_.size(), kNotSent),
+      answered_(requests_.size()),
       received_(kReceiveBytes, '\0') {
-  repeated_.reserve(request.size() * inFlight);
-  for (std::size_t i = 0; i < inFlight; ++i) repeated_ += request;
+  std::iota(answered_.begin(), answered_.end(), 0);
 }
 
 void Connection::fill(Tally& tally) {
@@ -36,23 +38,25 @@ void Connection::fill(Tally& tally) {
 }
 
 void Connection::start(Nanos at) {
-  while (inFlight_ < startedAt_.size()) {
-    startedAt_[(oldest_ + inFlight_) % startedAt_.size()] = at;
-    inFlight_ += 1;
-    owedBytes_ += requestBytes_;
+  for (const std::size_t slot : answered_) {
+    startedAt_[slot] = at;
+    owed_ += requests_[slot];
   }
+  inFlight_ += answered_.size();
+  answered_.clear();
 }
 
 void Connection::flush(Tally& tally) {
-  while (owedBytes_ > 0) {
-    const ssize_t sent = send(fd(), repeated_.data() + sentOfRequest_, owedBytes_, MSG_NOSIGNAL);
+  while (owesBytes()) {
+    const ssize_t sent = send(fd(), owed_.data() + sent_, owed_.size() - sent_, MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno != EAGAIN && errno != EINTR) lose(std::string("send: ") + std::strerror(errno), tally);
       return;
     }
-    owedBytes_ -= static_cast<std::size_t>(sent);
-    sentOfRequest_ = (sentOfRequest_ + static_cast<std::size_t>(sent)) % requestBytes_;
+    sent_ += static_cast<std::size_t>(sent);
   }
+  owed_.clear();
+  sent_ = 0;
 }
 
 void Connection::receive(Tally& tally) {
@@ -84,7 +88,6 @@ void Connection::take(Nanos at, Tally& tally) {
     if (reply.kind == Reply::Kind::broken) return lose(reply.problem, tally);
     bytes.remove_prefix(reply.size);
     if (reply.kind == Reply::Kind::skipped) continue;
-    if (inFlight_ == 0) return lose("a reply that no request asked for", tally);
     settle(reply, at, tally);
   }
   std::memmove(received_.data(), bytes.data(), bytes.size());
@@ -92,8 +95,12 @@ void Connection::take(Nanos at, Tally& tally) {
 }
 
 void Connection::settle(const Reply& reply, Nanos at, Tally& tally) {
-  const Nanos latency = at - startedAt_[oldest_];
-  oldest_ = (oldest_ + 1) % startedAt_.size();
+  const std::size_t slot = reply.slot.value_or(oldest_);
+  if (slot >= requests_.size() || startedAt_[slot] == kNotSent) return lose("a reply that no request asked for", tally);
+  const Nanos latency = at - startedAt_[slot];
+  startedAt_[slot] = kNotSent;
+  answered_.push_back(slot);
+  oldest_ = (slot + 1) % requests_.size();
   inFlight_ -= 1;
   if (reply.kind == Reply::Kind::wrong) {
     tally.fail(reply.problem);
@@ -106,7 +113,8 @@ void Connection::settle(const Reply& reply, Nanos at, Tally& tally) {
 void Connection::lose(const std::string& problem, Tally& tally) {
   tally.fail(problem, std::max<std::size_t>(1, inFlight_));
   inFlight_ = 0;
-  owedBytes_ = 0;
+  owed_.clear();
+  sent_ = 0;
   fd_ = UniqueFd();
 }
 

@@ -27,8 +27,9 @@ struct Tally {
 
 class Connection {
  public:
-  /// `fd` is past its handshake and non-blocking. `request` is sent over and over. `reader` outlives the connection.
-  Connection(UniqueFd fd, const std::string& request, std::size_t inFlight, const ReplyReader& reader);
+  /// `fd` is past its handshake and non-blocking. As many requests are in flight as there are `requests`, each sent again
+  /// as soon as it is answered. `reader` outlives the connection.
+  Connection(UniqueFd fd, std::vector<std::string> requests, const ReplyReader& reader);
 
   /// Sends requests until as many are in flight as there may be.
   void fill(Tally& tally);
@@ -41,7 +42,7 @@ class Connection {
 
   int fd() const { return fd_.get(); }
   bool isOpen() const { return static_cast<bool>(fd_); }
-  bool owesBytes() const { return owedBytes_ > 0; }
+  bool owesBytes() const { return sent_ < owed_.size(); }
   std::size_t inFlight() const { return inFlight_; }
 
  private:
@@ -53,16 +54,14 @@ class Connection {
   UniqueFd fd_;
   const ReplyReader* reader_;
 
-  // The request as often as it can be in flight, so that one write can send many.
-  std::string repeated_;
-  std::size_t requestBytes_;
-  std::size_t sentOfRequest_ = 0;  // how far into a request the last write got
-  std::size_t owedBytes_ = 0;
-
-  // When each request in flight was started: a ring, oldest first, because replies come in order.
-  std::vector<Nanos> startedAt_;
-  std::size_t oldest_ = 0;
+  std::vector<std::string> requests_;
+  std::vector<Nanos> startedAt_;       // when each of them was sent last
+  std::vector<std::size_t> answered_;  // those to be sent again
   std::size_t inFlight_ = 0;
+  std::size_t oldest_ = 0;  // where replies do not say what they answer: they come in the order of the requests
+
+  std::string owed_;      // requests to be written together, of which the first
+  std::size_t sent_ = 0;  // bytes are written
 
   std::string received_;  // its first `unread_` bytes are waiting for the rest of a reply
   std::size_t unread_ = 0;

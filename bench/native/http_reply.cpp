@@ -66,7 +66,7 @@ Reply HttpReader::judge(std::string_view head, std::string_view body) const {
   } else {
     got = listLength(body);
   }
-  if (got == expected_.size) return {Reply::Kind::good, size, {}};
+  if (got == expected_.size) return {Reply::Kind::good, size};
   return {Reply::Kind::wrong, size,
           "outputs of size " + std::to_string(got) + ", not " + std::to_string(expected_.size)};
 }

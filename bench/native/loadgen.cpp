@@ -3,6 +3,8 @@
 //
 //   loadgen --mode ws-raw --port 8080 --path '/v2/models/gru512/stream?raw=input' --floats 512 --reply-size 32
 //           --connections 16 --in-flight 16 --seconds 3 --warmup 1
+//
+// With `--streams many` each request in flight belongs to a stream of its own; the path then ends in `&streams=M`.
 
 #include <cstdio>
 #include <exception>
@@ -27,33 +29,34 @@ Workload workloadOf(const Arguments& arguments) {
       .input = arguments.text("input", "input"),
       .floats = arguments.whole("floats"),
       .replySize = arguments.whole("reply-size"),
+      .inFlight = arguments.whole("in-flight", 1),
+      .shared = arguments.text("streams", "one") == "many",
   };
   // HTTP/1.1 servers may answer pipelined requests one by one or not at all; that is nothing to measure.
-  if (workload.mode != Mode::wsRaw && arguments.whole("in-flight", 1) != 1) {
-    throw UsageError("--in-flight is 1 over HTTP");
+  if (workload.mode != Mode::wsRaw && (workload.inFlight != 1 || workload.shared)) {
+    throw UsageError("over HTTP --in-flight is 1 and a connection one stream");
   }
   return workload;
 }
 
-Connection connect(const Workload& workload, std::uint32_t index, std::size_t inFlight, const ReplyReader& reader) {
+Connection connect(const Workload& workload, std::uint32_t index, const ReplyReader& reader) {
   UniqueFd fd = connectTo(workload.host, workload.port);
   if (workload.mode == Mode::wsRaw) upgradeToWebSocket(fd.get(), workload.host, workload.path);
   makeNonBlocking(fd.get());
-  return Connection(std::move(fd), requestOf(workload, index), inFlight, reader);
+  return Connection(std::move(fd), requestsOf(workload, index), reader);
 }
 
 int measure(const Arguments& arguments) {
   const Workload workload = workloadOf(arguments);
   const Timing timing{.warmupSeconds = arguments.seconds("warmup", 1),
                       .measuredSeconds = arguments.seconds("seconds", 3)};
-  const auto inFlight = arguments.whole("in-flight", 1);
   const auto count = arguments.whole("connections", 1);
-  if (count == 0 || inFlight == 0) throw UsageError("--connections and --in-flight are at least 1");
+  if (count == 0 || workload.inFlight == 0) throw UsageError("--connections and --in-flight are at least 1");
 
   const auto reader = readerOf(workload);
   std::vector<Connection> connections;
   connections.reserve(count);
-  for (std::uint32_t i = 0; i < count; ++i) connections.push_back(connect(workload, i, inFlight, *reader));
+  for (std::uint32_t i = 0; i < count; ++i) connections.push_back(connect(workload, i, *reader));
 
   const RunResult result = run(connections, timing, static_cast<pid_t>(arguments.whole("server-pid", 0)));
   std::puts(result.json().c_str());
@@ -64,7 +67,7 @@ int measure(const Arguments& arguments) {
 
 int main(int argc, char** argv) try {
   return measure(Arguments({argv + 1, argv + argc}, {"mode", "host", "port", "path", "input", "floats", "reply-size",
-                                                     "connections", "in-flight", "seconds", "warmup", "server-pid"}));
+                                                     "connections", "in-flight", "streams", "seconds", "warmup", "server-pid"}));
 } catch (const UsageError& error) {
   std::fprintf(stderr, "loadgen: %s\n", error.what());
   return 2;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,7 +20,8 @@ struct Reply {
 
   Kind kind = Kind::incomplete;
   std::size_t size = 0;  // bytes to drop
-  std::string problem;   // of `wrong` and `broken`
+  std::string problem = {};  // of `wrong` and `broken`
+  std::optional<std::size_t> slot = {};  // which request it answers, where it says so; else the oldest
 };
 
 class ReplyReader {

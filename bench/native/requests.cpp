@@ -57,13 +57,10 @@ std::string v2Request(const Workload& workload, std::uint32_t stream, const std:
   return post(workload, headers, json + tensor);
 }
 
-}  // namespace
-
-Mode modeOf(const std::string& name) {
-  if (name == "ws-raw") return Mode::wsRaw;
-  if (name == "http-v2") return Mode::httpV2;
-  if (name == "http-json") return Mode::httpJson;
-  throw UsageError("--mode is ws-raw, http-v2 or http-json, not \"" + name + "\"");
+std::string numberBytes(std::uint32_t number) {
+  std::string bytes;
+  for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(number >> shift & 0xFF);
+  return bytes;
 }
 
 std::string requestOf(const Workload& workload, std::uint32_t index) {
@@ -81,8 +78,27 @@ std::string requestOf(const Workload& workload, std::uint32_t index) {
   throw std::logic_error("a mode without a request");
 }
 
+}  // namespace
+
+Mode modeOf(const std::string& name) {
+  if (name == "ws-raw") return Mode::wsRaw;
+  if (name == "http-v2") return Mode::httpV2;
+  if (name == "http-json") return Mode::httpJson;
+  throw UsageError("--mode is ws-raw, http-v2 or http-json, not \"" + name + "\"");
+}
+
+std::vector<std::string> requestsOf(const Workload& workload, std::uint32_t index) {
+  if (!workload.shared) return std::vector(workload.inFlight, requestOf(workload, index));
+  std::vector<std::string> requests;
+  for (std::uint32_t slot = 0; slot < workload.inFlight; ++slot) {
+    const auto stream = static_cast<std::uint32_t>(index * workload.inFlight) + slot + 1;
+    requests.push_back(binaryFrame(numberBytes(slot) + bytesOf(noise(workload.floats, stream)), std::mt19937(~stream)()));
+  }
+  return requests;
+}
+
 std::unique_ptr<ReplyReader> readerOf(const Workload& workload) {
-  if (workload.mode == Mode::wsRaw) return std::make_unique<WebSocketReader>(workload.replySize);
+  if (workload.mode == Mode::wsRaw) return std::make_unique<WebSocketReader>(workload.replySize, workload.shared);
   const auto body = workload.mode == Mode::httpV2 ? HttpExpectation::Body::v2Binary : HttpExpectation::Body::jsonList;
   return std::make_unique<HttpReader>(HttpExpectation{.body = body, .size = workload.replySize});
 }

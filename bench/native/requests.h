@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "reply_reader.h"
 
@@ -26,10 +27,13 @@ struct Workload {
   std::string input;  // the input's name, for httpV2
   std::size_t floats;
   std::size_t replySize;  // bytes of outputs; for httpJson, numbers in the list
+  std::size_t inFlight;   // requests per connection
+  bool shared;            // wsRaw: each request in flight is of a stream of its own, whose number is in front of it
 };
 
-/// The request of connection `index`: its own noise as input and its own stream of state.
-std::string requestOf(const Workload& workload, std::uint32_t index);
+/// The requests that connection `index` keeps in flight. Each stream of state has its own noise as input: a connection is
+/// one stream, or, where it is shared, each of its requests is.
+std::vector<std::string> requestsOf(const Workload& workload, std::uint32_t index);
 
 std::unique_ptr<ReplyReader> readerOf(const Workload& workload);
 

@@ -19,6 +19,8 @@ constexpr unsigned char kFinal = 0x80;
 constexpr unsigned char kMasked = 0x80;
 enum Opcode : unsigned char { text = 0x1, binary = 0x2, close = 0x8, ping = 0x9, pong = 0xA };
 
+constexpr std::size_t kNumberBytes = 4;
+
 struct FrameHead {
   unsigned char first;  // FIN, reserved bits, opcode
   bool masked;
@@ -29,6 +31,12 @@ struct FrameHead {
 std::uint64_t bigEndian(std::string_view bytes) {
   std::uint64_t value = 0;
   for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
+  return value;
+}
+
+std::size_t littleEndian(std::string_view bytes) {
+  std::size_t value = 0;
+  for (std::size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[i]);
   return value;
 }
 
@@ -97,19 +105,27 @@ Reply WebSocketReader::read(std::string_view bytes) const {
   const std::string_view payload = bytes.substr(head->headBytes, head->payloadBytes);
   switch (head->first) {
     case kFinal | Opcode::binary:
-      if (payload.size() == replyBytes_) return {Reply::Kind::good, size, {}};
-      return {Reply::Kind::wrong, size,
-              "a reply of " + std::to_string(payload.size()) + " bytes, not " + std::to_string(replyBytes_)};
+      return readAnswer(payload, size);
     case kFinal | Opcode::text:
       return {Reply::Kind::wrong, size, "error frame: " + std::string(payload.substr(0, 300))};
     case kFinal | Opcode::close:
       return {Reply::Kind::broken, size, "the server closed the WebSocket: " + std::string(payload.substr(0, 300))};
     case kFinal | Opcode::ping:  // Runs last seconds, so a ping need not be answered to keep the connection.
     case kFinal | Opcode::pong:
-      return {Reply::Kind::skipped, size, {}};
+      return {Reply::Kind::skipped, size};
     default:
       return {Reply::Kind::broken, size, "an unexpected frame, first byte " + std::to_string(head->first)};
   }
+}
+
+Reply WebSocketReader::readAnswer(std::string_view payload, std::size_t frameBytes) const {
+  const std::size_t expected = replyBytes_ + (numbered_ ? kNumberBytes : 0);
+  if (payload.size() != expected) {
+    return {Reply::Kind::broken, frameBytes,
+            "a reply of " + std::to_string(payload.size()) + " bytes, not " + std::to_string(expected)};
+  }
+  if (!numbered_) return {Reply::Kind::good, frameBytes};
+  return {Reply::Kind::good, frameBytes, {}, littleEndian(payload.substr(0, kNumberBytes))};
 }
 
 }  // namespace headrace::bench

@@ -16,15 +16,19 @@ void upgradeToWebSocket(int fd, const std::string& host, const std::string& path
 /// once per frame keeps the generator cheap; the server unmasks every frame all the same.
 std::string binaryFrame(std::string_view payload, std::uint32_t mask);
 
-/// Expects each reply to be one unfragmented binary frame of `replyBytes`. A text frame is the server's error report.
+/// Expects each reply to be one unfragmented binary frame of `replyBytes`, with the number of its stream (u32,
+/// little-endian) in front of them if `numbered`. A text frame is the server's error report.
 class WebSocketReader final : public ReplyReader {
  public:
-  explicit WebSocketReader(std::size_t replyBytes) : replyBytes_(replyBytes) {}
+  WebSocketReader(std::size_t replyBytes, bool numbered) : replyBytes_(replyBytes), numbered_(numbered) {}
 
   Reply read(std::string_view bytes) const override;
 
  private:
+  Reply readAnswer(std::string_view payload, std::size_t frameBytes) const;
+
   std::size_t replyBytes_;
+  bool numbered_;
 };
 
 }  // namespace headrace::bench

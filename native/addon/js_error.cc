@@ -8,16 +8,4 @@ Napi::Error make_js_error(Napi::Env env, Code code, const std::string& message) 
   return error;
 }
 
-Napi::Value guarded(Napi::Env env, const std::function<Napi::Value()>& body) {
-  try {
-    return body();
-  } catch (const Napi::Error& error) {
-    throw error;
-  } catch (const Error& error) {
-    throw make_js_error(env, error.code(), error.what());
-  } catch (const std::exception& error) {
-    throw make_js_error(env, Code::Internal, error.what());
-  }
-}
-
 }  // namespace headrace

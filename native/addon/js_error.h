@@ -3,7 +3,7 @@
 
 #include <napi.h>
 
-#include <functional>
+#include <exception>
 
 #include "status.h"
 
@@ -12,6 +12,17 @@ namespace headrace {
 Napi::Error make_js_error(Napi::Env env, Code code, const std::string& message);
 
 // Runs `body`; an engine error becomes a pending JavaScript exception and the result undefined.
-Napi::Value guarded(Napi::Env env, const std::function<Napi::Value()>& body);
+template <typename Body>
+Napi::Value guarded(Napi::Env env, const Body& body) {
+  try {
+    return body();
+  } catch (const Napi::Error& error) {
+    throw error;
+  } catch (const Error& error) {
+    throw make_js_error(env, error.code(), error.what());
+  } catch (const std::exception& error) {
+    throw make_js_error(env, Code::Internal, error.what());
+  }
+}
 
 }  // namespace headrace

@@ -137,11 +137,12 @@ class Scheduler {
 
   // Running and settling (scheduler_run.cc)
   void lane_loop();
+  uint32_t rows_of_a_turn() const REQUIRES(mutex_);
   bool run_next(RunScratch& scratch, const CompletionQueue* self, Decision& decision) EXCLUDES(mutex_);
   Batch* take_batch(const Dispatch& dispatch, Nanos now) REQUIRES(mutex_);
   void decide_commits(Batch& batch, bool ok, RunScratch& scratch) REQUIRES(mutex_);
-  void finish(Batch& batch, const std::string& error, RunScratch& scratch) REQUIRES(mutex_);
-  void settle_state(Request& request, bool committed) REQUIRES(mutex_);
+  void finish(Batch& batch, const std::string& error, Nanos now, RunScratch& scratch) REQUIRES(mutex_);
+  void settle_state(Request& request, bool committed, Nanos now) REQUIRES(mutex_);
   void promote(StateEntry& entry) REQUIRES(mutex_);
   void complete(Request& request, Code code) REQUIRES(mutex_);
   void end_queued(Request& request, Code code) REQUIRES(mutex_);

@@ -31,17 +31,30 @@ bool Scheduler::run_inline(Nanos budget, const CompletionQueue* self) {
   uint32_t left = 0;
   {
     MutexLock lock(mutex_);
-    left = waiting_ / 2;
+    left = rows_of_a_turn();
   }
   Decision decision;
-  // Half of what waits, at least a batch: streams that sent several steps ahead keep some of them here while the
-  // answers travel and the next steps arrive, so that the next round's batches are as full as this one's.
   while (run_next(scratch, self, decision)) {
     if (left <= scratch.rows || now_nanos() >= end) break;
     left -= scratch.rows;
   }
   MutexLock lock(mutex_);
   return !forming_.empty();
+}
+
+// Batches that are full, or, where none is, what there is; and half of the steps behind them.
+//
+// A batch that is not full yet grows while the sockets are read, for the price of one turn. Streams that sent several
+// steps ahead keep some of them here while the answers travel and the next steps arrive, so that the next turn's batches
+// have as many streams as this one's.
+uint32_t Scheduler::rows_of_a_turn() const {
+  uint32_t formed = 0;
+  uint32_t full = 0;
+  for (const Forming& forming : forming_) {
+    formed += forming.size;
+    if (forming.full()) full += forming.size;
+  }
+  return (full > 0 ? full : formed) + (waiting_ - formed) / 2;
 }
 
 bool Scheduler::run_next(RunScratch& scratch, const CompletionQueue* self, Decision& decision) {
@@ -72,10 +85,11 @@ bool Scheduler::run_next(RunScratch& scratch, const CompletionQueue* self, Decis
   const Nanos before = now_nanos();
   session_.device().scatter(scratch.moves);
   session_.device().sync();
+  const Nanos settled = now_nanos();
   {
     MutexLock lock(mutex_);
-    stats_.scatter_time += now_nanos() - before;
-    finish(*batch, error, scratch);
+    stats_.scatter_time += settled - before;
+    finish(*batch, error, settled, scratch);
     take_wakes(scratch, self);
     tell_closing();
   }
@@ -127,7 +141,7 @@ void Scheduler::decide_commits(Batch& batch, bool ok, RunScratch& scratch) {
   }
 }
 
-void Scheduler::finish(Batch& batch, const std::string& error, RunScratch& scratch) {
+void Scheduler::finish(Batch& batch, const std::string& error, Nanos now, RunScratch& scratch) {
   --running_;
   batch.held = 0;
   // The rows are walked by index: completing an orphan recycles nothing while `held` counts this walk.
@@ -136,7 +150,7 @@ void Scheduler::finish(Batch& batch, const std::string& error, RunScratch& scrat
     Request& request = *batch.rows[row];
     const bool ok = error.empty() && request.cancelled == Code::Ok;
     request.uncommitted = ok && request.step.hold && request.step.state != nullptr;
-    if (!request.uncommitted) settle_state(request, ok);
+    if (!request.uncommitted) settle_state(request, ok, now);
     if (ok) {
       ++batch.held;
       complete(request, Code::Ok);
@@ -151,14 +165,14 @@ void Scheduler::finish(Batch& batch, const std::string& error, RunScratch& scrat
 }
 
 // Ends a step's claim on its state id and lets the next one in.
-void Scheduler::settle_state(Request& request, bool committed) {
+void Scheduler::settle_state(Request& request, bool committed, Nanos now) {
   StateEntry* entry = request.step.state;
   if (entry == nullptr) return;
   request.step.state = nullptr;
   request.uncommitted = false;
   if (entry->active == &request) entry->active = nullptr;
   if (committed) {
-    states_.commit(*entry, request.step.end, now_nanos());
+    states_.commit(*entry, request.step.end, now);
   } else {
     states_.abandon(*entry);
   }
@@ -216,7 +230,7 @@ void Scheduler::complete(Request& request, Code code) {
 void Scheduler::end_queued(Request& request, Code code) {
   --waiting_;
   request.batch = nullptr;
-  settle_state(request, false);
+  settle_state(request, false, now_nanos());
   complete(request, code);
 }
 
@@ -328,7 +342,7 @@ void Scheduler::release_one(Request& request, bool commit) {
       session_.device().scatter(commit_moves_);
       session_.device().sync();
     }
-    settle_state(request, commit);
+    settle_state(request, commit, now_nanos());
   }
   free_request(request);
   if (batch != nullptr && --batch->held == 0) recycle(*batch);

@@ -52,15 +52,21 @@ function headerLengthOf(frame: Uint8Array): number {
   return new DataView(frame.buffer, frame.byteOffset, LENGTH_BYTES).getUint32(0, true);
 }
 
-/** The text frame that stands in the place of an answer that failed. */
-export function encodeStreamError(error: HeadraceError, id?: string): string {
-  return JSON.stringify({ error: error.message, code: error.code, ...(id === undefined ? {} : { id }) });
+/** Which request an error answers. */
+export interface StreamErrorSource {
+  /** The request's id, if it had one. */
+  readonly id?: string | undefined;
+  /** The number of the request's stream, where the connection has several. */
+  readonly stream?: number | undefined;
 }
 
-export interface StreamError {
+export interface StreamError extends StreamErrorSource {
   readonly error: HeadraceError;
-  /** The request's id, if it had one. */
-  readonly id: string | undefined;
+}
+
+/** The text frame that stands in the place of an answer that failed. */
+export function encodeStreamError(error: HeadraceError, source: StreamErrorSource = {}): string {
+  return JSON.stringify({ error: error.message, code: error.code, id: source.id, stream: source.stream });
 }
 
 /** The error that a text frame holds, or undefined when the frame is an answer. Throws when it is not JSON. */
@@ -68,7 +74,11 @@ export function decodeStreamError(text: string): StreamError | undefined {
   const json = parseJson(text, "frame");
   if (!isObject(json) || typeof json.error !== "string") return undefined;
   const code = typeof json.code === "string" && isErrorCode(json.code) ? json.code : "INTERNAL";
-  return { error: new HeadraceError(code, json.error), id: typeof json.id === "string" ? json.id : undefined };
+  return {
+    error: new HeadraceError(code, json.error),
+    id: typeof json.id === "string" ? json.id : undefined,
+    stream: typeof json.stream === "number" ? json.stream : undefined,
+  };
 }
 
 /** How a server ends a stream because of `error`: the close code of the table, and a reason that names the code. */

@@ -21,10 +21,10 @@ t.test("frames too short for what they say", async (t) => {
   rejects(t, () => decodeStreamRequest(Uint8Array.of(255, 255, 255, 255)), "body", /does not fit/);
 });
 
-t.test("every error survives an error frame, with the id of its request", async (t) => {
+t.test("every error survives an error frame, with the id and the stream of its request", async (t) => {
   for (const code of CODES) {
-    const decoded = decodeStreamError(encodeStreamError(new HeadraceError(code, "why"), "7"));
-    t.match(decoded, { error: { code, message: "why" }, id: "7" });
+    const decoded = decodeStreamError(encodeStreamError(new HeadraceError(code, "why"), { id: "7", stream: 3 }));
+    t.match(decoded, { error: { code, message: "why" }, id: "7", stream: 3 });
   }
   t.equal(decodeStreamError(encodeStreamError(new HeadraceError("INTERNAL", "x")))?.id, undefined);
   t.equal(decodeStreamError('{"model_name":"m","outputs":[]}'), undefined, "an answer is no error");

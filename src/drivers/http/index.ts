@@ -14,7 +14,7 @@ import { InferService } from "./infer-service.js";
 import { Outbox } from "./outbox.js";
 import { changedParameters, type HttpParameters, httpParameters } from "./parameters.js";
 import { checkModelName, Routes } from "./routes.js";
-import { StreamConnection, type StreamHost } from "./stream.js";
+import { StreamConnection, type StreamHost } from "./stream-connection.js";
 
 export type { HttpParameters } from "./parameters.js";
 
@@ -26,6 +26,9 @@ const MAX_FRAME_BYTES = 2 ** 31;
 interface UserData {
   readonly connection: StreamConnection;
 }
+
+/** Streams that may share a connection; each costs some hundred bytes from its first frame on. */
+const MAX_STREAMS = 65_536;
 
 /** How often a stopping driver looks whether the last answers have been given. */
 const DRAIN_POLL_MILLIS = 5;
@@ -165,6 +168,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
               request.getParameter(0),
               request.getQuery("sequence_id"),
               request.getQuery("raw"),
+              request.getQuery("streams"),
             );
           } catch (error) {
             new Exchange(response, this.begin()).error(toHeadraceError(error), encodeV2Error);
@@ -199,12 +203,14 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     model: string | undefined,
     sequenceId: string | undefined,
     raw: string | undefined,
+    streams: string | undefined,
   ): StreamConnection {
     if (this.draining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
     checkModelName(model, host.inference.name);
     return new StreamConnection(host, {
       sequenceId: canonicalSequenceId(sequenceId, "sequence_id"),
       raw: raw === undefined ? undefined : rawInput(host.service.inputs, raw),
+      streams: streams === undefined ? undefined : numberOfStreams(streams, raw),
     });
   }
 }
@@ -219,4 +225,13 @@ function rawInput(inputs: readonly TensorMetadata[], name: string): TensorMetada
       : `there is no input '${name}'; the model's input is ${known}`,
     { path: "raw" },
   );
+}
+
+function numberOfStreams(text: string, raw: string | undefined): number {
+  if (raw === undefined) {
+    throw new InvalidArgumentError("is for raw streams; other requests name their sequence_id", { path: "streams" });
+  }
+  const streams = /^[1-9]\d{0,8}$/.test(text) ? Number(text) : 0;
+  if (streams >= 1 && streams <= MAX_STREAMS) return streams;
+  throw new InvalidArgumentError(`expected a number from 1 to ${MAX_STREAMS}, got '${text}'`, { path: "streams" });
 }
