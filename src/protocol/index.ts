@@ -1,4 +1,6 @@
 /** V2 (Open Inference Protocol) and stream frames, for servers and clients; runs wherever JavaScript does. */
+
+export { headerBytes } from "./body.js";
 export { type EncodeOptions, encodeInferRequest, type InferRequest } from "./encode-request.js";
 export { HeaderCache } from "./header-cache.js";
 export { parseJson, utf8Text } from "./json.js";
@@ -7,12 +9,13 @@ export {
   canonicalSequenceId,
   decodeBinaryInfer,
   decodeJsonInfer,
+  decodePlannedInfer,
   MAX_SEQUENCE_ID_LENGTH,
   parseHeaderLength,
   planBinaryInfer,
   type RequestPlan,
 } from "./request.js";
-export { byName, decodeInferResponse, encodeInferResponse, type InferResponse, ResponseMemo } from "./response.js";
+export { byName, decodeInferResponse, encodeInferResponse, type InferResponse } from "./response.js";
 export { codeOfStatus, encodeRestError, encodeV2Error, errorOfResponse } from "./status.js";
 export {
   closeFrameOf,

@@ -43,12 +43,10 @@ export function decodeBinaryInfer(
   headerLength: number,
   cache: HeaderCache<RequestPlan> = sharedCache,
 ): DecodedRequest {
-  const header = utf8Text(headerBytes(body, headerLength), "body");
-  const plan = cache.get(header) ?? planAndKeep(header, headerLength, cache);
-  return requestOf(plan, body, headerLength);
+  return decodePlannedInfer(planBinaryInfer(headerBytes(body, headerLength), cache), body, headerLength);
 }
 
-/** What follows from the JSON header of a binary request, before its tensors are there: for bodies that come in pieces. */
+/** What follows from the JSON header of a binary request alone: for bodies that come in pieces, and for what is kept. */
 export function planBinaryInfer(header: Uint8Array, cache: HeaderCache<RequestPlan> = sharedCache): RequestPlan {
   const text = utf8Text(header, "body");
   return cache.get(text) ?? planAndKeep(text, header.byteLength, cache);
@@ -64,7 +62,7 @@ export function decodeJsonInfer(body: Uint8Array | string): DecodedRequest {
       "an input has binary_data_size, but nothing says where the JSON ends (Inference-Header-Content-Length)",
     );
   }
-  return requestOf(plan, NO_BYTES, 0);
+  return decodePlannedInfer(plan, NO_BYTES, 0);
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -75,7 +73,8 @@ function planAndKeep(header: string, headerLength: number, cache: HeaderCache<Re
   return plan;
 }
 
-function requestOf(plan: RequestPlan, body: Uint8Array, headerLength: number): DecodedRequest {
+/** The request whose header led to `plan`; its tensors are views into `body`. */
+export function decodePlannedInfer(plan: RequestPlan, body: Uint8Array, headerLength: number): DecodedRequest {
   return {
     id: plan.id,
     sequenceId: plan.sequenceId,

@@ -1,5 +1,5 @@
 /** Infer responses: encoding them, as a server does, and decoding them, as a client does. */
-import { bytesOf, type RawTensor } from "../datatype.js";
+import type { RawTensor } from "../datatype.js";
 import { headerBytes, planTensors, readTensors, type TensorsPlan } from "./body.js";
 import { nameAt, objectAt, optionalString } from "./check.js";
 import { encodeMessage, parametersJson, tensorJson } from "./encode.js";
@@ -26,16 +26,7 @@ export interface InferResponse {
 export function encodeInferResponse(
   response: InferResponse,
   isBinary: (outputName: string) => boolean,
-  memo?: ResponseMemo,
 ): EncodedMessage {
-  const known = memo?.find(response, isBinary);
-  if (known !== undefined) return known;
-  const message = encodeResponse(response, isBinary);
-  memo?.keep(response, message);
-  return message;
-}
-
-function encodeResponse(response: InferResponse, isBinary: (outputName: string) => boolean): EncodedMessage {
   const parts: Uint8Array[] = [];
   const outputs = response.outputs.map((output) =>
     tensorJson(output.name, output, isBinary(output.name) ? parts : undefined, "outputs"),
@@ -48,41 +39,6 @@ function encodeResponse(response: InferResponse, isBinary: (outputName: string) 
     (parameters === undefined ? "" : `,"parameters":${parametersJson(parameters)}`) +
     `,"outputs":[${outputs.join(",")}]}`;
   return encodeMessage(header, parts, parts.length > 0);
-}
-
-/**
- * The last header of a server that gives the same outputs again and again: only the elements differ then. It is used again
- * where the response has no id, every output is binary and names, datatypes and shapes (by identity) are the last one's.
- */
-export class ResponseMemo {
-  private last: { readonly response: InferResponse; readonly message: EncodedMessage } | undefined;
-
-  keep(response: InferResponse, message: EncodedMessage): void {
-    const { outputs, id, parameters } = response;
-    const fixed = outputs.every(({ datatype }) => datatype !== "BYTES");
-    const allBinary = message.parts.length === outputs.length && outputs.length > 0;
-    if (id !== undefined || parameters !== undefined || !fixed || !allBinary) return;
-    // Without the elements, which belong to the engine.
-    const described = outputs.map(
-      ({ name, datatype, shape }) => ({ name, datatype, shape, data: [] }) as unknown as NamedTensor,
-    );
-    this.last = { response: { ...response, outputs: described }, message: { ...message, parts: [] } };
-  }
-
-  find(response: InferResponse, isBinary: (outputName: string) => boolean): EncodedMessage | undefined {
-    const { last } = this;
-    if (last === undefined || response.id !== undefined || response.parameters !== undefined) return undefined;
-    const { outputs } = last.response;
-    if (response.outputs.length !== outputs.length || response.modelName !== last.response.modelName) return undefined;
-    const parts: Uint8Array[] = [];
-    for (const [index, output] of response.outputs.entries()) {
-      const known = outputs[index];
-      const same = known?.shape === output.shape && known.name === output.name && known.datatype === output.datatype;
-      if (!same || output.datatype === "BYTES" || !isBinary(output.name)) return undefined;
-      parts.push(bytesOf(output.data));
-    }
-    return { ...last.message, parts };
-  }
 }
 
 interface ResponsePlan extends Omit<InferResponse, "outputs"> {

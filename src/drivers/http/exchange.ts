@@ -5,6 +5,7 @@ import { STATUS_CODES } from "node:http";
 import { HeadraceError } from "../../errors.js";
 import type { EncodedMessage } from "../../protocol/index.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
+import type { InferHandle } from "./infer-types.js";
 
 const JSON_TYPE = "application/json";
 const BINARY_TYPE = "application/octet-stream";
@@ -25,24 +26,29 @@ function statusLine(status: number): string {
   return `${status} ${STATUS_CODES[status] ?? (status === 499 ? "Client Closed Request" : "Error")}`;
 }
 
+/** Who counts the exchanges under way. */
+export interface ExchangeOwner {
+  begun(): void;
+  /** Called once, when the answer has been written or the client has gone. */
+  ended(): void;
+}
+
 export class Exchange {
   private over = false;
   private isEnded = false;
-  private onGone: (() => void) | undefined;
+  private work: InferHandle | undefined;
 
-  /**
-   * Must be made synchronously in the route's handler.
-   * @param ended Called once when the answer has been written or the client has gone.
-   */
+  /** Must be made synchronously in the route's handler. */
   constructor(
     private readonly response: HttpResponse,
-    private readonly ended: () => void,
+    private readonly owner: ExchangeOwner,
   ) {
+    owner.begun();
     response.onAborted(() => {
       this.end();
       if (this.over) return;
       this.over = true;
-      this.onGone?.();
+      this.work?.cancel();
     });
   }
 
@@ -51,9 +57,9 @@ export class Exchange {
     return this.over;
   }
 
-  /** What to do when the client goes before its answer. */
-  whenGone(action: () => void): void {
-    this.onGone = action;
+  /** What to cancel when the client goes before its answer. */
+  whenGone(work: InferHandle): void {
+    this.work = work;
   }
 
   json(status: number, body: string, headers: readonly (readonly [string, string])[] = []): void {
@@ -172,7 +178,7 @@ export class Exchange {
   private end(): void {
     if (this.isEnded) return;
     this.isEnded = true;
-    this.ended();
+    this.owner.ended();
   }
 }
 

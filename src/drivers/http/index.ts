@@ -9,7 +9,7 @@ import {
   type RestrictedInferenceProcess,
   type ServiceOffer,
 } from "../../runtime/index.js";
-import { Exchange } from "./exchange.js";
+import { Exchange, type ExchangeOwner } from "./exchange.js";
 import { InferService } from "./infer-service.js";
 import { Outbox } from "./outbox.js";
 import { changedParameters, type HttpParameters, httpParameters } from "./parameters.js";
@@ -42,11 +42,20 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   private app: TemplatedApp | undefined;
   private socket: us_listen_socket | undefined;
   private readonly streams = new Set<StreamConnection>();
-  private exchanges = 0;
+  private underWay = 0;
   private draining = false;
   private stopListening: (() => void) | undefined;
   private finished: (() => void) | undefined;
   private readonly counters = { requests: 0, streamsOpened: 0, streamsRefused: 0 };
+  private readonly exchanges: ExchangeOwner = {
+    begun: () => {
+      this.counters.requests += 1;
+      this.underWay += 1;
+    },
+    ended: () => {
+      this.underWay -= 1;
+    },
+  };
 
   constructor(options: Partial<HttpParameters> = {}) {
     super(options);
@@ -76,7 +85,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     this.app = uWS.App();
     // Before the routes: of equal patterns uWebSockets.js takes the first.
     this.registerStreams(this.app, host);
-    new Routes({ ...host, begin: () => this.begin(), counters: () => this.counters }).register(this.app);
+    new Routes({ ...host, exchanges: this.exchanges, counters: () => this.counters }).register(this.app);
     const port = await this.listen(this.app, this.parameters.port === 0 ? 0 : resources.port("http"));
     this.stopListening = inference.direct?.engine.onFlush(() => outbox.flush());
     this.parameters = { ...this.parameters, port };
@@ -110,17 +119,9 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   }
 
   private busy(): boolean {
-    if (this.exchanges > 0) return true;
+    if (this.underWay > 0) return true;
     for (const stream of this.streams) if (!stream.isIdle) return true;
     return false;
-  }
-
-  private begin(): () => void {
-    this.counters.requests += 1;
-    this.exchanges += 1;
-    return () => {
-      this.exchanges -= 1;
-    };
   }
 
   private listen(app: TemplatedApp, port: number): Promise<number> {
@@ -171,7 +172,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
               request.getQuery("streams"),
             );
           } catch (error) {
-            new Exchange(response, this.begin()).error(toHeadraceError(error), encodeV2Error);
+            new Exchange(response, this.exchanges).error(toHeadraceError(error), encodeV2Error);
             return;
           }
           response.upgrade(

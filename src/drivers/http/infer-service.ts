@@ -4,10 +4,11 @@
  */
 import { DATATYPES, elementCount, typedArrayOver } from "../../datatype.js";
 import { NO_STATE } from "../../engine/engine.js";
-import { InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import { bug, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import {
   type DecodedInput,
   type DecodedRequest,
+  encodeInferResponse,
   type NamedTensor,
   type RequestPlan,
   type TensorMetadata,
@@ -19,7 +20,10 @@ import { stepFlags } from "../../runtime/model-cell.js";
 import { checkRows, joinRows, rowCount, shapeOfOne } from "../../runtime/rows.js";
 import type { InferDone, InferHandle, RequestHead } from "./infer-types.js";
 import { InferUpload } from "./infer-upload.js";
+import { PreparedInfer } from "./prepared-infer.js";
 
+/** There is one of each model. */
+export const MODEL_VERSION = "1";
 /** Timers of more than 31 bits go off at once; this one is 24 days. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
@@ -104,6 +108,34 @@ export class InferService {
     );
   }
 
+  /** For requests whose header is `plan`'s, or undefined where they take the long way, which also says what is wrong. */
+  prepare(plan: RequestPlan): PreparedInfer | undefined {
+    const { direct } = this.inference;
+    const [input, ...others] = plan.inputs.tensors;
+    if (direct === undefined || input === undefined || others.length > 0) return undefined;
+    // The bytes of a BOOL have to be looked at, and a timeout needs a timer.
+    const isPlain = plan.inputs.isShareable && input.datatype !== "BOOL" && plan.timeoutMicros === undefined;
+    const [wanted] = direct.inputs;
+    if (!isPlain || wanted === undefined || !wanted.fixed || input.byteLength !== wanted.rowBytes) return undefined;
+    const outputs = direct.outputs.filter(({ name }) => this.wanted(plan, name));
+    if (!outputs.every(({ name, fixed }) => fixed && isBinary(plan, name))) return undefined;
+    try {
+      this.checkRequest(plan);
+      engineOrder(direct, plan.inputs.tensors, plan.sequenceId);
+    } catch {
+      return undefined;
+    }
+    // Encoded once with nothing in it.
+    const empty = outputs.map(({ name, datatype, oneRow, rowBytes }): NamedTensor => {
+      if (datatype === "BYTES") throw bug("an output of strings has no fixed size");
+      return { name, datatype, shape: oneRow, data: typedArrayOver(datatype, new Uint8Array(rowBytes)) };
+    });
+    const answer = { modelName: this.inference.name, modelVersion: MODEL_VERSION, id: plan.id, outputs: empty };
+    const response = encodeInferResponse(answer, () => true);
+    const { flags } = stepOptions(direct, plan, undefined);
+    return new PreparedInfer(direct, plan.sequenceId, flags, input.byteLength, outputs, response);
+  }
+
   private run(
     direct: DirectModel,
     request: RequestHead,
@@ -163,6 +195,11 @@ export class InferService {
     );
     return { cancel: () => abort.abort() };
   }
+}
+
+/** Whether an output is wanted in binary. */
+export function isBinary(request: RequestHead, name: string): boolean {
+  return request.outputs?.find((output) => output.name === name)?.binary ?? request.binaryOutputDefault;
 }
 
 /** An input whose bytes outlive the socket's buffer: `predict` may read them later. */

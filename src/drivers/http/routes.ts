@@ -3,31 +3,32 @@ import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import {
   type DecodedRequest,
-  decodeBinaryInfer,
   decodeJsonInfer,
+  decodePlannedInfer,
   decodeRawInfer,
   encodeInferResponse,
   encodeRestError,
   encodeV2Error,
   HEADER_LENGTH_FIELD,
   HeaderCache,
+  headerBytes,
   type NamedTensor,
   parseHeaderLength,
   parseJson,
   planBinaryInfer,
   type RequestPlan,
-  ResponseMemo,
   type ServerMetadata,
   utf8Text,
 } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
 import { valuesToJson } from "../../types/index.js";
 import { VERSION } from "../../version.js";
-import { type BodyPieces, Exchange } from "./exchange.js";
-import type { InferService } from "./infer-service.js";
-import type { RequestHead } from "./infer-types.js";
+import { type BodyPieces, Exchange, type ExchangeOwner } from "./exchange.js";
+import { type InferService, isBinary, MODEL_VERSION } from "./infer-service.js";
+import type { InferDone, RequestHead } from "./infer-types.js";
 import type { HttpParameters } from "./parameters.js";
 import { predictRequest } from "./predict-request.js";
+import type { PreparedInfer } from "./prepared-infer.js";
 import { UploadPieces } from "./upload-pieces.js";
 
 /** What the routes need of the driver. */
@@ -36,12 +37,10 @@ export interface RouteHost {
   readonly service: InferService;
   readonly parameters: () => HttpParameters;
   readonly isDraining: () => boolean;
-  /** Counts an exchange under way; returns what counts it off. */
-  readonly begin: () => () => void;
+  readonly exchanges: ExchangeOwner;
   readonly counters: () => Readonly<Record<string, number>>;
 }
 
-export const MODEL_VERSION = "1";
 /** Plans of many clients' headers: each client's differs by its sequence id. */
 const HEADER_PLANS = 4096;
 
@@ -56,8 +55,10 @@ type ErrorEncoder = (error: HeadraceError) => string;
 
 export class Routes {
   private readonly plans = new HeaderCache<RequestPlan>(HEADER_PLANS);
+  private readonly prepared = new WeakMap<RequestPlan, PreparedInfer | "once" | "never">();
 
-  private readonly memo = new ResponseMemo();
+  /** The served model's name as it was in the last path: percent-encoding is looked at once. */
+  private checkedName: string | undefined;
 
   constructor(private readonly host: RouteHost) {}
 
@@ -102,7 +103,7 @@ export class Routes {
   }
 
   private exchange(response: HttpResponse): Exchange {
-    return new Exchange(response, this.host.begin());
+    return new Exchange(response, this.host.exchanges);
   }
 
   private run(response: HttpResponse, request: HttpRequest, encode: ErrorEncoder, handler: Handler): void {
@@ -127,7 +128,9 @@ export class Routes {
   }
 
   private checkModel(request: HttpRequest): void {
-    checkModelName(request.getParameter(0), this.host.inference.name);
+    const name = request.getParameter(0);
+    if (name !== this.checkedName) checkModelName(name, this.host.inference.name);
+    this.checkedName = name;
     const version = request.getParameter(1);
     if (version === undefined || version === "" || version === MODEL_VERSION) return;
     throw new HeadraceError(
@@ -168,7 +171,8 @@ export class Routes {
       maxBodyBytes,
       (body) => {
         try {
-          this.inferBody(exchange, this.decode(body, headerLength));
+          if (headerLength) this.inferBinary(exchange, body, headerLength);
+          else this.inferBody(exchange, this.decode(body, headerLength));
         } catch (error) {
           failed(toHeadraceError(error));
         }
@@ -193,7 +197,7 @@ export class Routes {
       if (headerLength + plan.inputs.binaryBytes > most) return undefined;
       const upload = this.host.service.upload(plan, (error, outputs) => this.answer(exchange, plan, error, outputs));
       if (upload === undefined) return undefined;
-      exchange.whenGone(() => upload.abandon());
+      exchange.whenGone({ cancel: () => upload.abandon() });
       return new UploadPieces(exchange, upload, headerLength, failed);
     } catch (error) {
       failed(error);
@@ -201,9 +205,23 @@ export class Routes {
     }
   }
 
+  private inferBinary(exchange: Exchange, body: Uint8Array, headerLength: number): void {
+    const plan = planBinaryInfer(headerBytes(body, headerLength), this.plans);
+    if (this.preparedFor(plan)?.run(exchange, body, headerLength)) return;
+    this.inferBody(exchange, decodePlannedInfer(plan, body, headerLength));
+  }
+
+  /** Made when a header comes for the second time: headers that never come again are not worth it. */
+  private preparedFor(plan: RequestPlan): PreparedInfer | undefined {
+    const known = this.prepared.get(plan);
+    if (known !== undefined && known !== "once") return known === "never" ? undefined : known;
+    this.prepared.set(plan, known === undefined ? "once" : (this.host.service.prepare(plan) ?? "never"));
+    return undefined;
+  }
+
+  /** A body that is all JSON, or, with a header of 0 bytes, all tensor. */
   private decode(body: Uint8Array, headerLength: number | undefined): DecodedRequest {
     if (headerLength === undefined) return decodeJsonInfer(body);
-    if (headerLength > 0) return decodeBinaryInfer(body, headerLength, this.plans);
     const [input, ...others] = this.host.service.inputs;
     if (input !== undefined && others.length === 0) return decodeRawInfer(body, input);
     throw new InvalidArgumentError("is 0, a raw body, which needs a model with a single input", {
@@ -213,10 +231,8 @@ export class Routes {
 
   private inferBody(exchange: Exchange, request: DecodedRequest): void {
     const { service } = this.host;
-    const handle = service.infer(request, undefined, (error, outputs) =>
-      this.answer(exchange, request, error, outputs),
-    );
-    exchange.whenGone(() => handle.cancel());
+    const answer: InferDone = (error, outputs) => this.answer(exchange, request, error, outputs);
+    exchange.whenGone(service.infer(request, undefined, answer));
   }
 
   private answer(
@@ -229,7 +245,7 @@ export class Routes {
     const response = { modelName: this.host.inference.name, modelVersion: MODEL_VERSION, id: request.id, outputs };
     try {
       if (error !== undefined) throw error;
-      exchange.message(encodeInferResponse(response, (name) => isBinary(request, name), this.memo));
+      exchange.message(encodeInferResponse(response, (name) => isBinary(request, name)));
     } catch (failure) {
       exchange.error(toHeadraceError(failure), encodeV2Error);
     }
@@ -244,7 +260,7 @@ export class Routes {
       maxBodyBytes,
       (body) => {
         const abort = new AbortController();
-        exchange.whenGone(() => abort.abort());
+        exchange.whenGone({ cancel: () => abort.abort() });
         this.predictBody(body, abort.signal).then((answer) => exchange.json(200, answer), failed);
       },
       failed,
@@ -261,10 +277,6 @@ export class Routes {
   private refuseDraining(): void {
     if (this.host.isDraining()) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
   }
-}
-
-function isBinary(request: RequestHead, name: string): boolean {
-  return request.outputs?.find((output) => output.name === name)?.binary ?? request.binaryOutputDefault;
 }
 
 /** Throws MODEL_NOT_FOUND unless the name in a path is the served model's. */

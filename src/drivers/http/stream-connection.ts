@@ -21,7 +21,7 @@ import {
   utf8Text,
 } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
-import type { InferService } from "./infer-service.js";
+import { type InferService, MODEL_VERSION } from "./infer-service.js";
 import type { InferHandle } from "./infer-types.js";
 import type { Outbox } from "./outbox.js";
 import type { HttpParameters } from "./parameters.js";
@@ -238,7 +238,7 @@ export class StreamConnection implements StreamOwner {
 
   private encode(kind: FrameKind, outputs: readonly NamedTensor[], id: string | undefined): Frame {
     if (kind === "raw") return encodeRawAnswer(outputs).slice();
-    const response = { modelName: this.host.inference.name, modelVersion: "1", id, outputs };
+    const response = { modelName: this.host.inference.name, modelVersion: MODEL_VERSION, id, outputs };
     const message = encodeInferResponse(response, () => kind === "binary");
     return kind === "binary" ? encodeStreamFrame(message) : utf8Text(message.header, "answer");
   }

@@ -19,8 +19,7 @@ export class UploadPieces implements BodyPieces {
       this.upload.append(bytes.subarray(this.skip));
       this.skip = 0;
       if (!isLast) return;
-      const handle = this.upload.finish();
-      this.exchange.whenGone(() => handle.cancel());
+      this.exchange.whenGone(this.upload.finish());
     } catch (error) {
       this.upload.abandon();
       this.failed(error);

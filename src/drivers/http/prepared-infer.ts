@@ -1,0 +1,73 @@
+/**
+ * A binary request whose JSON header has come before, as a steady client's has with every step: all that follows from the
+ * header was worked out once, so the tensor's bytes go straight into the engine, and those of the outputs behind a response
+ * header that is the same every time.
+ */
+import { NO_STATE, OK, type StepSink } from "../../engine/engine.js";
+import { type EncodedMessage, encodeV2Error } from "../../protocol/index.js";
+import type { DirectModel, DirectTensor } from "../../runtime/index.js";
+import type { Exchange } from "./exchange.js";
+
+export class PreparedInfer {
+  /**
+   * @param stateId  undefined: none
+   * @param inputBytes  of the single input's one row
+   * @param response  with any elements of the outputs
+   */
+  constructor(
+    readonly direct: DirectModel,
+    private readonly stateId: string | undefined,
+    private readonly flags: number,
+    private readonly inputBytes: number,
+    private readonly outputs: readonly DirectTensor[],
+    private readonly response: EncodedMessage,
+  ) {}
+
+  /** Steps with a request of this header and answers it, or returns false: it has other bytes than the header says. */
+  run(exchange: Exchange, body: Uint8Array, headerLength: number): boolean {
+    if (body.byteLength !== headerLength + this.inputBytes) return false;
+    const { engine } = this.direct;
+    const key = this.stateId === undefined ? NO_STATE : engine.keyOf(this.stateId);
+    const step = new PreparedStep(this, exchange);
+    const offset = body.byteOffset + headerLength;
+    const request = engine.submit(step, body.buffer as ArrayBuffer, offset, this.inputBytes, key, this.flags, 0);
+    if (request < 0) exchange.error(engine.errorFor(request), encodeV2Error);
+    else step.submitted(request);
+    return true;
+  }
+
+  /** The message with the outputs of one row, which are views. */
+  messageOf(batch: number, row: number): EncodedMessage {
+    const { engine } = this.direct;
+    const { header, total, headerLength } = this.response;
+    const parts = this.outputs.map(({ index }) => engine.outputBytes(batch, row, index));
+    return { header, parts, total, headerLength };
+  }
+}
+
+class PreparedStep implements StepSink {
+  private request = -1;
+
+  constructor(
+    private readonly infer: PreparedInfer,
+    private readonly exchange: Exchange,
+  ) {}
+
+  submitted(request: number): void {
+    this.request = request;
+    this.exchange.whenGone(this);
+  }
+
+  completed(request: number, code: number, batch: number, row: number): boolean {
+    this.request = -1;
+    if (this.exchange.isOver) return false;
+    if (code === OK) this.exchange.message(this.infer.messageOf(batch, row));
+    else this.exchange.error(this.infer.direct.engine.errorFor(code, request), encodeV2Error);
+    return false;
+  }
+
+  /** The client has gone. */
+  cancel(): void {
+    if (this.request >= 0) this.infer.direct.engine.cancel(this.request, "CANCELLED");
+  }
+}
