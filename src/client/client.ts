@@ -10,6 +10,7 @@ import type {
   ClientOptions,
   InferAnswer,
   InferOptions,
+  NumberedStreams,
   RawStream,
   StepOptions,
   StreamOptions,
@@ -18,7 +19,7 @@ import type {
 } from "./options.js";
 import { openSocket } from "./socket.js";
 import { InferStream } from "./stream.js";
-import { rawCodec, tensorCodec } from "./stream-codec.js";
+import { numberedCodec, rawCodec, tensorCodec } from "./stream-codec.js";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_MAX_IN_FLIGHT = 16;
@@ -143,22 +144,35 @@ export class HeadraceClient {
    * whose state ends with it; with one, its state stays for the server's `stateTtlSeconds`.
    *
    * @param options `raw`: the name of an input, to send only its bytes and get only the outputs' bytes: the cheapest way.
+   *   `streams`: how many raw streams share the connection, each step with the number of its stream. Their state ids are
+   *   then `stateId`, a slash and the number.
    */
+  stream(
+    stateId: string | undefined,
+    options: StreamOptions & { readonly raw: string; readonly streams: number },
+  ): NumberedStreams;
   stream(stateId: string | undefined, options: StreamOptions & { readonly raw: string }): RawStream;
   stream(stateId?: string, options?: StreamOptions): TensorStream;
-  stream(stateId?: string, options: StreamOptions & { readonly raw?: string } = {}): RawStream | TensorStream {
-    const { raw, maxInFlight = DEFAULT_MAX_IN_FLIGHT, signal, model } = options;
+  stream(
+    stateId?: string,
+    options: StreamOptions & { readonly raw?: string; readonly streams?: number } = {},
+  ): NumberedStreams | RawStream | TensorStream {
+    const { raw, streams, maxInFlight = DEFAULT_MAX_IN_FLIGHT, signal, model } = options;
     if (!(maxInFlight >= 1))
       throw new InvalidArgumentError(`expected at least 1, got ${maxInFlight}`, { path: "maxInFlight" });
+    if (streams !== undefined && raw === undefined)
+      throw new InvalidArgumentError("only raw streams share a connection by number", { path: "streams" });
     const query = new URLSearchParams();
     if (raw !== undefined) query.set("raw", raw);
+    if (streams !== undefined) query.set("streams", String(streams));
     if (stateId !== undefined) query.set("sequence_id", stateId);
     const search = raw === undefined && stateId === undefined ? "" : `?${query}`;
     const path = `${this.#modelPath(model)}/stream${search}`;
     const { headers, timeoutMs } = this.#http;
     const url = this.url.replace(/^http/, "ws") + path;
     const connection = { url, headers, timeoutMs, maxInFlight, signal, open: openSocket };
-    return raw === undefined ? new InferStream(tensorCodec, connection) : new InferStream(rawCodec, connection);
+    if (raw === undefined) return new InferStream(tensorCodec, connection);
+    return streams === undefined ? new InferStream(rawCodec, connection) : new InferStream(numberedCodec, connection);
   }
 
   #modelPath(model = this.#model): string {

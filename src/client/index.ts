@@ -9,6 +9,7 @@ export type {
   ClientSettings,
   InferAnswer,
   InferOptions,
+  NumberedStreams,
   RawStream,
   StepOptions,
   StreamOptions,
@@ -16,4 +17,4 @@ export type {
   Values,
 } from "./options.js";
 export { InferStream } from "./stream.js";
-export type { SendOptions } from "./stream-codec.js";
+export type { NumberedAnswer, NumberedStep, SendOptions } from "./stream-codec.js";

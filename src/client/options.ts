@@ -3,6 +3,7 @@ import type { RawTensor } from "../datatype.js";
 import type { Address } from "./address.js";
 import type { CallOptions, Fetch } from "./http.js";
 import type { InferStream } from "./stream.js";
+import type { NumberedAnswer, NumberedStep } from "./stream-codec.js";
 
 export interface ClientSettings {
   /** The model that `infer` and `stream` use. Default: none, so that each call must name it. */
@@ -61,3 +62,6 @@ export type TensorStream = InferStream<Readonly<Record<string, RawTensor>>, Reco
 
 /** A stream whose steps are the bytes of one input and whose answers are the bytes of all outputs, back to back. */
 export type RawStream = InferStream<ArrayBufferView, Uint8Array>;
+
+/** Several raw streams over one connection, by number. Steps of one stream are answered in the order sent. */
+export type NumberedStreams = InferStream<NumberedStep, NumberedAnswer>;

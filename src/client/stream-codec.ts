@@ -8,6 +8,7 @@ import {
   decodeStreamResponse,
   encodeInferRequest,
   encodeStreamFrame,
+  type StreamError,
 } from "../protocol/index.js";
 
 export interface SendOptions {
@@ -22,22 +23,74 @@ export interface StreamCodec<In, Out> {
   decode(frame: Uint8Array): Out;
   /** A text frame that is no error. */
   decodeText(frame: string): Out;
+  /** An error as an answer like any other, or undefined where it is to be thrown. */
+  decodeError(error: StreamError): Out | undefined;
+}
+
+/** A step of one of the streams that share a connection. */
+export interface NumberedStep {
+  /** Which of them, from 0. */
+  readonly stream: number;
+  /** The input's bytes. Without them the stream ends: its state is freed, and its next step begins afresh. */
+  readonly data?: ArrayBufferView;
+}
+
+/** The answer to a step of one of the streams that share a connection. */
+export interface NumberedAnswer {
+  readonly stream: number;
+  /** The outputs' bytes back to back; none where the step ended the stream, or failed. */
+  readonly data: Uint8Array;
+  /** Why the step failed. The stream goes on, its state is as it was before. */
+  readonly error?: HeadraceError;
 }
 
 /** Frames that are one input's bytes and nothing else; answers are the outputs' bytes back to back. */
 export const rawCodec: StreamCodec<ArrayBufferView, Uint8Array> = {
-  encode(input, { start, end }) {
-    if (start || end) {
-      const message = "a raw frame has no room for start and end; use a stream without `raw`";
-      throw new InvalidArgumentError(message, { path: start ? "start" : "end" });
-    }
+  encode(input, options) {
+    refuseStartAndEnd(options, "use a stream without `raw`");
     return bytesOf(input);
   },
   decode: (frame) => frame,
-  decodeText: () => {
-    throw new HeadraceError("INTERNAL", "the server answered a raw frame with text");
-  },
+  decodeText: refuseText,
+  decodeError: () => undefined,
 };
+
+const NUMBER_BYTES = 4;
+const NOTHING = new Uint8Array(0);
+
+/** Raw frames of several streams, each with the number of its stream in front. */
+export const numberedCodec: StreamCodec<NumberedStep, NumberedAnswer> = {
+  encode({ stream, data }, options) {
+    refuseStartAndEnd(options, "a step without data ends its stream");
+    if (!Number.isInteger(stream) || stream < 0 || stream > 0xffff_ffff)
+      throw new InvalidArgumentError(`expected the number of a stream, got ${stream}`, { path: "stream" });
+    const bytes = data === undefined ? NOTHING : bytesOf(data);
+    if (data !== undefined && bytes.byteLength === 0)
+      throw new InvalidArgumentError("has no bytes; leave it out to end the stream", { path: "data" });
+    const frame = new Uint8Array(NUMBER_BYTES + bytes.byteLength);
+    new DataView(frame.buffer).setUint32(0, stream, true);
+    frame.set(bytes, NUMBER_BYTES);
+    return frame;
+  },
+  decode(frame) {
+    if (frame.byteLength < NUMBER_BYTES)
+      throw new HeadraceError("INTERNAL", `a frame of ${frame.byteLength} bytes has no stream's number`);
+    const stream = new DataView(frame.buffer, frame.byteOffset).getUint32(0, true);
+    return { stream, data: frame.subarray(NUMBER_BYTES) };
+  },
+  decodeText: refuseText,
+  decodeError: ({ stream, error }) => (stream === undefined ? undefined : { stream, data: NOTHING, error }),
+};
+
+function refuseStartAndEnd({ start, end }: SendOptions, remedy: string): void {
+  if (!start && !end) return;
+  const message = `a raw frame has no room for start and end; ${remedy}`;
+  throw new InvalidArgumentError(message, { path: start ? "start" : "end" });
+}
+
+function refuseText(): never {
+  throw new HeadraceError("INTERNAL", "the server answered a raw frame with text");
+}
 
 /** V2 messages in binary frames. */
 export const tensorCodec: StreamCodec<Readonly<Record<string, RawTensor>>, Record<string, RawTensor>> = {
@@ -47,6 +100,7 @@ export const tensorCodec: StreamCodec<Readonly<Record<string, RawTensor>>, Recor
   },
   decode: (frame) => byName(decodeStreamResponse(frame).outputs),
   decodeText: (frame) => byName(decodeInferResponse(new TextEncoder().encode(frame), undefined).outputs),
+  decodeError: () => undefined,
 };
 
 /** The answer in a frame, or the error in its place. Never throws: whoever iterates gets what is wrong. */
@@ -54,7 +108,8 @@ export function readAnswer<Out>(codec: StreamCodec<unknown, Out>, data: unknown)
   try {
     if (data instanceof ArrayBuffer) return codec.decode(new Uint8Array(data));
     if (typeof data !== "string") throw new HeadraceError("INTERNAL", "the server sent a frame of an unknown kind");
-    return decodeStreamError(data)?.error ?? codec.decodeText(data);
+    const error = decodeStreamError(data);
+    return error === undefined ? codec.decodeText(data) : (codec.decodeError(error) ?? error.error);
   } catch (error) {
     // The server's mistake, not an invalid argument of the caller's.
     const cause = toHeadraceError(error);

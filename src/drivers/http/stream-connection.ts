@@ -63,6 +63,7 @@ let lastStream = 0;
 
 /** In front of the raw frames of a connection with several streams, and of their answers: a u32, little-endian. */
 const NUMBER_BYTES = 4;
+const NOTHING = new Uint8Array(0);
 
 export class StreamConnection implements StreamOwner {
   private socket: WebSocket<unknown> | undefined;
@@ -187,10 +188,13 @@ export class StreamConnection implements StreamOwner {
     }
   }
 
-  /** Nothing but a number: its state ends after the steps before, the next step begins afresh. */
+  /** Nothing but a number: its state ends after the steps before, the next step begins afresh. Answered by itself. */
   private endStream(number: number): void {
     this.streams[number]?.end(true);
     this.streams[number] = undefined;
+    this.slots.push({ kind: "raw", stream: number, answer: NOTHING, handle: undefined });
+    this.moveReady();
+    this.host.outbox.addLater(this);
   }
 
   private rawFrame(bytes: ArrayBuffer, offset: number, number: number, raw: TensorMetadata): void {

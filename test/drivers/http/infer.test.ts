@@ -156,6 +156,46 @@ t.test("sequences: one state per id, started and ended on request", async (t) =>
   t.equal(process.stats().model?.liveStates, 1);
 });
 
+t.test("the same header again and again is the same request each time", async (t) => {
+  const { infer, process } = await gru(t);
+  const binary = { binary_data_output: true };
+  const kinds: [RequestParts, "goes on" | "is fresh"][] = [
+    [{ parameters: { ...binary, sequence_id: "a" } }, "goes on"],
+    [{ parameters: { ...binary, sequence_id: "b", priority: 1 }, id: "seven" }, "goes on"],
+    [{ parameters: { ...binary, sequence_id: "c", timeout: 60_000_000 } }, "goes on"],
+    [{ parameters: { sequence_id: "d" }, outputs: [{ name: "output", parameters: { binary_data: true } }] }, "goes on"],
+    [{ parameters: { sequence_id: "e" } }, "goes on"],
+    [{ parameters: { ...binary, sequence_id: "f", sequence_start: true } }, "is fresh"],
+    [{ parameters: { ...binary, sequence_id: "g", sequence_end: true } }, "is fresh"],
+    [{ parameters: binary }, "is fresh"],
+  ];
+  for (const [parts, kind] of kinds) {
+    const alone = reference.stream();
+    for (const seed of [1, 2, 3, 4]) {
+      if (kind === "is fresh") alone.reset();
+      const { json, binary, status, headerLength } = await postBinary(infer, [gruInput(seed)], parts);
+      t.equal(status, 200);
+      t.equal(headerLength === null, parts.parameters?.sequence_id === "e", "JSON where nothing else was asked for");
+      t.equal(json.id, parts.id);
+      t.match(json, { model_name: "gru", model_version: "1", outputs: [{ datatype: "FP32", shape: [1, 8] }] });
+      const found = json.outputs[0]?.data ?? floatsOf(binary);
+      t.ok(distance(found, await alone.step(gruInput(seed))) <= TOLERANCE, JSON.stringify(parts));
+    }
+    const { header, tensor } = binaryRequest("input", [gruInput(1)], parts);
+    for (const wrong of [tensor.subarray(4), Buffer.concat([tensor, Buffer.alloc(4)])]) {
+      const body = Buffer.concat([header, wrong]) as Buffer<ArrayBuffer>;
+      const { status, json } = await post(infer, body, { [LENGTH]: String(header.byteLength) });
+      t.equal(status, 400);
+      t.match(json.error, /^body: (is truncated|has left-over bytes)/);
+    }
+  }
+  t.equal(process.stats().model?.liveStates, 6, "g ended");
+  for (let i = 0; i < 4; ++i) {
+    const { status, json } = await postBinary(infer, [gruInput(1)], { parameters: { ...binary, timeout: 1 } });
+    t.match({ status, json }, { status: 504, json: { error: /timeout/ } }, "a microsecond passes before any step");
+  }
+});
+
 t.test("ids above 2^53 are told apart", async (t) => {
   const { infer, process } = await gru(t);
   const step = async (id: string) => {
