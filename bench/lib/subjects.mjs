@@ -26,6 +26,8 @@ import { pinned } from "./processes.mjs";
  */
 
 const WS_LOAD = ["--connections", "16", "--in-flight", "16"];
+// The same 256 frames in flight, each of a stream of its own: 16 numbered streams share each connection.
+const WS_SHARED_LOAD = [...WS_LOAD, "--streams", "many"];
 const HTTP_LOAD = ["--connections", "64", "--in-flight", "1"];
 const ONE_AT_A_TIME = ["--connections", "1", "--in-flight", "1"];
 
@@ -123,14 +125,28 @@ function headraceSubjects() {
   return [
     {
       id: "headrace-ws-gru",
-      title: "Headrace, raw WebSocket, GRU",
+      title: "Headrace, raw WebSocket, GRU, 256 streams",
+      unit: "inferences/s",
+      server: headraceServer(GRU_MODEL),
+      program: wsLoad("/v2/models/gru512/stream?raw=input&streams=16", GRU_REPLY.bytes, WS_SHARED_LOAD),
+    },
+    {
+      id: "headrace-ws-gru-16",
+      title: "Headrace, raw WebSocket, GRU, 16 streams",
       unit: "inferences/s",
       server: headraceServer(GRU_MODEL),
       program: wsLoad("/v2/models/gru512/stream?raw=input", GRU_REPLY.bytes, WS_LOAD),
     },
     {
       id: "headrace-ws-silero",
-      title: "Headrace, raw WebSocket, Silero VAD",
+      title: "Headrace, raw WebSocket, Silero VAD, 256 streams",
+      unit: "inferences/s",
+      server: headraceServer(VAD_EXAMPLE),
+      program: wsLoad("/v2/models/silero-vad/stream?raw=audio&streams=16", SILERO_REPLY.bytes, WS_SHARED_LOAD),
+    },
+    {
+      id: "headrace-ws-silero-16",
+      title: "Headrace, raw WebSocket, Silero VAD, 16 streams",
       unit: "inferences/s",
       server: headraceServer(VAD_EXAMPLE),
       program: wsLoad("/v2/models/silero-vad/stream?raw=audio", SILERO_REPLY.bytes, WS_LOAD),

@@ -42,6 +42,19 @@ const TARGETS = [
     format: percent,
   },
   {
+    // No promise for a batch of 64 where there are only 16 streams to put into it.
+    id: "ws-gru-16-of-bare",
+    title: "the same GRU with 16 streams, share of the bare loop at batch 16",
+    ...ratioOf("headrace-ws-gru-16", "bare-gru-b16"),
+    format: percent,
+  },
+  {
+    id: "ws-silero-16-of-bare",
+    title: "the same Silero VAD with 16 streams, share of the bare loop at batch 16",
+    ...ratioOf("headrace-ws-silero-16", "bare-silero-b16"),
+    format: percent,
+  },
+  {
     id: "http-gru-over-fastify",
     title: "HTTP binary GRU over Fastify JSON",
     ...ratioOf("headrace-http-gru", "fastify-gru"),
