@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { bug } from "../errors.js";
 import { type AnyValueType, MODEL_TENSOR, type Types } from "../types/index.js";
-import type { CellDefinition } from "./cell.js";
+import { stateOf } from "./description.js";
 import type { PipelineGraph } from "./graph.js";
 import { portKey } from "./graph.js";
 import { namedPorts, type PortRef } from "./ports.js";
@@ -24,6 +24,8 @@ const FONT = "Helvetica";
 /** One box: its ports left and right, with ids that are safe whatever the names hold. */
 interface Box {
   readonly id: string;
+  /** The ref of a cell; undefined for source and sink. */
+  readonly ref?: string;
   readonly title: string;
   readonly subtitle: string;
   readonly colour: string;
@@ -64,10 +66,37 @@ export function pipelineToDot(pipeline: PipelineGraph): string {
     fontcolor="${COLOURS.text}", labelloc=t, labeljust=l, label=<<B>${escapeHtml(pipeline.name)}</B>>];
   node [shape=plain, fontname="${FONT}", fontsize=12, fontcolor="${COLOURS.text}"];
   edge [color="${COLOURS.line}", penwidth=1.4, arrowsize=0.7];
-${boxes.map((box) => `  ${box.id} [label=<${boxLabel(box)}>];`).join("\n")}
+${groupedBoxes(pipeline, boxes).join("\n")}
 ${edges.map((edge) => `  ${edge};`).join("\n")}
 }
 `;
+}
+
+/** The boxes, those of a nested pipeline within a frame that names it. */
+function groupedBoxes(pipeline: PipelineGraph, boxes: readonly Box[]): string[] {
+  const nested = Object.keys(pipeline.nested);
+  const drawn = (group: string | undefined, indent: string): string[] => {
+    const ofGroup = (ref: string | undefined): boolean => innermost(ref, nested) === group;
+    const inside = boxes
+      .filter(({ ref }) => ofGroup(ref))
+      .map((box) => `${indent}${box.id} [label=<${boxLabel(box)}>];`);
+    for (const [index, ref] of nested.entries()) {
+      if (innermost(ref, nested) !== group) continue;
+      const name = pipeline.nested[ref]?.name ?? "";
+      const label = `<B>${escapeHtml(ref)}</B> ${small(`pipeline · ${name}`)}`;
+      inside.push(`${indent}subgraph cluster_${index} {`);
+      inside.push(`${indent}  graph [style="rounded,dashed", color="${COLOURS.line}", fontsize=12, label=<${label}>];`);
+      inside.push(...drawn(ref, `${indent}  `), `${indent}}`);
+    }
+    return inside;
+  };
+  return drawn(undefined, "  ");
+}
+
+/** The nested pipeline that a cell is in, the innermost one; undefined: it is the pipeline's own. */
+function innermost(ref: string | undefined, nested: readonly string[]): string | undefined {
+  const around = nested.filter((group) => ref?.startsWith(`${group}/`));
+  return around.sort((a, b) => b.length - a.length)[0];
 }
 
 /** The SVG of a graph in DOT. Graphviz is loaded on first use: most servers never draw. */
@@ -95,25 +124,14 @@ function cellBox(pipeline: PipelineGraph, ref: string, id: string, places: Map<s
   const isModel = definition.kind === "onnx";
   return {
     id,
+    ref,
     title: ref,
     subtitle: isModel ? `ONNX · ${basename(definition.model)}` : `function · ${definition.name}`,
     colour: isModel ? COLOURS.onnx : COLOURS.function,
     inputs: draw("in", named.inputs, targets),
     outputs: draw("out", named.outputs, sources),
-    state: stateText(definition),
+    state: stateOf(definition).join(", ") || undefined,
   };
-}
-
-/** What a cell remembers from step to step, as far as its description tells; undefined for nothing. */
-function stateText(definition: CellDefinition): string | undefined {
-  const kept =
-    definition.kind === "function"
-      ? Object.keys(definition.state)
-      : [
-          ...(definition.state ?? []).map(({ input }) => input),
-          ...Object.entries(definition.context).map(([port, { size }]) => `last ${size} of ${port}`),
-        ];
-  return kept.length === 0 ? undefined : kept.join(", ");
 }
 
 function boxLabel(box: Box): string {

@@ -1,7 +1,16 @@
 import { PipelineInvalidError } from "../errors.js";
 import { type AnyValueType, MODEL_TENSOR, type NoTypes, type Types } from "../types/index.js";
 import { type CellDefinition, type FunctionCell, nameOf } from "./cell.js";
-import { checkEdge, checkFed, commonType, type Edge, portKey, type TypedEnd, topologicalOrder } from "./graph.js";
+import {
+  checkEdge,
+  checkFed,
+  commonType,
+  type Edge,
+  type NestedPipeline,
+  portKey,
+  type TypedEnd,
+  topologicalOrder,
+} from "./graph.js";
 import type { OnnxCell } from "./onnx-options.js";
 import { Pipeline, type PipelineInput, type PipelineOutput } from "./pipeline.js";
 import {
@@ -14,6 +23,7 @@ import {
   type OnnxCellHandle,
   OutputPort,
   type PortRef,
+  type PortsHandle,
   portText,
   type Takes,
 } from "./ports.js";
@@ -37,6 +47,7 @@ export class PipelineFactory<I extends Types = NoTypes, O extends Types = NoType
   readonly name: string;
   readonly #description: string | undefined;
   readonly #cells = new Map<string, CellDefinition>();
+  readonly #nested = new Map<string, NestedPipeline>();
   readonly #edges: Edge[] = [];
   readonly #inputs = new Map<string, PipelineInput>();
   readonly #outputs = new Map<string, PipelineOutput>();
@@ -53,7 +64,7 @@ export class PipelineFactory<I extends Types = NoTypes, O extends Types = NoType
 
   /**
    * Adds a cell under a name of its own, its ref: parameters and statistics go by it. One definition may be added several
-   * times, each with a state of its own.
+   * times, each with a state of its own. A pipeline can be added like a cell; its cells then go by `ref/cell`.
    *
    * @throws PipelineInvalidError when the ref is taken.
    */
@@ -62,21 +73,68 @@ export class PipelineFactory<I extends Types = NoTypes, O extends Types = NoType
     definition: FunctionCell<CI, CO, P, S>,
   ): CellHandle<CI, CO>;
   addCell<CI extends Types, CO extends Types>(ref: string, definition: OnnxCell<CI, CO>): OnnxCellHandle<CI, CO>;
-  addCell(ref: string, definition: CellDefinition): AnyHandle {
+  addCell<CI extends Types, CO extends Types>(ref: string, definition: Pipeline<CI, CO>): PortsHandle<CI, CO>;
+  addCell(ref: string, definition: CellDefinition | Pipeline): AnyHandle | PortsHandle<Types, Types> {
     nameOf(ref, `${this.name}.addCell`);
-    if (this.#cells.has(ref)) {
-      throw new PipelineInvalidError(`A cell "${ref}" is in the pipeline already; add this one under another ref.`);
-    }
+    if (definition instanceof Pipeline) return this.#addPipeline(ref, definition);
+    this.#refuseTaken(ref);
     this.#cells.set(ref, definition);
-    const named = namedPorts(definition);
-    const isOpen = definition.kind === "onnx";
-    const input = this.#portsOf(named.inputs, isOpen, "input", (name, type) => new InputPort(ref, name, type), ref);
-    const output = this.#portsOf(named.outputs, isOpen, "output", (name, type) => new OutputPort(ref, name, type), ref);
+    const ports = this.#handle(ref, namedPorts(definition), definition.kind === "onnx", {
+      input: (name, type) => new InputPort(ref, name, type),
+      output: (name, type) => new OutputPort(ref, name, type),
+    });
+    return Object.freeze({ ...ports, definition });
+  }
+
+  #handle(
+    ref: string,
+    named: { readonly inputs: Types; readonly outputs: Types },
+    isOpen: boolean,
+    make: {
+      input(name: string, type: AnyValueType): InputPort;
+      output(name: string, type: AnyValueType): OutputPort;
+    },
+  ): PortsHandle<Types, Types> {
+    const input = this.#portsOf(named.inputs, isOpen, "input", make.input, ref);
+    const output = this.#portsOf(named.outputs, isOpen, "output", make.output, ref);
     const all = <P>(types: Types, port: (name: string) => P): Readonly<Record<string, P>> =>
       Object.freeze(Object.fromEntries(Object.keys(types).map((name) => [name, port(name)])));
     const inputs = all(named.inputs, input);
     const outputs = all(named.outputs, output);
-    return Object.freeze({ ref, definition, inputs, outputs, input, output });
+    return Object.freeze({ ref, inputs, outputs, input, output });
+  }
+
+  /** The graph of a nested pipeline becomes part of this one: what runs is always one flat graph. */
+  #addPipeline(ref: string, nested: Pipeline): PortsHandle<Types, Types> {
+    const within = (inner: string): string => `${ref}/${inner}`;
+    const port = ({ cell, port }: PortRef): PortRef => Object.freeze({ cell: within(cell), port });
+    // All are looked at before the first one is added: a refused pipeline leaves nothing behind.
+    for (const taken of [ref, ...Object.keys(nested.nested).map(within), ...Object.keys(nested.cells).map(within)]) {
+      this.#refuseTaken(taken);
+    }
+    const { name, description } = nested;
+    this.#nested.set(ref, Object.freeze({ name, description }));
+    for (const [inner, group] of Object.entries(nested.nested)) this.#nested.set(within(inner), group);
+    for (const [inner, cell] of Object.entries(nested.cells)) this.#cells.set(within(inner), cell);
+    for (const { from, to } of nested.edges) {
+      this.#edges.push(Object.freeze({ from: port(from), to: port(to) }));
+      this.#feeds.set(portKey(port(to)), portText(port(from)));
+    }
+    const types = (ports: Readonly<Record<string, { readonly type: AnyValueType }>>): Types =>
+      Object.fromEntries(Object.entries(ports).map(([name, { type }]) => [name, type]));
+    const { inputs, outputs } = nested;
+    return this.#handle(ref, { inputs: types(inputs), outputs: types(outputs) }, false, {
+      input: (name, type) => new InputPort(ref, name, type, inputs[name]?.targets.map(port)),
+      output: (name, type) => {
+        const source = outputs[name]?.source;
+        return new OutputPort(ref, name, type, source && port(source));
+      },
+    });
+  }
+
+  #refuseTaken(ref: string): void {
+    if (!this.#cells.has(ref) && !this.#nested.has(ref)) return;
+    throw new PipelineInvalidError(`A cell "${ref}" is in the pipeline already; add this one under another ref.`);
   }
 
   /** Finds or makes the port of a name: always the same object. Only a model may have ports that were not named. */
@@ -113,8 +171,10 @@ export class PipelineFactory<I extends Types = NoTypes, O extends Types = NoType
     const target = this.#own<InputPort>(to, "input");
     checkEdge(end(source), end(target));
     this.#refuseFed(target, endText(source, source.type));
-    this.#feeds.set(portKey(target), endText(source, source.type));
-    this.#edges.push(Object.freeze({ from: refOf(source), to: refOf(target) }));
+    for (const to of target.targets) {
+      this.#feeds.set(portKey(to), endText(source, source.type));
+      this.#edges.push(Object.freeze({ from: refOf(source.source), to: refOf(to) }));
+    }
     return this;
   }
 
@@ -133,8 +193,9 @@ export class PipelineFactory<I extends Types = NoTypes, O extends Types = NoType
     const type = commonType(name, targets.map(end));
     // All are looked at before the first one is taken: a refused declaration leaves nothing behind.
     for (const target of targets) this.#refuseFed(target, `The input "${name}"`);
-    for (const target of targets) this.#feeds.set(portKey(target), `the input "${name}"`);
-    this.#inputs.set(name, Object.freeze({ type, targets: Object.freeze(targets.map(refOf)) }));
+    const fed = targets.flatMap((target) => target.targets.map(refOf));
+    for (const target of fed) this.#feeds.set(portKey(target), `the input "${name}"`);
+    this.#inputs.set(name, Object.freeze({ type, targets: Object.freeze(fed) }));
     return this as unknown as PipelineFactory<I & { readonly [K in N]: T }, O>;
   }
 
@@ -150,7 +211,7 @@ export class PipelineFactory<I extends Types = NoTypes, O extends Types = NoType
     nameOf(name, `${this.name}.declareOutput`);
     if (this.#outputs.has(name)) throw new PipelineInvalidError(`The output "${name}" is declared already.`);
     const source = this.#own<OutputPort>(from, "output");
-    this.#outputs.set(name, Object.freeze({ type: source.type, source: refOf(source) }));
+    this.#outputs.set(name, Object.freeze({ type: source.type, source: refOf(source.source) }));
     return this as unknown as PipelineFactory<I, O & { readonly [K in N]: T }>;
   }
 
@@ -171,6 +232,7 @@ export class PipelineFactory<I extends Types = NoTypes, O extends Types = NoType
       name: this.name,
       description: this.#description,
       cells: Object.freeze(Object.fromEntries(this.#cells)),
+      nested: Object.freeze(Object.fromEntries(this.#nested)),
       inputs: Object.freeze(Object.fromEntries(this.#inputs)),
       outputs: Object.freeze(Object.fromEntries(this.#outputs)),
       edges: Object.freeze([...this.#edges]),
@@ -179,7 +241,7 @@ export class PipelineFactory<I extends Types = NoTypes, O extends Types = NoType
   }
 
   #refuseFed(target: InputPort, source: string): void {
-    const other = this.#feeds.get(portKey(target));
+    const other = target.targets.map((to) => this.#feeds.get(portKey(to))).find((feed) => feed !== undefined);
     if (other === undefined) return;
     const to = endText(target, target.type);
     throw new PipelineInvalidError(`${source} cannot feed ${to}: ${other} feeds it already. An input has one source.`);

@@ -23,12 +23,20 @@ export interface PipelineOutput {
   readonly source: PortRef;
 }
 
+/** A pipeline that was added to another: its cells are in that one's graph, their refs behind its own and a slash. */
+export interface NestedPipeline {
+  readonly name: string;
+  readonly description: string | undefined;
+}
+
 /** The graph of a pipeline, as the factory hands it over: checked and frozen. */
 export interface PipelineGraph {
   readonly name: string;
   readonly description: string | undefined;
-  /** The cells by their refs. */
+  /** The cells by their refs; those of nested pipelines as `nested/cell`. */
   readonly cells: Readonly<Record<string, CellDefinition>>;
+  /** The nested pipelines by their refs, those within them too, as `outer/inner`. */
+  readonly nested: Readonly<Record<string, NestedPipeline>>;
   readonly inputs: Readonly<Record<string, PipelineInput>>;
   readonly outputs: Readonly<Record<string, PipelineOutput>>;
   readonly edges: readonly Edge[];

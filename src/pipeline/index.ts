@@ -8,6 +8,7 @@ export {
   type FunctionCellOptions,
 } from "./cell.js";
 export { type CellPorts, checkTypes } from "./check-types.js";
+export type { CellJson, PipelineJson, PortJson } from "./description.js";
 export { PipelineFactory, type PipelineOptions } from "./factory.js";
 export type { Edge } from "./graph.js";
 export { type OnnxPortTypes, onnxCell } from "./onnx-cell.js";
@@ -24,6 +25,7 @@ export type {
   OnnxStatePlan,
 } from "./onnx-options.js";
 export {
+  type NestedPipeline,
   Pipeline,
   type PipelineGraph,
   type PipelineInput,
@@ -31,4 +33,11 @@ export {
   type PipelineOutput,
   type PipelineOutputs,
 } from "./pipeline.js";
-export { type CellHandle, InputPort, type OnnxCellHandle, OutputPort, type PortRef } from "./ports.js";
+export {
+  type CellHandle,
+  InputPort,
+  type OnnxCellHandle,
+  OutputPort,
+  type PortRef,
+  type PortsHandle,
+} from "./ports.js";

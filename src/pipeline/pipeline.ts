@@ -1,9 +1,10 @@
 import type { InputsOf, Types, ValuesOf } from "../types/index.js";
 import type { CellDefinition } from "./cell.js";
+import { type PipelineJson, pipelineToJson } from "./description.js";
 import { pipelineToDot, renderSvg } from "./drawing.js";
-import type { Edge, PipelineGraph, PipelineInput, PipelineOutput } from "./graph.js";
+import type { Edge, NestedPipeline, PipelineGraph, PipelineInput, PipelineOutput } from "./graph.js";
 
-export type { PipelineGraph, PipelineInput, PipelineOutput } from "./graph.js";
+export type { NestedPipeline, PipelineGraph, PipelineInput, PipelineOutput } from "./graph.js";
 
 /**
  * An acyclic graph of cells between a virtual source and a virtual sink. Immutable; made by `PipelineFactory.build`.
@@ -17,6 +18,7 @@ export class Pipeline<I extends Types = Types, O extends Types = Types> implemen
   readonly name: string;
   readonly description: string | undefined;
   readonly cells: Readonly<Record<string, CellDefinition>>;
+  readonly nested: Readonly<Record<string, NestedPipeline>>;
   readonly inputs: Readonly<Record<string, PipelineInput>>;
   readonly outputs: Readonly<Record<string, PipelineOutput>>;
   readonly edges: readonly Edge[];
@@ -26,11 +28,17 @@ export class Pipeline<I extends Types = Types, O extends Types = Types> implemen
     this.name = graph.name;
     this.description = graph.description;
     this.cells = graph.cells;
+    this.nested = graph.nested;
     this.inputs = graph.inputs;
     this.outputs = graph.outputs;
     this.edges = graph.edges;
     this.order = graph.order;
     Object.freeze(this);
+  }
+
+  /** The graph as plain data: what `JSON.stringify(pipeline)` writes. */
+  toJSON(): PipelineJson {
+    return pipelineToJson(this);
   }
 
   /** The graph in Graphviz' DOT language, virtual source and sink included. */

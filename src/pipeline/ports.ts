@@ -27,37 +27,40 @@ export interface Takes<V> {
 /** A tensor of unknown datatype may turn out to be any, so nothing is refused before the model has been read. */
 type Given<T> = T extends ModelTensorType ? never : ValueOf<T>;
 
-/** An output of a cell in a pipeline. Only the factory that the cell was added to knows it. */
+/** An output of a cell, or of a nested pipeline, in a pipeline. Only the factory that it was added to knows it. */
 export class OutputPort<T extends AnyValueType = AnyValueType> implements PortRef, Gives<Given<T>> {
   readonly direction = "output";
   declare readonly [gives]?: Given<T>;
 
+  /** @param source  Where the value comes from; an output of a nested pipeline is that of a cell in it. Default: itself. */
   constructor(
     readonly cell: string,
     readonly port: string,
     readonly type: T,
+    readonly source: PortRef = { cell, port },
   ) {}
 }
 
-/** An input of a cell in a pipeline. Only the factory that the cell was added to knows it. */
+/** An input of a cell, or of a nested pipeline, in a pipeline. Only the factory that it was added to knows it. */
 export class InputPort<T extends AnyValueType = AnyValueType> implements PortRef, Takes<InputOf<T>> {
   readonly direction = "input";
   declare readonly [takes]?: (value: InputOf<T>) => void;
 
+  /** @param targets  What it feeds; an input of a nested pipeline feeds ports of cells in it. Default: itself. */
   constructor(
     readonly cell: string,
     readonly port: string,
     readonly type: T,
+    readonly targets: readonly PortRef[] = [{ cell, port }],
   ) {}
 }
 
 export type AnyPort = InputPort | OutputPort;
 
-/** A cell in a pipeline: its ports are what `connect` and the declarations take. */
-export interface CellHandle<I extends Types, O extends Types> {
-  /** The name of this cell in this pipeline. */
+/** A cell, or a nested pipeline, in a pipeline: its ports are what `connect` and the declarations take. */
+export interface PortsHandle<I extends Types, O extends Types> {
+  /** Its name in this pipeline. */
   readonly ref: string;
-  readonly definition: CellDefinition;
   /** The inputs that the definition names. */
   readonly inputs: { readonly [K in keyof I]: InputPort<I[K]> };
   /** The outputs that the definition names. */
@@ -66,6 +69,11 @@ export interface CellHandle<I extends Types, O extends Types> {
   input<K extends keyof I & string>(name: K): InputPort<I[K]>;
   /** An output by name. @throws PipelineInvalidError when there is none. */
   output<K extends keyof O & string>(name: K): OutputPort<O[K]>;
+}
+
+/** A cell in a pipeline. */
+export interface CellHandle<I extends Types, O extends Types> extends PortsHandle<I, O> {
+  readonly definition: CellDefinition;
 }
 
 type PortType<P extends Types, K extends string> = K extends keyof P ? P[K] : ModelTensorType;
