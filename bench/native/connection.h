@@ -27,8 +27,8 @@ struct Tally {
 
 class Connection {
  public:
-  /// `fd` is past its handshake and non-blocking. As many requests are in flight as there are `requests`, each sent again
-  /// as soon as it is answered. `reader` outlives the connection.
+  /// `fd` is past its handshake and non-blocking. As many requests are in flight as there are `requests`, each sent
+  /// again as soon as it is answered. `reader` outlives the connection.
   Connection(UniqueFd fd, std::vector<std::string> requests, const ReplyReader& reader);
 
   /// Sends requests until as many are in flight as there may be.

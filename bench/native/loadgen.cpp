@@ -66,8 +66,9 @@ int measure(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  return measure(Arguments({argv + 1, argv + argc}, {"mode", "host", "port", "path", "input", "floats", "reply-size",
-                                                     "connections", "in-flight", "streams", "seconds", "warmup", "server-pid"}));
+  return measure(
+      Arguments({argv + 1, argv + argc}, {"mode", "host", "port", "path", "input", "floats", "reply-size",
+                                          "connections", "in-flight", "streams", "seconds", "warmup", "server-pid"}));
 } catch (const UsageError& error) {
   std::fprintf(stderr, "loadgen: %s\n", error.what());
   return 2;

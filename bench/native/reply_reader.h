@@ -19,8 +19,8 @@ struct Reply {
   };
 
   Kind kind = Kind::incomplete;
-  std::size_t size = 0;  // bytes to drop
-  std::string problem = {};  // of `wrong` and `broken`
+  std::size_t size = 0;                  // bytes to drop
+  std::string problem = {};              // of `wrong` and `broken`
   std::optional<std::size_t> slot = {};  // which request it answers, where it says so; else the oldest
 };
 

@@ -92,7 +92,8 @@ std::vector<std::string> requestsOf(const Workload& workload, std::uint32_t inde
   std::vector<std::string> requests;
   for (std::uint32_t slot = 0; slot < workload.inFlight; ++slot) {
     const auto stream = static_cast<std::uint32_t>(index * workload.inFlight) + slot + 1;
-    requests.push_back(binaryFrame(numberBytes(slot) + bytesOf(noise(workload.floats, stream)), std::mt19937(~stream)()));
+    requests.push_back(
+        binaryFrame(numberBytes(slot) + bytesOf(noise(workload.floats, stream)), std::mt19937(~stream)()));
   }
   return requests;
 }

@@ -31,8 +31,8 @@ struct Workload {
   bool shared;            // wsRaw: each request in flight is of a stream of its own, whose number is in front of it
 };
 
-/// The requests that connection `index` keeps in flight. Each stream of state has its own noise as input: a connection is
-/// one stream, or, where it is shared, each of its requests is.
+/// The requests that connection `index` keeps in flight. Each stream of state has its own noise as input: a connection
+/// is one stream, or, where it is shared, each of its requests is.
 std::vector<std::string> requestsOf(const Workload& workload, std::uint32_t index);
 
 std::unique_ptr<ReplyReader> readerOf(const Workload& workload);

@@ -72,6 +72,18 @@ class CloseTask final : public Task {
   const bool drain_;
 };
 
+class LanesTask final : public Task {
+ public:
+  LanesTask(Napi::Env env, std::shared_ptr<Engine> engine, uint32_t lanes)
+      : Task(env, "headrace.lanes"), engine_(std::move(engine)), lanes_(lanes) {}
+
+ private:
+  void work() override { engine_->scheduler().set_lanes(lanes_); }
+
+  const std::shared_ptr<Engine> engine_;
+  const uint32_t lanes_;
+};
+
 // Napi::AsyncWorker owns itself from Queue() on.
 template <typename Worker>
 Napi::Value start(std::unique_ptr<Worker> worker) {
@@ -88,6 +100,10 @@ Napi::Value load_async(Napi::Env env, ModelConfig config, const Napi::Function& 
 
 Napi::Value close_async(Napi::Env env, std::shared_ptr<Engine> engine, bool drain) {
   return start(std::make_unique<CloseTask>(env, std::move(engine), drain));
+}
+
+Napi::Value set_lanes_async(Napi::Env env, std::shared_ptr<Engine> engine, uint32_t lanes) {
+  return start(std::make_unique<LanesTask>(env, std::move(engine), lanes));
 }
 
 }  // namespace headrace

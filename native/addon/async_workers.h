@@ -1,4 +1,4 @@
-// What takes too long for the JavaScript thread: loading a model, and draining it.
+// What takes too long for the JavaScript thread: loading a model, waiting for its lanes, and draining it.
 #pragma once
 
 #include <napi.h>
@@ -14,5 +14,8 @@ Napi::Value load_async(Napi::Env env, ModelConfig config, const Napi::Function& 
 
 // A promise that resolves when the engine has drained (or cancelled what was queued) and its lanes have ended.
 Napi::Value close_async(Napi::Env env, std::shared_ptr<Engine> engine, bool drain);
+
+// A promise that resolves when the engine has this many lanes.
+Napi::Value set_lanes_async(Napi::Env env, std::shared_ptr<Engine> engine, uint32_t lanes);
 
 }  // namespace headrace

@@ -66,6 +66,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::stats>("stats"),
                          InstanceMethod<&EngineWrap::reference>("reference"),
                          InstanceMethod<&EngineWrap::share>("share"),
+                         InstanceMethod<&EngineWrap::set_lanes>("setLanes"),
                          InstanceMethod<&EngineWrap::close>("close"),
                          InstanceMethod<&EngineWrap::let_go_now>("letGo"),
                      });
@@ -301,6 +302,12 @@ Napi::Value EngineWrap::reference(const Napi::CallbackInfo& info) {
 Napi::Value EngineWrap::share(const Napi::CallbackInfo& info) {
   scheduler(info);
   return Napi::Number::New(info.Env(), share_engine(engine_));
+}
+
+// setLanes(count): a promise; 0 is inline
+Napi::Value EngineWrap::set_lanes(const Napi::CallbackInfo& info) {
+  scheduler(info);
+  return set_lanes_async(info.Env(), engine_, u32(info, 0));
 }
 
 // close(drain): a promise; afterwards every step has had its completion and the lanes are gone

@@ -26,18 +26,11 @@ Scheduler::Scheduler(ModelSession& session, const Options& options)
   // The first batch now: one that does not fit the memory should fail the load, not every step.
   batches_.push_back(std::make_unique<Batch>(0, session.plan(), session.device(), options.max_batch));
   free_batches_.push_back(batches_.back().get());
-  start_lanes();
-}
-
-void Scheduler::start_lanes() {
   try {
-    MutexLock lock(lanes_mutex_);
-    lanes_.reserve(options_.lanes);
-    for (uint32_t i = 0; i < options_.lanes; ++i) lanes_.emplace_back([this] { lane_loop(); });
-  } catch (const std::exception& failure) {
+    set_lanes(options.lanes);
+  } catch (const Error&) {
     close(false);
-    throw Error(Code::ResourceExhausted,
-                "no thread for each of " + std::to_string(options_.lanes) + " lanes: " + failure.what());
+    throw;
   }
 }
 
@@ -52,7 +45,7 @@ Code Scheduler::submit(CompletionQueue& client, const StepSpec& spec, std::span<
     if (inputs[i].bytes != submit_bytes_[i]) return Code::InvalidArgument;
     total += inputs[i].bytes;
   }
-  if (options_.lanes > 0 && total > kCopyUnderLock) {
+  if (!is_inline() && total > kCopyUnderLock) {
     Code code = begin(client, spec, {}, index);
     for (size_t i = 0; code == Code::Ok && i < inputs.size(); ++i) {
       code = append(index, i, {inputs[i].data, inputs[i].bytes});

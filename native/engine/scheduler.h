@@ -56,7 +56,7 @@ class Scheduler {
     uint32_t max_batch = 1;
     Nanos max_delay = 0;
     uint32_t queue_size = 4096;
-    uint32_t lanes = 0;  // 0: inline
+    uint32_t lanes = 0;  // to begin with; 0: inline
     StateStore::Options states;
   };
 
@@ -112,13 +112,16 @@ class Scheduler {
   void detach(CompletionQueue& client) EXCLUDES(mutex_);
 
   // Refuses new steps, finishes or (drain = false) cancels the queued ones, stops the lanes. Blocks. Idempotent.
-  void close(bool drain) EXCLUDES(mutex_);
+  void close(bool drain) EXCLUDES(mutex_, lanes_mutex_);
+
+  // Changes the number of lanes; 0 is inline: whoever submits runs. Blocks until lanes that are too many have ended,
+  // each after its batch. Throws Error(Unavailable) once closing, Error(ResourceExhausted) where there is no further
+  // thread: then there are as many as could be had.
+  void set_lanes(uint32_t count) EXCLUDES(mutex_, lanes_mutex_);
 
   Stats stats() EXCLUDES(mutex_);
 
  private:
-  void start_lanes();
-
   // Admission and placing (scheduler.cc)
   Code admit(CompletionQueue& client, const StepSpec& spec, Request*& request) REQUIRES(mutex_);
   Code refuse(Request& request, Code code) REQUIRES(mutex_);
@@ -136,7 +139,8 @@ class Scheduler {
   Request& at(uint32_t index) REQUIRES(mutex_);
 
   // Running and settling (scheduler_run.cc)
-  void lane_loop();
+  void lane_loop(uint32_t lane);
+  bool is_inline() const { return wanted_lanes_.load(std::memory_order_relaxed) == 0; }
   uint32_t rows_of_a_turn() const REQUIRES(mutex_);
   bool run_next(RunScratch& scratch, const CompletionQueue* self, Decision& decision) EXCLUDES(mutex_);
   Batch* take_batch(const Dispatch& dispatch, Nanos now) REQUIRES(mutex_);
@@ -184,7 +188,9 @@ class Scheduler {
   bool closing_ GUARDED_BY(mutex_) = false;
   Stats stats_ GUARDED_BY(mutex_);
 
-  Mutex lanes_mutex_;  // held while the lanes are joined, so that a second close waits for the first
+  // Lanes from this number on end. Changed under both mutexes; a reader without one may see the number before.
+  std::atomic<uint32_t> wanted_lanes_ = 0;
+  Mutex lanes_mutex_;  // held while lanes start and are joined, so that a second close waits for the first
   std::vector<std::thread> lanes_ GUARDED_BY(lanes_mutex_);
 };
 

@@ -56,7 +56,7 @@ void Scheduler::detach(CompletionQueue& client) {
   // Others' steps that waited behind these may run now, and their submitters do not know.
   if (!let_in) return;
   kick();
-  while (options_.lanes == 0 && run_inline(kForever, nullptr)) {
+  while (is_inline() && run_inline(kForever, nullptr)) {
   }
 }
 
@@ -73,11 +73,11 @@ void Scheduler::close(bool drain) {
   }
   wake(scratch);
   for (;;) {
-    if (options_.lanes == 0) run_inline(kForever, nullptr);
+    if (is_inline()) run_inline(kForever, nullptr);
     MutexLock lock(mutex_);
     if (drained()) break;
     // A held step may still be in somebody's hands; inline, its successors then need this thread again.
-    if (options_.lanes > 0 || forming_.empty()) settled_.wait(mutex_);
+    if (!is_inline() || forming_.empty()) settled_.wait(mutex_);
   }
   work_.notify_all();
   MutexLock lock(lanes_mutex_);

@@ -1,6 +1,8 @@
 // Several lanes: which of them is woken, and that no step is left lying while one is idle.
 #include <doctest/doctest.h>
 
+#include <thread>
+
 #include "client.h"
 #include "served.h"
 
@@ -60,6 +62,56 @@ TEST_CASE("a delayed batch runs as soon as it is full") {
   }
   for (const uint32_t step : steps) CHECK(client.result(step) == four(1));
   CHECK(served.scheduler.stats().dispatched_full == 1);
+}
+
+TEST_CASE("another lane takes what the first has no time for") {
+  Served served("accumulator", {.lanes = 1, .max_batch = 1});
+  Client client(served);
+  served.device.hold_running();
+  const uint32_t one = client.submit<float>({}, four(1));
+  served.scheduler.kick();
+  served.device.wait_held();
+  const uint32_t two = client.submit<float>({}, four(2));
+  served.scheduler.set_lanes(2);
+  while (client.finished().empty()) client.drain();
+  CHECK(client.finished().front() == two);
+  served.device.let_go();
+  CHECK(client.result(one) == four(1));
+  CHECK(client.result(two) == four(2));
+}
+
+TEST_CASE("a lane that is too much finishes its batch and ends; the others are still woken") {
+  Served served("accumulator", {.lanes = 4, .max_batch = 1});
+  Client client(served);
+  served.scheduler.set_lanes(1);
+  while (served.scheduler.stats().idle_lanes != 1) std::this_thread::yield();
+  for (int i = 1; i <= 20; ++i) CHECK(client.step({}, four(1)) == four(1));
+  served.scheduler.set_lanes(3);
+  while (served.scheduler.stats().idle_lanes != 3) std::this_thread::yield();
+  for (int i = 1; i <= 20; ++i) CHECK(client.step({}, four(1)) == four(1));
+}
+
+TEST_CASE("without lanes the submitter runs what is left") {
+  Served served("accumulator", {.lanes = 2, .max_batch = 1});
+  Client client(served);
+  served.device.hold_running();
+  std::vector<uint32_t> steps;
+  for (int i = 0; i < 6; ++i) steps.push_back(client.submit(served.of("a"), four(1)));
+  served.scheduler.kick();
+  served.device.wait_held();
+  std::thread changer([&] { served.scheduler.set_lanes(0); });
+  served.device.let_go();
+  changer.join();
+  while (served.scheduler.run_inline(kForever, nullptr)) {
+  }
+  for (int i = 0; i < 6; ++i) CHECK(client.result(steps[i]) == four(static_cast<float>(i + 1)));
+}
+
+TEST_CASE("lanes do not change once the scheduler closes") {
+  Served served("accumulator", {.lanes = 2});
+  served.scheduler.close(true);
+  CHECK_THROWS_AS(served.scheduler.set_lanes(1), Error);
+  served.scheduler.close(true);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -181,7 +182,16 @@ void play(uint32_t seed, uint32_t lanes, uint32_t submitters, int steps) {
   for (uint32_t i = 0; i < submitters; ++i) {
     threads.emplace_back([&, i] { Submitter(served, streams, seed * 31 + i).run(steps); });
   }
+  // Lanes come and go meanwhile, where there are any.
+  std::atomic<bool> done = false;
+  std::thread changer([&] {
+    for (uint32_t turn = seed; lanes > 0 && !done; turn = turn * 1'664'525 + 1'013'904'223) {
+      served.scheduler.set_lanes(1 + (turn >> 16) % 4);
+    }
+  });
   for (std::thread& thread : threads) thread.join();
+  done = true;
+  changer.join();
   uint64_t live = 0;
   for (Stream& stream : streams) {
     const bool left = replay(stream).has_value();

@@ -47,7 +47,7 @@ export class Engine {
   private readonly views: Uint8Array[][][] = [];
   private readonly flushers: (() => void)[] = [];
   private readonly keys = new Map<string, number>();
-  private readonly inline: boolean;
+  private inline: boolean;
   private outstanding = 0;
   private lastStats: NativeStats | undefined;
   private closing: Promise<void> | undefined;
@@ -233,6 +233,23 @@ export class Engine {
   importState(stateId: string, state: Uint8Array): void {
     const code = this.native.importState(stateId, state.buffer as ArrayBuffer, state.byteOffset, state.byteLength);
     if (code !== OK) throw stateError(code, stateId);
+  }
+
+  /**
+   * Changes how many batches may run at the same time; one replica of a model that was found to be tiny runs on this thread.
+   * Throws HeadraceError: UNAVAILABLE, RESOURCE_EXHAUSTED.
+   */
+  async setReplicas(replicas: number): Promise<void> {
+    const lanes = replicas === 1 && this.description.execution === "inline" ? 0 : replicas;
+    try {
+      if (lanes === 0) this.inline = true;
+      await this.native.setLanes(lanes);
+      this.inline = lanes === 0;
+      // Whatever was queued for the others.
+      this.scheduleKick();
+    } catch (error) {
+      throw fromNative(error);
+    }
   }
 
   /** Counters; after `close` the last ones. */

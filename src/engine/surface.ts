@@ -136,6 +136,7 @@ export interface NativeEngine {
   stats(): NativeStats;
   reference(on: boolean): void;
   share(): number;
+  setLanes(count: number): Promise<void>;
   close(drain: boolean): Promise<void>;
   letGo(): void;
 }

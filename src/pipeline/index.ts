@@ -1,7 +1,9 @@
 /** Cells and the pipelines made of them: pure descriptions, which a runtime runs. */
 export {
+  type BatchResults,
   type CellContext,
   type CellDefinition,
+  type CellLoadContext,
   type CellResult,
   defineCell,
   type FunctionCell,

@@ -1,8 +1,11 @@
 import { EventEmitter } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type HeadraceError, InvalidArgumentError, ServiceNotFoundError, toHeadraceError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { PipelineDriver } from "./driver.js";
-import { LeasedResources, type PortAllocator } from "./resources.js";
+import { DriverRun } from "./driver-run.js";
+import type { PortAllocator } from "./resources.js";
+import type { RestartPolicy } from "./restart.js";
 import type { RestrictedInferenceProcess } from "./restricted.js";
 import { type ServiceRecord, serviceRecord } from "./services.js";
 
@@ -20,64 +23,60 @@ export type AnyDriverProcess = DriverProcess<any>;
 export interface DriverProcessInit<P extends object> {
   readonly ref: string;
   readonly pid: number;
-  readonly driver: PipelineDriver<P>;
+  /** Makes the driver; again, with the parameters it had, for a restart. */
+  readonly make: (parameters?: P) => PipelineDriver<P>;
+  readonly restart: RestartPolicy;
   readonly inference: RestrictedInferenceProcess;
   readonly allocator: PortAllocator;
   readonly log: Logger;
-  /** Called once when the driver has ended, however it did. */
+  /** Called once when the driver has ended for good, however it did. */
   readonly ended: () => void;
 }
 
-/** The handle of a running driver. Emits `status` with each new status. */
+/**
+ * The handle of a running driver. Emits `status` with each new status; a driver that is restarted goes back to `starting`.
+ *
+ * ```ts
+ * const web = await proc.addDriver("webapi", HttpDriver, { port: 0 });
+ * web.on("status", (status) => console.log(web.ref, status));
+ * await web.stop();
+ * ```
+ */
 export class DriverProcess<P extends object> extends EventEmitter {
   readonly ref: string;
   readonly pid: number;
   private current: DriverStatus = "starting";
   private failure: HeadraceError | undefined;
   private services: readonly ServiceRecord[] = [];
-  private resources: LeasedResources | undefined;
+  private run: DriverRun<P>;
   private starting: Promise<void> = Promise.resolve();
-  /** What `run` failed with, if it did. */
-  private running: Promise<HeadraceError | undefined> = Promise.resolve(undefined);
+  /** Resolves when the driver has ended for good. */
+  private life: Promise<void> = Promise.resolve();
   private stopping: Promise<void> | undefined;
-  private ending: Promise<void> | undefined;
+  /** Ends the wait before a restart. */
+  private readonly stopAsked = new AbortController();
 
+  /** Throws what making the driver throws. */
   constructor(private readonly init: DriverProcessInit<P>) {
     super();
     this.ref = init.ref;
     this.pid = init.pid;
-    init.driver.log = init.log;
+    this.run = this.made(init.make());
   }
 
   get status(): DriverStatus {
     return this.current;
   }
 
-  /** Why it failed, where it did. */
+  /** Why it failed: for good, or the last time that it was restarted. */
   get error(): HeadraceError | undefined {
     return this.failure;
   }
 
   /** For the runtime: brings the driver up. When this rejects, everything has been released. */
   start(): Promise<void> {
-    this.starting = this.bringUp();
+    this.starting = this.firstStart();
     return this.starting;
-  }
-
-  private async bringUp(): Promise<void> {
-    const { driver, inference, allocator } = this.init;
-    try {
-      this.resources = await LeasedResources.lease(allocator, driver.resourcesRequest());
-      const offers = await driver.start(inference, this.resources);
-      this.services = offers.map((offer) => serviceRecord(this.ref, this.pid, offer));
-      this.become("running");
-      this.running = this.watch(driver.run(inference, this.resources));
-    } catch (error) {
-      // Whoever starts it is told: not a matter for the log.
-      this.ending = this.end(AbortSignal.abort(), toHeadraceError(error));
-      await this.ending;
-      throw this.failure ?? error;
-    }
   }
 
   listServices(): readonly ServiceRecord[] {
@@ -93,7 +92,7 @@ export class DriverProcess<P extends object> extends EventEmitter {
   }
 
   getParameters(): P {
-    return this.init.driver.getParameters();
+    return this.run.driver.getParameters();
   }
 
   /** All parameters, some of them changed. Throws INVALID_ARGUMENT and changes nothing where one does not fit. */
@@ -101,7 +100,7 @@ export class DriverProcess<P extends object> extends EventEmitter {
     if (this.current !== "running") {
       throw new InvalidArgumentError(`driver '${this.ref}' is ${this.current}; parameters can be set while it runs`);
     }
-    await this.init.driver.setParameters(parameters);
+    await this.run.driver.setParameters(parameters);
   }
 
   /** Stops the driver; the same promise for every caller. Resolves also where the driver had failed. */
@@ -111,41 +110,75 @@ export class DriverProcess<P extends object> extends EventEmitter {
   }
 
   private async shutDown(timeoutMs: number): Promise<void> {
+    this.stopAsked.abort();
     // A driver that is still coming up is stopped when it is up, or has failed by itself.
     await this.starting.catch(() => {});
-    if (this.ending === undefined) {
+    if (this.current === "running") {
       this.become("stopping");
-      this.ending = this.end(AbortSignal.timeout(timeoutMs), undefined);
+      await this.run.end(AbortSignal.timeout(timeoutMs));
     }
-    await this.ending;
+    await this.life;
   }
 
-  /** Follows `run` to its end, without rejecting: by itself it ends the driver, well or badly. */
-  private async watch(run: Promise<void>): Promise<HeadraceError | undefined> {
-    let failure: HeadraceError | undefined;
-    try {
-      await run;
-    } catch (error) {
-      failure = toHeadraceError(error);
-    }
-    if (this.ending === undefined) {
-      if (failure !== undefined) this.init.log.error({ err: failure }, `driver '${this.ref}' failed`);
-      this.ending = this.end(AbortSignal.abort(), failure);
-    }
-    return failure;
+  private made(driver: PipelineDriver<P>): DriverRun<P> {
+    const { inference, allocator, log } = this.init;
+    return new DriverRun({ driver, inference, allocator, log });
   }
 
-  /** Called once, whatever ends the driver. Never rejects. */
-  private async end(signal: AbortSignal, why: HeadraceError | undefined): Promise<void> {
-    let failure = why;
+  private async firstStart(): Promise<void> {
     try {
-      await this.init.driver.stop(signal);
-      failure ??= await this.running;
+      await this.bringUp();
     } catch (error) {
-      this.init.log.error({ err: error }, `driver '${this.ref}' failed to stop`);
-      failure ??= toHeadraceError(error);
+      // Whoever starts it is told: not a matter for the log.
+      this.over(toHeadraceError(error));
+      throw error;
     }
-    this.resources?.release();
+    this.life = this.live();
+  }
+
+  private async bringUp(): Promise<void> {
+    const offers = await this.run.start();
+    this.services = offers.map((offer) => serviceRecord(this.ref, this.pid, offer));
+    this.become("running");
+  }
+
+  /** Follows the driver to its end, through all its restarts. Never rejects. */
+  private async live(): Promise<void> {
+    for (;;) {
+      const since = performance.now();
+      const failure = (await this.run.running) ?? (await this.run.end(AbortSignal.abort()));
+      await this.run.end(AbortSignal.abort());
+      if (failure === undefined || this.stopAsked.signal.aborted) return this.over(failure);
+      this.init.log.error({ err: failure }, `driver '${this.ref}' failed`);
+      if (!(await this.startAgain(failure, performance.now() - since))) return this.over(this.failure);
+    }
+  }
+
+  /** Whether it is up again. */
+  private async startAgain(why: HeadraceError, ranMillis: number): Promise<boolean> {
+    this.failure = why;
+    let ran = ranMillis;
+    for (;;) {
+      const wait = this.init.restart.afterFailure(ran);
+      if (wait === undefined) return false;
+      ran = 0;
+      this.become("starting");
+      // Rejects when the driver is asked to stop, which is all that matters here.
+      await sleep(wait, undefined, { signal: this.stopAsked.signal }).catch(() => {});
+      if (this.stopAsked.signal.aborted) return false;
+      try {
+        this.run = this.made(this.init.make(this.run.driver.getParameters()));
+        this.starting = this.bringUp();
+        await this.starting;
+        return true;
+      } catch (error) {
+        this.failure = toHeadraceError(error);
+        this.init.log.error({ err: error }, `driver '${this.ref}' could not be started again`);
+      }
+    }
+  }
+
+  private over(failure: HeadraceError | undefined): void {
     this.failure = failure;
     this.become(failure === undefined ? "stopped" : "failed");
     this.init.ended();

@@ -1,9 +1,11 @@
 /** Walks the graph of a pipeline for one prediction: each cell as soon as what feeds it is there. */
 import { bug, HeadraceError } from "../errors.js";
 import type { Logger } from "../log.js";
-import type { FunctionCell, Pipeline } from "../pipeline/index.js";
+import type { Pipeline } from "../pipeline/index.js";
 import { parseValues, type Types } from "../types/index.js";
+import type { CellParameterSet } from "./cell-parameters.js";
 import { type CellStates, FunctionStates, type StateLimits } from "./function-states.js";
+import type { FunctionStep } from "./function-step.js";
 import type { CellOutcome, ModelCell } from "./model-cell.js";
 import type { PredictOptions } from "./restricted.js";
 import { Turns } from "./turns.js";
@@ -15,7 +17,8 @@ export interface ExecutorOptions {
   readonly models: ReadonlyMap<string, ModelCell>;
   /** The resolved types of the pipeline's inputs. */
   readonly inputs: Types;
-  readonly parameters: ReadonlyMap<string, Values>;
+  readonly functions: ReadonlyMap<string, FunctionStep>;
+  readonly parameters: CellParameterSet;
   readonly limits: StateLimits;
   readonly log: Logger;
   /** One cell after the other, each logged. */
@@ -26,6 +29,8 @@ export interface ExecutorOptions {
 interface StepContext {
   readonly options: PredictOptions;
   readonly signal: AbortSignal;
+  /** As they were when the step began. */
+  readonly parameters: ReadonlyMap<string, Values>;
   readonly states: CellStates;
   readonly held: CellOutcome[];
 }
@@ -33,21 +38,15 @@ interface StepContext {
 export class Executor {
   readonly states: FunctionStates;
   private readonly turns = new Turns();
-  private readonly functions: ReadonlyMap<string, FunctionCell>;
   /** By `cell.port`: where its value comes from. */
   private readonly feeds = new Map<string, { input: string } | { cell: string; port: string }>();
   /** The one ONNX cell of a pipeline that is nothing else: the engine then keeps order and state by itself. */
   private readonly alone: ModelCell | undefined;
 
   constructor(private readonly options: ExecutorOptions) {
-    const { pipeline, models, limits } = options;
-    const functions = new Map<string, FunctionCell>();
-    for (const [ref, cell] of Object.entries(pipeline.cells)) if (cell.kind === "function") functions.set(ref, cell);
-    this.functions = functions;
-    this.states = new FunctionStates(
-      new Map([...functions].filter(([, cell]) => Object.keys(cell.state).length > 0)),
-      limits,
-    );
+    const { pipeline, models, functions, limits } = options;
+    const stateful = [...functions.values()].filter(({ cell }) => Object.keys(cell.state).length > 0);
+    this.states = new FunctionStates(new Map(stateful.map(({ ref, cell }) => [ref, cell])), limits);
     for (const [input, { targets }] of Object.entries(pipeline.inputs)) {
       for (const { cell, port } of targets) this.feeds.set(`${cell}.${port}`, { input });
     }
@@ -95,6 +94,7 @@ export class Executor {
     const context: StepContext = {
       options,
       signal,
+      parameters: this.options.parameters.current,
       states: stateful ? this.states.begin(stateId, start) : new Map(),
       held: [],
     };
@@ -167,26 +167,26 @@ export class Executor {
     results: ReadonlyMap<string, Values>,
     context: StepContext,
   ): Promise<Values> {
-    const cell = this.functions.get(ref);
-    if (cell === undefined) throw bug(`There is no cell '${ref}'`);
-    const { signal, states } = context;
-    const state = states.get(ref) ?? {};
+    const step = this.options.functions.get(ref);
+    if (step === undefined) throw bug(`There is no cell '${ref}'`);
+    const { signal, states, parameters, options } = context;
     try {
-      const called = cell.call({
-        inputs: this.inputsOf(ref, Object.keys(cell.inputs), values, results),
-        parameters: this.options.parameters.get(ref) ?? {},
-        state,
+      const running = step.run({
+        inputs: this.inputsOf(ref, Object.keys(step.cell.inputs), values, results),
+        parameters: parameters.get(ref) ?? {},
+        state: states.get(ref) ?? {},
+        stateId: options.stateId,
         signal,
       });
       // A cell that does not heed the signal is left behind: what it still does to its copy of the state is lost.
-      const outputs = called instanceof Promise ? await Promise.race([called, whenAborted(signal)]) : called;
+      const done = await Promise.race([running, whenAborted(signal)]);
       throwIfAborted(signal);
-      if (states.has(ref)) states.set(ref, parseValues(cell.state, state, `${ref}.state`));
-      return parseValues(cell.outputs, outputs, `${ref}.outputs`);
+      if (done === undefined) throw bug("A cell ended without an outcome");
+      if (states.has(ref)) states.set(ref, { ...done.state });
+      return done.outputs;
     } catch (error) {
       throwIfAborted(signal);
-      const message = error instanceof Error ? error.message : String(error);
-      throw new HeadraceError("CELL_FAILED", `cell '${ref}' failed: ${message}`, { cause: error });
+      throw error;
     }
   }
 
@@ -206,8 +206,8 @@ export class Executor {
       if (feed === undefined) continue;
       inputs[port] = "input" in feed ? values[feed.input] : results.get(feed.cell)?.[feed.port];
     }
-    const cell = this.functions.get(ref);
-    return cell === undefined ? inputs : parseValues(cell.inputs, inputs, `${ref}.inputs`);
+    const step = this.options.functions.get(ref);
+    return step === undefined ? inputs : parseValues(step.cell.inputs, inputs, `${ref}.inputs`);
   }
 
   private sink(results: ReadonlyMap<string, Values>): Values {

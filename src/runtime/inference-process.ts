@@ -1,16 +1,18 @@
 import type { NativeStats } from "../engine/surface.js";
-import { DriverAlreadyExistsError, DriverNotFoundError, HeadraceError, InvalidArgumentError } from "../errors.js";
+import { HeadraceError, InvalidArgumentError } from "../errors.js";
 import { type Logger, makeLogger } from "../log.js";
 import type { Pipeline, PipelineInputs, PipelineOutputs } from "../pipeline/index.js";
-import { checkTypes, type FunctionCell } from "../pipeline/index.js";
-import { isWellFormed, parseValues, type Types } from "../types/index.js";
+import { checkTypes } from "../pipeline/index.js";
+import { isWellFormed, type Types } from "../types/index.js";
 import { type DirectModel, directModel } from "./direct-model.js";
-import { type DriverClass, PipelineDriver } from "./driver.js";
-import { type AnyDriverProcess, DriverProcess, type StopOptions } from "./driver-process.js";
+import type { DriverClass, PipelineDriver } from "./driver.js";
+import type { AnyDriverProcess, DriverProcess, StopOptions } from "./driver-process.js";
+import { Drivers } from "./drivers.js";
 import { Executor } from "./executor.js";
 import type { Inference } from "./inference.js";
-import { ModelCell } from "./model-cell.js";
+import { LoadedCells } from "./loaded-cells.js";
 import type { PortAllocator } from "./resources.js";
+import type { RestartOptions } from "./restart.js";
 import type { PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
 import { decodeState, dropState, encodeState } from "./state-transfer.js";
 
@@ -25,6 +27,7 @@ export type EvictListener = (stateId: string, reason: "ttl" | "lru") => void;
 
 const SWEEP_MILLIS = 1000;
 const DEFAULT_GRACE_MILLIS = 10_000;
+const MAX_REPLICAS = 256;
 
 /** A running inference: predicts, and has drivers. Made by `runtime.startInference`. */
 export class InferenceProcess<P extends Pipeline = Pipeline> {
@@ -36,7 +39,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   readonly stateful: boolean;
   private readonly executor: Executor;
   private readonly direct: DirectModel | undefined;
-  private readonly drivers = new Map<number, AnyDriverProcess>();
+  private readonly drivers: Drivers;
   private readonly evictListeners = new Set<EvictListener>();
   private readonly sweeper: NodeJS.Timeout;
   private readonly log: Logger;
@@ -49,30 +52,37 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
 
   private constructor(
     inference: Inference<P>,
-    private readonly models: ReadonlyMap<string, ModelCell>,
+    private readonly cells: LoadedCells,
     private readonly environment: ProcessEnvironment,
     private readonly onStopped: () => void,
   ) {
     const { pipeline } = inference;
+    const { models, functions, parameters } = cells;
     this.pid = environment.nextPid();
     this.name = pipeline.name;
     this.log = makeLogger(`process:${pipeline.name}`, environment.mode === "debug" ? "debug" : "warn");
     const ports = checkTypes(pipeline, new Map([...models].map(([ref, cell]) => [ref, cell.ports])));
     this.inputs = ports.inputs;
     this.outputs = ports.outputs;
-    const functions = Object.values(pipeline.cells).filter((cell): cell is FunctionCell => cell.kind === "function");
     this.stateful =
       [...models.values()].some((cell) => cell.engine.description.stateful) ||
-      functions.some((cell) => Object.keys(cell.state).length > 0);
+      [...functions.values()].some(({ cell }) => Object.keys(cell.state).length > 0);
     this.direct = directModel(pipeline, models);
     this.executor = new Executor({
       pipeline,
       models,
+      functions,
       inputs: this.inputs,
-      parameters: cellParameters(inference),
+      parameters,
       limits: { ttlMillis: inference.stateTtlSeconds * 1000, maxStates: inference.maxStates, evict: inference.evict },
       log: this.log,
       sequential: environment.mode === "debug",
+    });
+    this.drivers = new Drivers({
+      inference: this.restricted(),
+      allocator: environment.allocator,
+      nextPid: () => environment.nextPid(),
+      log: (ref) => makeLogger(`driver:${ref}`, environment.mode === "debug" ? "debug" : "warn"),
     });
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MILLIS);
     this.sweeper.unref();
@@ -84,15 +94,11 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     environment: ProcessEnvironment,
     onStopped: () => void,
   ): Promise<InferenceProcess<P>> {
-    const models = new Map<string, ModelCell>();
+    const cells = await LoadedCells.load(inference, environment.mode);
     try {
-      for (const [ref, cell] of Object.entries(inference.pipeline.cells)) {
-        if (cell.kind !== "onnx") continue;
-        models.set(ref, await ModelCell.load(ref, cell, environment.mode === "debug" ? "inline" : undefined));
-      }
-      return new InferenceProcess(inference, models, environment, onStopped);
+      return new InferenceProcess(inference, cells, environment, onStopped);
     } catch (error) {
-      for (const cell of models.values()) await cell.close(false);
+      await cells.close(false).catch(() => {});
       throw error;
     }
   }
@@ -112,47 +118,80 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
    * @param ref A name for it, unique in this process.
    * @param driver Its class, or a function that makes one.
    * @param options Some of its parameters.
+   * @param restart What happens when it fails while it runs. Default: it stays `failed`.
    * Throws DRIVER_ALREADY_EXISTS, INVALID_ARGUMENT, PORT_IN_USE, and what the driver's own start throws.
    */
   async addDriver<D extends object>(
     ref: string,
     driver: DriverClass<D> | (() => PipelineDriver<D>),
     options: Partial<D> = {},
+    restart: RestartOptions = {},
   ): Promise<DriverProcess<D>> {
     if (this.stopping !== undefined) throw this.stopped();
-    for (const known of this.drivers.values()) {
-      if (known.ref === ref)
-        throw new DriverAlreadyExistsError(`driver '${ref}' is running already (pid ${known.pid})`);
-    }
-    const pid = this.environment.nextPid();
-    const process = new DriverProcess<D>({
-      ref,
-      pid,
-      driver: makeDriver(driver, options),
-      inference: this.restricted(),
-      allocator: this.environment.allocator,
-      log: makeLogger(`driver:${ref}`, this.environment.mode === "debug" ? "debug" : "warn"),
-      ended: () => this.drivers.delete(pid),
-    });
-    this.drivers.set(pid, process);
-    await process.start();
-    return process;
+    return this.drivers.add(ref, driver, options, restart);
   }
 
   /** A driver by ref or pid. Throws DRIVER_NOT_FOUND. */
   getDriver(which: string | number): AnyDriverProcess {
-    for (const driver of this.drivers.values()) if (driver.ref === which || driver.pid === which) return driver;
-    const names = [...this.drivers.values()].map(({ ref, pid }) => `${ref} (${pid})`).join(", ") || "none";
-    throw new DriverNotFoundError(`there is no driver '${which}'; running: ${names}`);
+    return this.drivers.get(which);
   }
 
   listDrivers(): AnyDriverProcess[] {
-    return [...this.drivers.values()];
+    return this.drivers.list();
   }
 
   /** Stops a driver. Throws DRIVER_NOT_FOUND. */
   async removeDriver(which: string | number, options?: StopOptions): Promise<void> {
-    await this.getDriver(which).stop(options);
+    await this.drivers.get(which).stop(options);
+  }
+
+  /** The parameters of a function cell as they are now. Throws INVALID_ARGUMENT when there is no such cell. */
+  getParameters(cell: string): Readonly<Record<string, unknown>> {
+    return this.cells.parameters.of(cell);
+  }
+
+  /**
+   * Changes parameters of a function cell, all given ones or none; the others stay. Steps that have begun go on with the old
+   * values, those that begin later see the new ones, in every cell; states stay as they are.
+   *
+   * ```ts
+   * proc.setParameters("my-cell", { adder: 3 });
+   * ```
+   *
+   * Throws INVALID_ARGUMENT when there is no such cell or parameter, or a value does not fit.
+   */
+  setParameters(cell: string, parameters: Readonly<Record<string, unknown>>): void {
+    this.refuseOver();
+    this.cells.parameters.change(cell, parameters);
+  }
+
+  /**
+   * Changes how many batches of each model may run at the same time, while it runs: each replica is a thread over the same
+   * loaded model. A model that runs on the JavaScript thread leaves it for 2 or more, and comes back for 1.
+   *
+   * @param cell Only this ONNX cell's. Default: those of all.
+   * Throws INVALID_ARGUMENT when there is no such cell, in `debug` mode, or for a number that is none.
+   */
+  async setReplicas(replicas: number, cell?: string): Promise<void> {
+    this.refuseOver();
+    if (!Number.isSafeInteger(replicas) || replicas < 1 || replicas > MAX_REPLICAS) {
+      const message = `expected an integer from 1 to ${MAX_REPLICAS}, got ${replicas}`;
+      throw new InvalidArgumentError(message, { path: "replicas" });
+    }
+    if (this.environment.mode === "debug") {
+      throw new InvalidArgumentError('a runtime made with init("debug") runs everything in the calling thread', {
+        path: "replicas",
+      });
+    }
+    const known = this.cells.models;
+    const models = cell === undefined ? [...known.values()] : [known.get(cell)];
+    await Promise.all(
+      models.map((model) => {
+        if (model !== undefined) return model.engine.setReplicas(replicas);
+        const names = [...known.keys()].join(", ") || "none";
+        throw new InvalidArgumentError(`there is no such ONNX cell; there are ${names}`, { path: "cell" });
+      }),
+    );
   }
 
   /** Calls `listener` for each state that was evicted, not those ended on request. Returns how to stop that. */
@@ -164,25 +203,25 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   /** The state of a stream as bytes, between two of its steps. Throws NOT_FOUND, UNAVAILABLE. */
   exportState(stateId: string): Uint8Array {
     this.refuseOver();
-    return encodeState(this.name, stateId, this.models, this.executor.states);
+    return encodeState(this.name, stateId, this.cells.models, this.executor.states);
   }
 
   /** Puts an exported state under a state id, in place of what it had. Throws INVALID_ARGUMENT for another model's. */
   importState(stateId: string, state: Uint8Array): void {
     this.refuseOver();
-    decodeState(this.name, stateId, state, this.models, this.executor.states);
+    decodeState(this.name, stateId, state, this.cells.models, this.executor.states);
   }
 
   /** Frees the state of a stream: now, or after its steps that are under way. */
   dropState(stateId: string): void {
     if (this.isOver) return;
-    for (const { engine } of this.models.values()) dropState(engine, stateId);
+    for (const { engine } of this.cells.models.values()) dropState(engine, stateId);
     this.executor.states.drop(stateId);
   }
 
   /** Counters of each ONNX cell, by its ref. */
   stats(): Readonly<Record<string, NativeStats>> {
-    return Object.fromEntries([...this.models].map(([ref, cell]) => [ref, cell.engine.stats()]));
+    return Object.fromEntries([...this.cells.models].map(([ref, cell]) => [ref, cell.engine.stats()]));
   }
 
   /** Stops the drivers, lets the predictions finish, frees the models. The same promise for every caller. */
@@ -192,13 +231,13 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   }
 
   private async shutDown(options: StopOptions): Promise<void> {
-    const drivers = await Promise.allSettled(this.listDrivers().map((driver) => driver.stop(options)));
+    const drivers = await this.drivers.stopAll(options);
     if (this.running.size > 0) await this.whenIdle(options.timeoutMs ?? DEFAULT_GRACE_MILLIS);
     clearInterval(this.sweeper);
     this.isOver = true;
-    const models = await Promise.allSettled([...this.models.values()].map((cell) => cell.close(true)));
+    const cells = await Promise.allSettled([this.cells.close(true)]);
     this.onStopped();
-    const failed = [...drivers, ...models].find((outcome) => outcome.status === "rejected");
+    const failed = [...drivers, ...cells].find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
 
@@ -255,40 +294,12 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   }
 
   private sweep(): void {
-    const evicted = [...this.models.values()].flatMap((cell) => cell.engine.sweep());
+    const evicted = [...this.cells.models.values()].flatMap((cell) => cell.engine.sweep());
     evicted.push(...this.executor.states.sweep());
     for (const { stateId, reason } of evicted) {
       for (const listener of this.evictListeners) listener(stateId, reason);
     }
   }
-}
-
-function makeDriver<D extends object>(
-  driver: DriverClass<D> | (() => PipelineDriver<D>),
-  options: Partial<D>,
-): PipelineDriver<D> {
-  if (typeof driver !== "function") {
-    throw new InvalidArgumentError(
-      'expected a driver class or a function that makes a driver, e.g. addDriver("webapi", HttpDriver, { port: 8000 }); drivers are made by the runtime, an instance cannot be added',
-      { path: "driver" },
-    );
-  }
-  // Only a class has a prototype that cannot be replaced.
-  const isClass = Object.getOwnPropertyDescriptor(driver, "prototype")?.writable === false;
-  const made: unknown = isClass ? new (driver as DriverClass<D>)(options) : (driver as () => unknown)();
-  if (made instanceof PipelineDriver) return made;
-  const what = isClass ? "the class does not extend PipelineDriver" : "the function did not return a PipelineDriver";
-  throw new InvalidArgumentError(what, { path: "driver" });
-}
-
-function cellParameters(inference: Inference): Map<string, Readonly<Record<string, unknown>>> {
-  const parameters = new Map<string, Readonly<Record<string, unknown>>>();
-  for (const [ref, cell] of Object.entries(inference.pipeline.cells)) {
-    const given = inference.parameters[ref] ?? {};
-    const types = cell.kind === "function" ? cell.parameters : {};
-    parameters.set(ref, parseValues(types, given, `parameters.${ref}`));
-  }
-  return parameters;
 }
 
 function checkOptions({ timeoutMs, priority, stateId, start, end }: PredictOptions): void {

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
 import type { Pipeline } from "../pipeline/index.js";
 
@@ -8,6 +9,8 @@ export interface InferenceOptions<P> {
   readonly pipeline: P;
   /** Values of cells' parameters; those with a default may be left out. Default: none given. */
   readonly parameters?: CellParameters;
+  /** The folder that function cells' `load` is given for their models and other files. Default: the working directory. */
+  readonly modelPath?: string;
   /** Seconds that an unused state of a function cell is kept. Default: 60. ONNX cells have their own option of that name. */
   readonly stateTtlSeconds?: number;
   /** States of function cells kept at the same time. Default: 10000. */
@@ -20,6 +23,8 @@ export interface InferenceOptions<P> {
 export class Inference<P extends Pipeline = Pipeline> {
   readonly pipeline: P;
   readonly parameters: CellParameters;
+  /** Absolute. */
+  readonly modelPath: string;
   readonly stateTtlSeconds: number;
   readonly maxStates: number;
   readonly evict: "refuse" | "lru";
@@ -28,6 +33,7 @@ export class Inference<P extends Pipeline = Pipeline> {
   constructor(options: InferenceOptions<P>) {
     this.pipeline = options.pipeline;
     this.parameters = options.parameters ?? {};
+    this.modelPath = resolve(options.modelPath ?? ".");
     this.stateTtlSeconds = options.stateTtlSeconds ?? 60;
     this.maxStates = options.maxStates ?? 10_000;
     this.evict = options.evict ?? "refuse";

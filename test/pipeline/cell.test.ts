@@ -9,14 +9,16 @@ const OPTIONS = {
   state: { count: Integer({ default: 0 }) },
 };
 
+const STEP = { parameters: {}, resources: undefined, stateId: undefined, signal: new AbortController().signal };
+
 t.test("a cell is what was declared, frozen, with nothing where nothing was", async (t) => {
   const cell = defineCell({ ...OPTIONS, call: ({ inputs, state }) => ({ count: state.count + inputs.by }) });
   t.match(cell, { kind: "function", name: "Counter", inputs: OPTIONS.inputs, state: OPTIONS.state });
   t.same(cell.parameters, {});
   t.equal(cell.description, undefined);
   t.ok(Object.isFrozen(cell) && Object.isFrozen(cell.inputs));
-  const signal = new AbortController().signal;
-  t.same(cell.call({ inputs: { by: 2 }, parameters: {}, state: { count: 3 }, signal }), { count: 5 });
+  t.same(cell.call?.({ ...STEP, inputs: { by: 2 }, state: { count: 3 } }), { count: 5 });
+  t.equal(cell.batch, undefined);
 });
 
 t.test("`this` in call is the options, as their author expects", async (t) => {
@@ -28,8 +30,7 @@ t.test("`this` in call is the options, as their author expects", async (t) => {
       return { name: this.name.length };
     },
   });
-  const signal = new AbortController().signal;
-  t.same(cell.call({ inputs: {}, parameters: {}, state: {}, signal }), { name: 4 });
+  t.same(cell.call?.({ ...STEP, inputs: {}, state: {} }), { name: 4 });
 });
 
 t.test("a wrong description is refused where it is wrong", async (t) => {
@@ -46,4 +47,8 @@ t.test("a wrong description is refused where it is wrong", async (t) => {
   refused({ outputs: { by: undefined } }, "Counter.outputs.by");
   refused({ parameters: JSON.parse('{"__proto__": 1}') }, "Counter.parameters");
   refused({ call: 3 }, "Counter.call");
+  refused({ call: undefined }, "Counter.call");
+  refused({ call: undefined, batch: 3 }, "Counter.batch");
+  refused({ batch: () => [] }, "Counter.batch");
+  refused({ maxBatch: 0 }, "Counter.maxBatch");
 });
