@@ -15,6 +15,7 @@ export const LOADGEN = join(NATIVE_BUILD, "loadgen");
 export const BARE_LOOP = join(NATIVE_BUILD, "bare_loop");
 
 export const CLI = join(REPOSITORY, "dist", "cli", "main.js");
+export const COUNTER_EXAMPLE = join(BENCH, "models", "counter.mjs");
 export const VAD_EXAMPLE = join(REPOSITORY, "examples", "vad", "vad.mjs");
 export const GRU_MODEL = join(BENCH, "models", "gru512.onnx");
 export const SILERO_MODEL = join(REPOSITORY, "examples", "vad", "silero_vad_16k_op15.onnx");

@@ -5,6 +5,7 @@ import { UsageError } from "./options.mjs";
 import {
   BARE_LOOP,
   CLI,
+  COUNTER_EXAMPLE,
   ECHO_SERVER,
   FASTIFY_SERVER,
   GRU_MODEL,
@@ -35,6 +36,9 @@ const ONE_AT_A_TIME = ["--connections", "1", "--in-flight", "1"];
 const GRU_REPLY = { bytes: "32", numbers: "8" };
 const SILERO_REPLY = { bytes: "4", numbers: "1" };
 
+// {"outputs":{"output":2,"counter":1}}, and what is echoed is longer.
+const COUNTER_REPLY_BYTES = "36";
+
 /**
  * The subjects that the options ask for, in the order in which a repetition measures them.
  * @param {import("./options.mjs").Options} options
@@ -45,6 +49,7 @@ export function subjectsOf(options) {
     ...bareSubjects(options),
     ...floorSubjects(),
     ...headraceSubjects(),
+    ...predictSubjects(),
     ...fastifySubjects(options),
     ...latencySubjects(),
   ];
@@ -157,6 +162,26 @@ function headraceSubjects() {
       unit: "requests/s",
       server: headraceServer(GRU_MODEL),
       program: load("http-v2", "/v2/models/gru512/infer", GRU_REPLY.bytes, [...HTTP_LOAD, "--input", "input"]),
+    },
+  ];
+}
+
+function predictSubjects() {
+  const counting = (path) => load("http-predict", path, COUNTER_REPLY_BYTES, [...HTTP_LOAD, "--input", "input"]);
+  return [
+    {
+      id: "headrace-predict",
+      title: "Headrace, POST /predict, a function cell that counts",
+      unit: "requests/s",
+      server: headraceServer(COUNTER_EXAMPLE),
+      program: counting("/predict"),
+    },
+    {
+      id: "echo-json",
+      title: "bare uWebSockets.js, the same bodies parsed and written out again",
+      unit: "requests/s",
+      server: echoServer,
+      program: counting("/json"),
     },
   ];
 }

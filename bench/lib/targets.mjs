@@ -62,6 +62,13 @@ const TARGETS = [
     format: times,
   },
   {
+    id: "predict-of-echo",
+    title: "POST /predict of a function cell, share of a bare JSON echo",
+    ...ratioOf("headrace-predict", "echo-json"),
+    atLeast: 0.5,
+    format: percent,
+  },
+  {
     id: "latency-added",
     title: "p50 of one step, beyond the echo and the model alone",
     needs: ["latency-headrace", "latency-echo", "bare-gru-b1"],

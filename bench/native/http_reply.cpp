@@ -58,6 +58,10 @@ Reply HttpReader::judge(std::string_view head, std::string_view body) const {
     return {Reply::Kind::wrong, size,
             std::string(head.substr(0, head.find('\r'))) + ": " + std::string(body.substr(0, 300))};
   }
+  if (expected_.body == HttpExpectation::Body::jsonObject) {
+    const bool isWhole = body.size() >= expected_.size && body.front() == '{' && body.back() == '}';
+    return {isWhole ? Reply::Kind::good : Reply::Kind::wrong, size, isWhole ? "" : "no JSON object: " + std::string(body)};
+  }
   std::size_t got = 0;
   if (expected_.body == HttpExpectation::Body::v2Binary) {
     const auto json = numberOf(headerOf(head, "inference-header-content-length"));

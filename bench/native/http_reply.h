@@ -17,6 +17,7 @@ struct HttpExpectation {
   enum class Body {
     v2Binary,  // V2's binary extension: so many bytes behind the JSON
     jsonList,  // a JSON object with one list of so many numbers
+    jsonObject,  // a JSON object of so many bytes or more
   };
   Body body;
   std::size_t size;

@@ -74,8 +74,17 @@ std::string requestOf(const Workload& workload, std::uint32_t index) {
     case Mode::httpJson:
       return post(workload, "Content-Type: application/json\r\n",
                   "{\"stateId\":\"stream-" + std::to_string(stream) + "\",\"input\":" + jsonListOf(values) + "}");
+    case Mode::httpPredict:
+      return post(workload, "Content-Type: application/json\r\n",
+                  "{\"inputs\":{\"" + workload.input + "\":" + std::to_string(stream) + "},\"stateId\":\"stream-" +
+                      std::to_string(stream) + "\"}");
   }
   throw std::logic_error("a mode without a request");
+}
+
+HttpExpectation::Body bodyOf(Mode mode) {
+  if (mode == Mode::httpV2) return HttpExpectation::Body::v2Binary;
+  return mode == Mode::httpJson ? HttpExpectation::Body::jsonList : HttpExpectation::Body::jsonObject;
 }
 
 }  // namespace
@@ -84,7 +93,8 @@ Mode modeOf(const std::string& name) {
   if (name == "ws-raw") return Mode::wsRaw;
   if (name == "http-v2") return Mode::httpV2;
   if (name == "http-json") return Mode::httpJson;
-  throw UsageError("--mode is ws-raw, http-v2 or http-json, not \"" + name + "\"");
+  if (name == "http-predict") return Mode::httpPredict;
+  throw UsageError("--mode is ws-raw, http-v2, http-json or http-predict, not \"" + name + "\"");
 }
 
 std::vector<std::string> requestsOf(const Workload& workload, std::uint32_t index) {
@@ -100,8 +110,7 @@ std::vector<std::string> requestsOf(const Workload& workload, std::uint32_t inde
 
 std::unique_ptr<ReplyReader> readerOf(const Workload& workload) {
   if (workload.mode == Mode::wsRaw) return std::make_unique<WebSocketReader>(workload.replySize, workload.shared);
-  const auto body = workload.mode == Mode::httpV2 ? HttpExpectation::Body::v2Binary : HttpExpectation::Body::jsonList;
-  return std::make_unique<HttpReader>(HttpExpectation{.body = body, .size = workload.replySize});
+  return std::make_unique<HttpReader>(HttpExpectation{.body = bodyOf(workload.mode), .size = workload.replySize});
 }
 
 }  // namespace headrace::bench

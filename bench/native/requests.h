@@ -14,6 +14,7 @@ enum class Mode {
   wsRaw,     // a WebSocket whose binary frames are the input tensor's bytes
   httpV2,    // POST with V2's binary extension, one sequence per connection
   httpJson,  // POST {"stateId","input"}, one state per connection
+  httpPredict,  // POST {"inputs","stateId"} with a single integer as input, one state per connection
 };
 
 /// Throws UsageError for a name that is none.
@@ -24,9 +25,9 @@ struct Workload {
   std::string host;  // IPv4
   std::uint16_t port;
   std::string path;
-  std::string input;  // the input's name, for httpV2
+  std::string input;  // the input's name, for httpV2 and httpPredict
   std::size_t floats;
-  std::size_t replySize;  // bytes of outputs; for httpJson, numbers in the list
+  std::size_t replySize;  // bytes of outputs; for httpJson, numbers in the list; for httpPredict, bytes at least
   std::size_t inFlight;   // requests per connection
   bool shared;            // wsRaw: each request in flight is of a stream of its own, whose number is in front of it
 };

@@ -1,6 +1,7 @@
 // The floor: a bare uWebSockets.js server. WebSocket `/echo` sends each frame back; `/ack?bytes=N` answers with N zero
-// bytes, which is the traffic of a model with small outputs, as does POST `/ack?bytes=N` in V2's binary form. What it
-// costs on this machine is the transport alone, so that Headrace's own share can be told apart.
+// bytes, which is the traffic of a model with small outputs, as does POST `/ack?bytes=N` in V2's binary form. POST `/json`
+// parses a JSON body and writes it out again. What it costs on this machine is the transport alone, so that Headrace's own
+// share can be told apart.
 //
 //   node bench/peers/echo.mjs --port 8080
 
@@ -42,6 +43,18 @@ uWS
       if (!isLast) return;
       response.cork(() => {
         response.writeHeader("Inference-Header-Content-Length", String(V2_HEADER.length)).end(answer);
+      });
+    });
+  })
+  .post("/json", (response) => {
+    let body = "";
+    response.onAborted(() => {});
+    response.onData((chunk, isLast) => {
+      body += Buffer.from(chunk).toString();
+      if (!isLast) return;
+      const answer = JSON.stringify(JSON.parse(body));
+      response.cork(() => {
+        response.writeHeader("Content-Type", "application/json").end(answer);
       });
     });
   })

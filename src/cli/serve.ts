@@ -31,6 +31,7 @@ async function serve(target: string, options: ServeOptions): Promise<void> {
     throw new InvalidArgumentError(`expected a number, got '${String(options[name])}'`, { path: `--${name}` });
   }
   const runtime = await init("local");
+  const stopping = { timeoutMs: options.grace * 1000 };
   try {
     const process = await runtime.startInference(await inferenceOf(target, options));
     const driver = await process.addDriver("http", HttpDriver, { port: options.port, host: String(options.host) });
@@ -39,19 +40,8 @@ async function serve(target: string, options: ServeOptions): Promise<void> {
     globalThis.process.stdout.write(
       `headrace: ${bold(process.name)} is listening on ${bold(`http://${host}:${port}`)}\n`,
     );
-    await untilAsked();
+    await runtime.stopOnSignal(stopping);
   } finally {
-    await runtime.stop({ timeoutMs: options.grace * 1000 });
+    await runtime.stop(stopping);
   }
-}
-
-/** Resolves at the first SIGTERM or SIGINT; a second one, of either, ends the process at once. */
-function untilAsked(): Promise<void> {
-  return new Promise((resolve) => {
-    const asked = (): void => {
-      process.off("SIGTERM", asked).off("SIGINT", asked);
-      resolve();
-    };
-    process.on("SIGTERM", asked).on("SIGINT", asked);
-  });
 }

@@ -52,7 +52,8 @@ export class Executor {
     }
     for (const { from, to } of pipeline.edges) this.feeds.set(`${to.cell}.${to.port}`, from);
     const [only, ...others] = pipeline.order;
-    this.alone = others.length === 0 && only !== undefined ? models.get(only) : undefined;
+    // Step by step, so that each can be logged, where that is asked for.
+    this.alone = others.length === 0 && only !== undefined && !options.sequential ? models.get(only) : undefined;
   }
 
   /** One prediction. Throws INVALID_ARGUMENT with the path of what does not fit, CELL_FAILED, and what the engine throws. */

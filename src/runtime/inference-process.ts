@@ -67,7 +67,8 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     this.stateful =
       [...models.values()].some((cell) => cell.engine.description.stateful) ||
       [...functions.values()].some(({ cell }) => Object.keys(cell.state).length > 0);
-    this.direct = directModel(pipeline, models);
+    // In debug mode every step goes through the executor, which logs it.
+    this.direct = environment.mode === "debug" ? undefined : directModel(pipeline, models);
     this.executor = new Executor({
       pipeline,
       models,

@@ -5,6 +5,8 @@ import { Inference } from "./inference.js";
 import { InferenceProcess } from "./inference-process.js";
 import { PortAllocator } from "./resources.js";
 
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
 /**
  * `debug`: everything in the calling thread, one cell after the other, verbose.
  * `local`: models run on the engine's threads where that is faster.
@@ -17,6 +19,8 @@ export class Runtime {
   private readonly processes = new Set<InferenceProcess>();
   private lastPid = 0;
   private stopping: Promise<void> | undefined;
+  /** Ends each wait for a signal. */
+  private readonly waits = new Set<() => void>();
 
   constructor(readonly mode: RuntimeMode) {}
 
@@ -29,18 +33,18 @@ export class Runtime {
       throw new InvalidArgumentError("expected an Inference, e.g. new Inference({ pipeline })", { path: "inference" });
     }
     this.refuseStopped();
-    let process: InferenceProcess<P> | undefined;
+    let started: InferenceProcess<P> | undefined;
     const environment = { mode: this.mode, allocator: this.allocator, nextPid: () => ++this.lastPid };
     const forget = (): void => {
-      if (process !== undefined) this.processes.delete(process as unknown as InferenceProcess);
+      if (started !== undefined) this.processes.delete(started as unknown as InferenceProcess);
     };
-    process = await InferenceProcess.start(inference, environment, forget);
-    this.processes.add(process as unknown as InferenceProcess);
+    started = await InferenceProcess.start(inference, environment, forget);
+    this.processes.add(started as unknown as InferenceProcess);
     if (this.stopping !== undefined) {
-      await process.stop();
+      await started.stop();
       this.refuseStopped();
     }
-    return process;
+    return started;
   }
 
   listProcesses(): InferenceProcess[] {
@@ -53,8 +57,35 @@ export class Runtime {
     return this.stopping;
   }
 
+  /**
+   * Waits for SIGTERM or SIGINT, then stops as `stop` does: what was accepted is answered, the rest refused. A second signal
+   * ends the program at once. Resolves also when the runtime is stopped by other means.
+   *
+   * ```ts
+   * await runtime.stopOnSignal({ timeoutMs: 10_000 });
+   * ```
+   */
+  async stopOnSignal(options: StopOptions = {}): Promise<void> {
+    if (this.stopping === undefined) await this.asked();
+    await this.stop(options);
+  }
+
+  /** Resolves at the first signal, or when the runtime is stopped; from then on signals do what they do by themselves. */
+  private asked(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        for (const signal of SIGNALS) process.off(signal, done);
+        this.waits.delete(done);
+        resolve();
+      };
+      for (const signal of SIGNALS) process.on(signal, done);
+      this.waits.add(done);
+    });
+  }
+
   private async shutDown(options: StopOptions): Promise<void> {
-    const outcomes = await Promise.allSettled(this.listProcesses().map((process) => process.stop(options)));
+    for (const done of this.waits) done();
+    const outcomes = await Promise.allSettled(this.listProcesses().map((running) => running.stop(options)));
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
