@@ -1,12 +1,14 @@
 /** Steps on their way into the `batch` of a function cell. */
 import type { BatchResults, CellContext } from "../pipeline/index.js";
 import type { Types } from "../types/index.js";
+import type { Cancellation } from "./cancellation.js";
 
 type Step = CellContext<Types, Types, Types>;
 type Result = Readonly<Record<string, unknown>>;
 
 interface Waiting {
   readonly step: Step;
+  readonly cancellation: Cancellation;
   resolve(result: Result): void;
   reject(error: unknown): void;
 }
@@ -24,9 +26,9 @@ export class FunctionBatches {
     private readonly maxBatch: number,
   ) {}
 
-  run(step: Step): Promise<Result> {
+  run(step: Step, cancellation: Cancellation): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ step, resolve, reject });
+      this.waiting.push({ step, cancellation, resolve, reject });
       if (this.isRunning) return;
       this.isRunning = true;
       setImmediate(() => void this.runAll());
@@ -43,7 +45,8 @@ export class FunctionBatches {
     const live: Waiting[] = [];
     const left: Waiting[] = [];
     for (const waiting of this.waiting) {
-      if (waiting.step.signal.aborted) waiting.reject(waiting.step.signal.reason);
+      const { reason } = waiting.cancellation;
+      if (reason !== undefined) waiting.reject(reason);
       else (live.length < this.maxBatch ? live : left).push(waiting);
     }
     this.waiting = left;

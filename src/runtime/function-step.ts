@@ -3,12 +3,21 @@ import { bug, HeadraceError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { CellContext, FunctionCell } from "../pipeline/index.js";
 import { parseValues, type Types } from "../types/index.js";
+import type { Cancellation } from "./cancellation.js";
 import { FunctionBatches } from "./function-batches.js";
 
 type Values = Readonly<Record<string, unknown>>;
 
 /** What a step of a function cell needs besides the resources. */
-export type StepContext = Omit<CellContext<Types, Types, Types>, "resources">;
+export interface StepContext extends Omit<CellContext<Types, Types, Types>, "resources" | "signal"> {
+  readonly cancellation: Cancellation;
+}
+
+/** What a step came to. */
+export interface Done {
+  readonly outputs: Values;
+  readonly state: Values;
+}
 
 export class FunctionStep {
   private readonly batches: FunctionBatches | undefined;
@@ -37,16 +46,14 @@ export class FunctionStep {
     }
   }
 
-  /**
-   * One step, which may assign to the fields of `state`. It gives up as soon as the signal is aborted; what the cell still
-   * does then is lost.
-   */
-  async run(step: StepContext): Promise<{ readonly outputs: Values; readonly state: Values }> {
+  /** One step, which may assign to the fields of `state`; a promise where the cell gives one. Throws CELL_FAILED. */
+  run(step: StepContext): Done | Promise<Done> {
     try {
-      const outputs = parseValues(this.cell.outputs, await this.called(step), `${this.ref}.outputs`);
-      return { outputs, state: parseValues(this.cell.state, step.state, `${this.ref}.state`) };
+      const called = this.called(step);
+      if (!(called instanceof Promise)) return this.checked(called, step);
+      return called.then((outputs) => this.checked(outputs, step)).catch((error) => this.fail(error));
     } catch (error) {
-      throw cellFailed(this.ref, error, "failed");
+      return this.fail(error);
     }
   }
 
@@ -59,9 +66,31 @@ export class FunctionStep {
     }
   }
 
+  private checked(outputs: unknown, step: StepContext): Done {
+    return {
+      outputs: parseValues(this.cell.outputs, outputs, `${this.ref}.outputs`),
+      state: parseValues(this.cell.state, step.state, `${this.ref}.state`),
+    };
+  }
+
+  private fail(error: unknown): never {
+    throw cellFailed(this.ref, error, "failed");
+  }
+
   private called(context: StepContext): unknown {
-    const step = { ...context, resources: this.resources };
-    if (this.batches !== undefined) return this.batches.run(step);
+    const { inputs, parameters, state, stateId, cancellation } = context;
+    const step: CellContext<Types, Types, Types> = {
+      inputs,
+      parameters,
+      state,
+      resources: this.resources,
+      stateId,
+      // Looked at by few cells, and not for nothing.
+      get signal() {
+        return cancellation.signal;
+      },
+    };
+    if (this.batches !== undefined) return this.batches.run(step, cancellation);
     if (this.cell.call === undefined) throw bug(`Cell '${this.ref}' has neither call nor batch`);
     return this.cell.call(step);
   }

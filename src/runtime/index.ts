@@ -6,6 +6,6 @@ export { type EvictListener, InferenceProcess } from "./inference-process.js";
 export { describeModel } from "./model-cell.js";
 export type { DriverResources, PortRequest, ResourcesRequest } from "./resources.js";
 export type { RestartOptions } from "./restart.js";
-export type { PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
+export type { Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
 export { init, Runtime, type RuntimeMode } from "./runtime.js";
 export type { ServiceAddress, ServiceOffer, ServiceRecord } from "./services.js";

@@ -4,6 +4,7 @@ import { type Logger, makeLogger } from "../log.js";
 import type { Pipeline, PipelineInputs, PipelineOutputs } from "../pipeline/index.js";
 import { checkTypes } from "../pipeline/index.js";
 import { isWellFormed, type Types } from "../types/index.js";
+import { Cancellation } from "./cancellation.js";
 import { type DirectModel, directModel } from "./direct-model.js";
 import type { DriverClass, PipelineDriver } from "./driver.js";
 import type { AnyDriverProcess, DriverProcess, StopOptions } from "./driver-process.js";
@@ -13,7 +14,7 @@ import type { Inference } from "./inference.js";
 import { LoadedCells } from "./loaded-cells.js";
 import type { PortAllocator } from "./resources.js";
 import type { RestartOptions } from "./restart.js";
-import type { PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
+import type { Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
 import { decodeState, dropState, encodeState } from "./state-transfer.js";
 
 /** How the runtime wants its processes to run. */
@@ -44,7 +45,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   private readonly sweeper: NodeJS.Timeout;
   private readonly log: Logger;
   /** The predictions under way. */
-  private readonly running = new Set<AbortController>();
+  private readonly running = new Set<Cancellation>();
   private idle: (() => void) | undefined;
   private stopping: Promise<void> | undefined;
   /** The models are being closed, or have been. */
@@ -246,7 +247,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   private whenIdle(graceMillis: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        for (const prediction of this.running) prediction.abort();
+        for (const prediction of this.running) prediction.cancel();
         setImmediate(resolve);
       }, graceMillis);
       this.idle = () => {
@@ -256,19 +257,29 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     });
   }
 
-  private async predictAny(inputs: unknown, options: PredictOptions): Promise<Readonly<Record<string, unknown>>> {
+  private predictAny(inputs: unknown, options: PredictOptions): Promise<Readonly<Record<string, unknown>>> {
+    return this.begin(inputs, options).outputs;
+  }
+
+  private begin(inputs: unknown, options: PredictOptions): Prediction {
+    const cancellation = new Cancellation();
+    return { outputs: this.run(inputs, options, cancellation), cancel: () => cancellation.cancel() };
+  }
+
+  private async run(
+    inputs: unknown,
+    options: PredictOptions,
+    cancellation: Cancellation,
+  ): Promise<Readonly<Record<string, unknown>>> {
     if (this.stopping !== undefined && this.drivers.size === 0) throw this.stopped();
     checkOptions(options);
-    const prediction = new AbortController();
-    const abort = (): void => prediction.abort();
-    if (options.signal?.aborted) abort();
-    options.signal?.addEventListener("abort", abort, { once: true });
-    this.running.add(prediction);
+    const stopFollowing = cancellation.follow(options);
+    this.running.add(cancellation);
     try {
-      return await this.executor.predict(inputs, { ...options, signal: prediction.signal });
+      return await this.executor.predict(inputs, options, cancellation);
     } finally {
-      options.signal?.removeEventListener("abort", abort);
-      this.running.delete(prediction);
+      stopFollowing();
+      this.running.delete(cancellation);
       if (this.running.size === 0) this.idle?.();
     }
   }
@@ -289,6 +300,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
       stateful: this.stateful,
       direct: this.direct,
       predict: (inputs, options = {}) => this.predictAny(inputs, options),
+      begin: (inputs, options = {}) => this.begin(inputs, options),
       dropState: (stateId) => this.dropState(stateId),
       stats: () => this.stats(),
     };

@@ -3,7 +3,6 @@ import { bytesOf, type RawTensor } from "../datatype.js";
 import { Engine, NO_STATE } from "../engine/engine.js";
 import {
   type ModelDescription,
-  NATIVE_CODES,
   type NativeModelConfig,
   PRIORITY_SHIFT,
   StepFlags,
@@ -12,6 +11,7 @@ import {
 import { HeadraceError } from "../errors.js";
 import type { CellPorts, OnnxCell, OnnxPort } from "../pipeline/index.js";
 import { type AnyValueType, MODEL_TENSOR, Tensor } from "../types/index.js";
+import type { Cancellation } from "./cancellation.js";
 import { EngineStep, type StepTensor } from "./engine-step.js";
 import type { PredictOptions } from "./restricted.js";
 import { checkRows, joinRows, rowCount, withBatch } from "./rows.js";
@@ -84,11 +84,14 @@ export class ModelCell {
    * One prediction; n rows without a state id are n steps.
    * @param values Parsed values by port name.
    */
-  step(values: Readonly<Record<string, unknown>>, options: CellStepOptions): Promise<CellOutcome> {
+  step(
+    values: Readonly<Record<string, unknown>>,
+    options: CellStepOptions,
+    cancellation: Cancellation,
+  ): Promise<CellOutcome> {
     const tensors = this.inputs.map(({ name, type }) => stepTensor(type.toTensor(values[name])));
     this.checkRows(tensors, options.stateId);
-    const { stateId, signal } = options;
-    if (signal?.aborted) return Promise.reject(this.engine.errorFor(NATIVE_CODES.indexOf("CANCELLED")));
+    const { stateId } = options;
     const key = stateId === undefined ? NO_STATE : this.engine.keyOf(stateId);
     return new Promise((resolve, reject) => {
       let stopWatching = (): void => {};
@@ -111,7 +114,9 @@ export class ModelCell {
         finish,
       );
       step.submit();
-      if (!step.isFinished) stopWatching = watch(step, options);
+      const cancel = (): void =>
+        step.cancel(cancellation.reason?.code === "CANCELLED" ? "CANCELLED" : "DEADLINE_EXCEEDED");
+      if (!step.isFinished) stopWatching = cancellation.onCancel(cancel);
     });
   }
 
@@ -155,18 +160,6 @@ export function stepFlags(options: { start?: boolean; end?: boolean; hold?: bool
     (options.hold ? StepFlags.hold : 0) |
     ((options.priority ?? 0) << PRIORITY_SHIFT)
   );
-}
-
-/** Ends the step when its timeout passes or its signal is aborted; returns how to stop watching. */
-function watch(step: EngineStep, { timeoutMs, signal }: PredictOptions): () => void {
-  // The engine drops an expired step by itself; the timer is for one that is already running.
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => step.cancel("DEADLINE_EXCEEDED"), timeoutMs);
-  const abort = (): void => step.cancel("CANCELLED");
-  signal?.addEventListener("abort", abort, { once: true });
-  return () => {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
-  };
 }
 
 export function stepTensor(tensor: RawTensor): StepTensor {
