@@ -103,6 +103,13 @@ export class DriverProcess<P extends object> extends EventEmitter {
     await this.run.driver.setParameters(parameters);
   }
 
+  /** Resolves when the driver has ended for good, by itself or because it was stopped; rejects with what it failed with. */
+  async ended(): Promise<void> {
+    await this.starting;
+    await this.life;
+    if (this.current === "failed") throw this.failure;
+  }
+
   /** Stops the driver; the same promise for every caller. Resolves also where the driver had failed. */
   stop(options: StopOptions = {}): Promise<void> {
     this.stopping ??= this.shutDown(options.timeoutMs ?? 10_000);

@@ -113,7 +113,8 @@ t.test("a start that fails counts, and after maxRestarts it is given up", async 
   await becomes("running");
   t.equal(Fragile.lives.length, 4, "two starts failed, the third did not");
   crash();
-  await becomes("failed");
+  await t.rejects(driver.ended(), { message: "crash" });
+  t.equal(driver.status, "failed");
   t.match(driver.error, { message: "crash" });
   t.equal(Fragile.lives.length, 4);
 });
@@ -132,7 +133,9 @@ t.test("it can be stopped while it waits for its next start", async (t) => {
 
 t.test("a driver that ends by itself has stopped, and is not started again", async (t) => {
   const { driver, becomes } = await running(t, { restart: "on-failure" });
+  const ended = driver.ended();
   current().outcome.resolve();
+  await ended;
   await becomes("stopped");
   t.equal(Fragile.lives.length, 1);
   t.equal(driver.error, undefined);
