@@ -35,7 +35,7 @@ export interface FunctionCellOptions<I extends Types, O extends Types, P extends
    * One step: gives the outputs, or a promise of them. It runs on the thread that started the inference process, so long
    * computations belong in an ONNX cell. An error thrown fails this prediction only, as CELL_FAILED.
    */
-  call(context: CellContext<I, P, S>): CellResult<NoInfer<O>> | Promise<CellResult<NoInfer<O>>>;
+  call(context: CellContext<I, P, S>): CellResult<O> | Promise<CellResult<O>>;
 }
 
 /** A cell written in TypeScript. Immutable; may be added to many pipelines. */

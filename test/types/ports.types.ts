@@ -1,6 +1,6 @@
 /** Compiled, not run: which types may be connected to which. */
 import { defineCell, PipelineFactory } from "../../src/pipeline/index.js";
-import { Dict, Enum, Integer, IntegerRange, List, Optional, String as Text } from "../../src/types/index.js";
+import { Class, Dict, Enum, Integer, IntegerRange, List, Optional, String as Text } from "../../src/types/index.js";
 
 const From = defineCell({
   name: "From",
@@ -52,3 +52,33 @@ factory.connect(from.side, to.left);
 factory.connect(from.dict, to.record);
 // @ts-expect-error a list is no number
 factory.connect(from.list, to.integer);
+
+// What `call` gives keeps its literals.
+defineCell({
+  name: "Literals",
+  inputs: { right: Integer() },
+  outputs: { side: Enum(["left", "right"]), animal: Class({ labels: ["cat"] }), sides: List(Enum(["left"])) },
+  async call({ inputs }) {
+    return { side: inputs.right > 0 ? "right" : "left", animal: { label: "cat", score: 1 }, sides: ["left"] };
+  },
+});
+defineCell({
+  name: "Wrong",
+  inputs: {},
+  outputs: { side: Enum(["left", "right"]) },
+  // @ts-expect-error no such value
+  call: () => ({ side: "up" }),
+});
+defineCell({
+  name: "State",
+  inputs: {},
+  outputs: {},
+  state: { side: Enum(["left", "right"], { default: "left" }), all: List(Enum(["a", "b"]), { default: [] }) },
+  call({ state }) {
+    state.side = "right";
+    state.all = [...state.all, "a"];
+    // @ts-expect-error no such value
+    state.side = "up";
+    return {};
+  },
+});
