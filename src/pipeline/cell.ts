@@ -70,12 +70,12 @@ export interface FunctionCellOptions<
    * One step: gives the outputs, or a promise of them. It runs on the thread that started the inference process, so long
    * computations belong in an ONNX cell. An error thrown fails this prediction only, as CELL_FAILED.
    */
-  call?(context: CellContext<I, P, S, R>): CellResult<NoInfer<O>> | Promise<CellResult<NoInfer<O>>>;
+  call?(context: CellContext<I, P, S, R>): CellResult<O> | Promise<CellResult<O>>;
   /**
    * Steps of different state ids: those that arrived together, or while the batch before them ran. Gives a result for each,
    * in their order; an Error in the place of a result fails that prediction only, an error thrown fails all of them.
    */
-  batch?(steps: readonly CellContext<I, P, S, R>[]): BatchResults<NoInfer<O>> | Promise<BatchResults<NoInfer<O>>>;
+  batch?(steps: readonly CellContext<I, P, S, R>[]): BatchResults<O> | Promise<BatchResults<O>>;
   /** The most steps that `batch` is given. Default: 64. */
   readonly maxBatch?: number;
 }

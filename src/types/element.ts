@@ -1,4 +1,5 @@
 import type { Datatype } from "../datatype.js";
+import { fromBase64, toBase64 } from "./base64.js";
 import type { Random } from "./random.js";
 import { fromBfloat, fromHalf, toBfloat, toHalf } from "./small-float.js";
 import type { Json, JsonSchema } from "./value-type.js";
@@ -43,9 +44,18 @@ const NOT_FINITE = new Map([
 /** What JSON carries for a float: a number, or one of the three strings for what JSON has no number for. */
 export const floatSchema: JsonSchema = { anyOf: [{ type: "number" }, { enum: [...NOT_FINITE.keys()] }] };
 
-export function floatFromJson(value: unknown): number | undefined {
+/**
+ * A number, undefined for anything else. Integers beyond 2^53 come from JSON as bigints, which 1e17 is written as; a bigint
+ * that a number could have been is a mistake of the caller's.
+ */
+export function numberFromJson(value: unknown): number | undefined {
   if (typeof value === "number") return value;
-  return typeof value === "string" ? NOT_FINITE.get(value) : undefined;
+  const isLong = typeof value === "bigint" && !Number.isSafeInteger(Number(value));
+  return isLong ? Number(value) : undefined;
+}
+
+export function floatFromJson(value: unknown): number | undefined {
+  return typeof value === "string" ? NOT_FINITE.get(value) : numberFromJson(value);
 }
 
 export function floatToJson(value: number): Json {
@@ -132,17 +142,10 @@ const bytes: ElementCodec = {
   },
   toJson(stored) {
     const raw = stored as Uint8Array;
-    return fromUtf8(raw) ?? { base64: Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString("base64") };
+    return fromUtf8(raw) ?? { base64: toBase64(raw) };
   },
   fake: (random) => toUtf8(random.word(random.integer(1, 8))),
 };
-
-/** Buffer skips what is not base64; here it is refused. */
-function fromBase64(text: string): Uint8Array | undefined {
-  return /^(?:[\w+/-]{4})*(?:[\w+/-]{2}(?:==)?|[\w+/-]{3}=?)?$/.test(text)
-    ? new Uint8Array(Buffer.from(text, "base64"))
-    : undefined;
-}
 
 const same = (value: number) => value;
 

@@ -1,3 +1,4 @@
+import type { RawTensor } from "../datatype.js";
 import { InvalidArgumentError } from "../errors.js";
 import { expected, isRecord, pathTo } from "./describe.js";
 import { Random } from "./random.js";
@@ -51,6 +52,20 @@ function unknownName(name: string, types: Types, path: string): InvalidArgumentE
 export function valuesToJson<T extends Types>(types: T, values: ValuesOf<T>): { readonly [name: string]: Json } {
   const named: Readonly<Record<string, unknown>> = values;
   return Object.fromEntries(Object.entries(types).map(([name, type]) => [name, type.toJson(named[name])]));
+}
+
+/**
+ * The values as V2 carries them. A null is left out, as V2 clients leave out inputs that they have no value for: only an
+ * `Optional` has one.
+ */
+export function valuesToTensors<T extends Types>(
+  types: T,
+  values: ValuesOf<T>,
+): ({ readonly name: string } & RawTensor)[] {
+  const named: Readonly<Record<string, unknown>> = values;
+  return Object.entries(types)
+    .filter(([name]) => named[name] !== null)
+    .map(([name, type]) => ({ name, ...type.toTensor(named[name]) }));
 }
 
 /** The JSON Schema of what `parseValues` accepts. */

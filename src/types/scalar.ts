@@ -3,7 +3,19 @@ import { InvalidArgumentError } from "../errors.js";
 import { shapeText } from "./shape.js";
 import { type AnyValueType, BaseType, type Json } from "./value-type.js";
 
-const SCALAR_SHAPE: readonly number[] = Object.freeze([1]);
+export const SCALAR_SHAPE: readonly number[] = Object.freeze([1]);
+
+/** @throws InvalidArgumentError unless the V2 tensor is one element of that datatype, of shape `[1]`. */
+export function onlyElement(tensor: RawTensor, datatype: Datatype, path: string): unknown {
+  if (tensor.datatype !== datatype) {
+    throw new InvalidArgumentError(`expected datatype ${datatype}, got ${tensor.datatype}`, { path });
+  }
+  if (tensor.shape.length !== 1 || tensor.shape[0] !== 1 || tensor.data.length !== 1) {
+    const got = `${shapeText(tensor.shape)} with ${tensor.data.length} elements`;
+    throw new InvalidArgumentError(`expected shape [1] with one element, got ${got}`, { path });
+  }
+  return tensor.data[0];
+}
 
 /** A single value: V2 carries it as a tensor of shape `[1]`. */
 export abstract class ScalarType<Out extends Json, In = Out> extends BaseType<Out, In> {
@@ -11,14 +23,7 @@ export abstract class ScalarType<Out extends Json, In = Out> extends BaseType<Ou
   abstract override readonly datatype: Datatype;
 
   fromTensor(tensor: RawTensor, path: string): Out {
-    if (tensor.datatype !== this.datatype) {
-      throw new InvalidArgumentError(`expected datatype ${this.datatype}, got ${tensor.datatype}`, { path });
-    }
-    if (tensor.shape.length !== 1 || tensor.shape[0] !== 1 || tensor.data.length !== 1) {
-      const got = `${shapeText(tensor.shape)} with ${tensor.data.length} elements`;
-      throw new InvalidArgumentError(`expected shape [1] with one element, got ${got}`, { path });
-    }
-    return this.fromElement(tensor.data[0], path);
+    return this.fromElement(onlyElement(tensor, this.datatype, path), path);
   }
 
   /** The value of the one element of a V2 tensor of the right datatype. */

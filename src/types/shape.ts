@@ -1,4 +1,4 @@
-import { elementCount } from "../datatype.js";
+import { type Datatype, elementCount, type RawTensor } from "../datatype.js";
 import { InvalidArgumentError } from "../errors.js";
 
 /** A shape in a message: `[-1,512]`. */
@@ -33,6 +33,21 @@ export function matches(actual: readonly number[], declared: readonly number[]):
     if (declared[axis] === -1 ? !(Number.isSafeInteger(size) && size >= 0) : declared[axis] !== size) return false;
   }
   return true;
+}
+
+/** @throws InvalidArgumentError unless a V2 tensor has that datatype, one of the declared shapes, and as many elements. */
+export function checkTensor(tensor: RawTensor, datatype: Datatype, declared: readonly number[], path: string): void {
+  if (tensor.datatype !== datatype) {
+    throw new InvalidArgumentError(`expected datatype ${datatype}, got ${tensor.datatype}`, { path });
+  }
+  if (!matches(tensor.shape, declared)) {
+    const got = shapeText(tensor.shape);
+    throw new InvalidArgumentError(`expected the shape ${shapeText(declared)}, got ${got}`, { path });
+  }
+  if (elementCount(tensor.shape) !== tensor.data.length) {
+    const has = `${shapeText(tensor.shape)} has ${elementCount(tensor.shape)} elements`;
+    throw new InvalidArgumentError(`${has}, the data ${tensor.data.length}`, { path });
+  }
 }
 
 /** Whether two declared shapes have a common one. */

@@ -1,10 +1,11 @@
 import type { RawTensor } from "../datatype.js";
 import { InvalidArgumentError } from "../errors.js";
 import { expected } from "./describe.js";
-import { fromUtf8, toUtf8 } from "./element.js";
+import { toUtf8 } from "./element.js";
 import { Random } from "./random.js";
 import { ScalarType } from "./scalar.js";
-import { type Defaulted, defined, type JsonSchema, type TypeOptions } from "./value-type.js";
+import { textOf } from "./text.js";
+import { type AnyValueType, type Defaulted, defined, type JsonSchema, type TypeOptions } from "./value-type.js";
 
 /** See `String`. */
 export type StringOptions = TypeOptions<string>;
@@ -34,9 +35,11 @@ export class StringType extends ScalarType<string> {
   }
 
   protected fromElement(element: Uint8Array, path: string): string {
-    const text = fromUtf8(element);
-    if (text === undefined) throw new InvalidArgumentError("is not valid UTF-8", { path });
-    return this.parse(text, path);
+    return this.parse(textOf(element, path), path);
+  }
+
+  override accepts(from: AnyValueType): string | undefined {
+    return from.kind === "Enum" ? undefined : super.accepts(from);
   }
 
   protected contentSchema(): JsonSchema {

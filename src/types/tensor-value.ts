@@ -99,12 +99,27 @@ export function attachShape<A extends object>(data: A, shape: readonly number[])
   return Object.defineProperty(data, "shape", { value: shape }) as A & Shaped;
 }
 
-/** A copy of a value that shares no memory with it. Unlike `structuredClone` it keeps the shape of a tensor. */
+/**
+ * A copy of a value that shares no memory with it, down to the last element of a list or record. Unlike `structuredClone`
+ * it keeps the shape of every tensor.
+ */
 export function copyValue(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const isElements = (ArrayBuffer.isView(value) && !(value instanceof DataView)) || Array.isArray(value);
-  if (!isElements) return structuredClone(value);
-  const copy = Array.isArray(value) ? value.map(copyValue) : (value as TypedArray).slice();
+  if (!isElements) return isPlain(value) ? copyRecord(value) : structuredClone(value);
+  const copy: object = Array.isArray(value) ? value.map(copyValue) : sliceElements.call(value);
   const shape = carriedShape(value);
   return shape === undefined ? copy : attachShape(copy, shape);
+}
+
+/** That of all typed arrays. A Buffer has a `slice` of its own, which copies nothing. */
+const sliceElements: (this: unknown) => object = Uint8Array.prototype.slice;
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function copyRecord(record: object): object {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, copyValue(value)]));
 }

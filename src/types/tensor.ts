@@ -4,7 +4,7 @@ import { expected, typedArrayName } from "./describe.js";
 import { ELEMENTS, type Stored } from "./element.js";
 import { allocate, arrayNameOf, nest, nestedSchema, parseNested } from "./nested.js";
 import { Random } from "./random.js";
-import { compatible, declaredShape, inferShape, matches, shapeText } from "./shape.js";
+import { checkTensor, compatible, declaredShape, inferShape, matches, shapeText } from "./shape.js";
 import { attachShape, carriedShape, type TensorInput, type TensorValue, withShape } from "./tensor-value.js";
 import {
   type AnyValueType,
@@ -100,13 +100,6 @@ export class TensorType<D extends Datatype> extends BaseType<TensorValue<D>, Ten
       : `a ${this.#arrayName}`;
   }
 
-  override defaultValue(): TensorValue<D> | undefined {
-    if (this.default === undefined) return undefined;
-    // `parse` may give a view over the elements of the default, which a state must not write to.
-    const value: Elements & { shape: readonly number[] } = this.parse(this.default, "default");
-    return attachShape(value.slice(), value.shape) as unknown as TensorValue<D>;
-  }
-
   /** Free dimensions become 1 where they are the batch axis, else 1 to 8. */
   fake(random: Random = new Random()): TensorValue<D> {
     const shape = this.shape.map((size, axis) => (size !== -1 ? size : axis === 0 ? 1 : random.integer(1, 8)));
@@ -121,17 +114,7 @@ export class TensorType<D extends Datatype> extends BaseType<TensorValue<D>, Ten
   }
 
   fromTensor(tensor: RawTensor, path: string): TensorValue<D> {
-    if (tensor.datatype !== this.datatype) {
-      throw new InvalidArgumentError(`expected datatype ${this.datatype}, got ${tensor.datatype}`, { path });
-    }
-    if (!matches(tensor.shape, this.shape)) {
-      const got = shapeText(tensor.shape);
-      throw new InvalidArgumentError(`expected the shape ${shapeText(this.shape)}, got ${got}`, { path });
-    }
-    if (elementCount(tensor.shape) !== tensor.data.length) {
-      const has = `${shapeText(tensor.shape)} has ${elementCount(tensor.shape)} elements`;
-      throw new InvalidArgumentError(`${has}, the data ${tensor.data.length}`, { path });
-    }
+    checkTensor(tensor, this.datatype, this.shape, path);
     return (carriedShape(tensor.data) === undefined && Object.isExtensible(tensor.data)
       ? attachShape(tensor.data, tensor.shape)
       : withShape(tensor.data, tensor.shape)) as unknown as TensorValue<D>;

@@ -1,5 +1,6 @@
 import type { Datatype, RawTensor } from "../datatype.js";
 import type { Random } from "./random.js";
+import { copyValue } from "./tensor-value.js";
 
 /** What JSON can carry. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -30,7 +31,10 @@ export interface ValueType<Out, In = Out> {
   readonly default: In | undefined;
   /** The V2 datatype. */
   readonly datatype: Datatype;
-  /** The V2 shape: `[1]` for a scalar; -1 is a free dimension, and as the first one of several the batch axis. */
+  /**
+   * The V2 shape: `[1]` for a scalar; -1 is a free dimension. As the first one of several it is a tensor's batch axis; a
+   * list's number of items; a raw image's height.
+   */
   readonly shape: readonly number[];
   readonly [accepted]?: In;
 
@@ -47,7 +51,10 @@ export interface ValueType<Out, In = Out> {
   jsonSchema(): JsonSchema;
   /** A value that `parse` accepts; the same for the same seed. Default: a different one each time. */
   fake(random?: Random): Out;
-  /** The value as V2 carries it. Tensors are not copied. */
+  /**
+   * The value as V2 carries it. Tensors are not copied. Null, which only an `Optional` has, is carried by no tensor: see
+   * `valuesToTensors`.
+   */
   toTensor(value: Out): RawTensor;
   /**
    * The value of a V2 tensor. Tensors are not copied.
@@ -108,7 +115,8 @@ export abstract class BaseType<Out, In = Out> implements ValueType<Out, In> {
   }
 
   defaultValue(): Out | undefined {
-    return this.default === undefined ? undefined : this.parse(this.default, "default");
+    // `parse` may give views over the default's own memory, which a state must not write to.
+    return this.default === undefined ? undefined : (copyValue(this.parse(this.default, "default")) as Out);
   }
 
   jsonSchema(): JsonSchema {
@@ -129,6 +137,12 @@ export abstract class BaseType<Out, In = Out> implements ValueType<Out, In> {
   abstract fromTensor(tensor: RawTensor, path: string): Out;
   abstract toJson(value: Out): Json;
   abstract accepts(from: AnyValueType): string | undefined;
+}
+
+/** Whether something is a type, for those that are made of others. */
+export function isValueType(value: unknown): value is AnyValueType {
+  const type = value as Partial<AnyValueType> | null | undefined;
+  return typeof type?.parse === "function" && typeof type.kind === "string";
 }
 
 /**

@@ -18,6 +18,7 @@ import { EngineStep, type EngineStepOptions, type StepTensor } from "../../runti
 import type { DirectModel, DirectTensor, RestrictedInferenceProcess } from "../../runtime/index.js";
 import { stepFlags } from "../../runtime/model-cell.js";
 import { checkRows, joinRows, rowCount, shapeOfOne } from "../../runtime/rows.js";
+import { valuesToTensors } from "../../types/index.js";
 import type { InferDone, InferHandle, RequestHead } from "./infer-types.js";
 import { InferUpload } from "./infer-upload.js";
 import { PreparedInfer } from "./prepared-infer.js";
@@ -185,11 +186,8 @@ export class InferService {
     };
     this.inference.predict(values, options).then(
       (result) => {
-        const names = Object.entries(this.inference.outputs).filter(([name]) => this.wanted(request, name));
-        done(
-          undefined,
-          names.map(([name, type]) => ({ name, ...type.toTensor(result[name]) })),
-        );
+        const types = Object.entries(this.inference.outputs).filter(([name]) => this.wanted(request, name));
+        done(undefined, valuesToTensors(Object.fromEntries(types), result));
       },
       (error: unknown) => done(toHeadraceError(error), []),
     );
