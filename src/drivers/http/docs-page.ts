@@ -8,14 +8,11 @@ import { HeadraceError } from "../../errors.js";
 import { Asset } from "./asset.js";
 import type { AnswerHeaders } from "./exchange.js";
 
-/**
- * Only what this server has, and no script within the page. Swagger UI sets `style` attributes and has its icons as
- * data URLs.
- */
+/** Only what this server has, and neither script nor style within the page. Swagger UI has its icons as data URLs. */
 const POLICY: AnswerHeaders = [
   [
     "Content-Security-Policy",
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   ],
   ["Referrer-Policy", "no-referrer"],
 ];
