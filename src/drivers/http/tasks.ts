@@ -53,8 +53,11 @@ export class Tasks {
     return this.pending.size;
   }
 
+  /** Counters, and as of now: pending tasks, requests that wait for one of them, finished tasks that are kept. */
   stats(): Readonly<Record<string, number>> {
-    return { pending: this.pending.size, kept: this.kept, ...this.counters };
+    let waiting = 0;
+    for (const { waiters } of this.pending.values()) waiting += waiters.size;
+    return { pending: this.pending.size, waiting, kept: this.kept, ...this.counters };
   }
 
   /**
