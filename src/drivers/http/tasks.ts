@@ -215,13 +215,12 @@ export class Tasks {
   }
 }
 
-/** The body of the outcome, undefined where there is none in time. */
+/** The body of the outcome, undefined where there is none in time. `signal` is for this question only. */
 function outcomeWithin(task: PendingTask, waitMs: number, signal: AbortSignal): Promise<string | undefined> {
   return new Promise((resolve) => {
     const wake = (body: string | undefined): void => {
       task.waiters.delete(wake);
       clearTimeout(timer);
-      signal.removeEventListener("abort", giveUp);
       resolve(body);
     };
     const giveUp = (): void => wake(undefined);

@@ -1,6 +1,7 @@
 /** Tasks over real sockets: what becomes of them, for how long it is known, and what is left when the driver stops. */
 import t, { type Test } from "tap";
 import { type FinishedTask, HttpDriver, type HttpParameters, type TaskStore } from "../../../src/drivers/http/index.js";
+import { deferred } from "../../support/cells.js";
 import { Gate } from "../../support/gate.js";
 import { serve, start } from "../../support/serve.js";
 import { postHead, RawConnection } from "../../support/sockets.js";
@@ -180,8 +181,8 @@ t.test("a finished task is forgotten after taskTtlSeconds, which may change and 
   gate.release();
   t.match((await task(first, WAIT)).json, { status: "done" });
   await set(0);
+  t.match(await stats(), { kept: 0, expired: 1 }, "at once, without a question");
   t.equal((await task(first)).status, 404);
-  t.match(await stats(), { kept: 0, expired: 1 });
 
   // Who waits is answered all the same.
   const second = await submit({ inputs: { x: 2 } });
@@ -192,14 +193,14 @@ t.test("a finished task is forgotten after taskTtlSeconds, which may change and 
   t.match((await waiting).json, { status: "done" });
   t.equal((await task(second)).status, 404);
 
-  // The place of one whose time is over is free, swept or not.
-  await set(0.001);
+  // The place of one whose time is over is free, though nobody has looked.
   const third = await submit({ inputs: { x: 3 } });
   await gate.arrived(3);
   gate.release();
-  while ((await task(third)).status !== 404) await new Promise((resolve) => setImmediate(resolve));
+  await until("done", 3);
   const fourth = await submit({ inputs: { x: 4 } });
   t.match((await task(fourth)).json, { status: "pending" });
+  t.equal((await task(third)).status, 404);
   t.match(await stats(), { pending: 1, kept: 0, expired: 3, refused: 0 });
 });
 
@@ -269,9 +270,9 @@ t.test("a client that goes away while it waits leaves nothing behind, and the ta
   t.match((await task(taskId, WAIT)).json, { status: "done" });
 });
 
-t.test("pending tasks that take longer than the grace time are dropped", async (t) => {
-  const { gate, driver, port, submit, until } = await tasks(t);
-  const taskId = await submit({ inputs: { x: 1 } });
+t.test("pending tasks that take longer than the grace time are cancelled, their state as it was", async (t) => {
+  const { gate, driver, process, port, submit, until } = await tasks(t);
+  const taskId = await submit({ inputs: { x: 1 }, stateId: "s" });
   await gate.arrived(1);
   const waiting = await RawConnection.open(t, port);
   await waiting.write(`GET /tasks/${taskId}${WAIT} HTTP/1.1\r\nHost: test\r\n\r\n`);
@@ -280,15 +281,24 @@ t.test("pending tasks that take longer than the grace time are dropped", async (
   t.equal(driver.status, "stopped");
   await waiting.closed;
   gate.release();
+  const next = process.predict({ x: 1 }, { stateId: "s" });
+  await gate.arrived(2);
+  gate.release();
+  t.same(await next, { y: 2, steps: 1 });
 });
 
 /** A store of the user's own, that can be made to fail. */
 class SlowStore implements TaskStore {
   readonly tasks = new Map<string, FinishedTask>();
   failure: Error | undefined;
+  /** Resolved when a `put` has begun. */
+  readonly putting = deferred();
+  /** What every `put` waits for. */
+  mayPut: Promise<void> = Promise.resolve();
 
   async put(task: FinishedTask): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
+    this.putting.resolve();
+    await this.mayPut;
     if (this.failure !== undefined) throw this.failure;
     this.tasks.set(task.taskId, task);
   }
@@ -309,7 +319,8 @@ class SlowStore implements TaskStore {
   }
 }
 
-t.test("a subclass brings its own store; what that loses is counted", async (t) => {
+/** A gate served by a driver with a store of the test's own. */
+async function withStore(t: Test) {
   const store = new SlowStore();
   class OwnStore extends HttpDriver {
     protected override makeTaskStore(): TaskStore {
@@ -319,10 +330,40 @@ t.test("a subclass brings its own store; what that loses is counted", async (t) 
   const gate = new Gate();
   const process = await start(t, gate.pipeline());
   const driver = await process.addDriver("web", OwnStore, { port: 0 });
-  const { port } = driver.getService("http").taggedAddresses.lan;
-  const url = `http://127.0.0.1:${port}`;
-  const { submit, task, stats, until } = questions(url);
+  const url = `http://127.0.0.1:${driver.getService("http").taggedAddresses.lan.port}`;
+  return { store, gate, driver, url, ...questions(url) };
+}
 
+t.test("a driver that stops finishes what nobody waits for, too", async (t) => {
+  const { store, gate, driver, submit } = await withStore(t);
+  const taskId = await submit({ inputs: { x: 1 } });
+  await gate.arrived(1);
+  const stopping = driver.stop({ timeoutMs: 60_000 });
+  await new Promise((resolve) => setImmediate(resolve));
+  gate.release();
+  await stopping;
+  t.match(store.tasks.get(taskId), { status: "done", body: /"y":2/ });
+});
+
+t.test("a task that is deleted while its outcome is being stored is gone", async (t) => {
+  const { store, gate, url, submit, task, stats, driver } = await withStore(t);
+  const mayPut = deferred();
+  store.mayPut = mayPut.promise;
+  const taskId = await submit({ inputs: { x: 1 } });
+  await gate.arrived(1);
+  gate.release();
+  await store.putting.promise;
+  t.match((await task(taskId)).json, { status: "pending" });
+  t.equal((await ask(`${url}/tasks/${taskId}`, "DELETE")).status, 204);
+  mayPut.resolve();
+  await driver.setParameters({ ...driver.getParameters() });
+  t.equal((await task(taskId)).status, 404);
+  t.equal(store.tasks.size, 0);
+  t.match(await stats(), { pending: 0, kept: 0, cancelled: 1, done: 0 });
+});
+
+t.test("a subclass brings its own store; what that loses is counted", async (t) => {
+  const { store, gate, driver, url, submit, task, stats, until } = await withStore(t);
   const first = await submit({ inputs: { x: 1 } });
   await gate.arrived(1);
   gate.release();
