@@ -1,8 +1,9 @@
 /** Reading what the server answers. A good status with a body that makes no sense is the server's fault: INTERNAL. */
-import { HeadraceError, isErrorCode, toHeadraceError } from "../errors.js";
+import { HeadraceError, toHeadraceError } from "../errors.js";
 import {
   byName,
   decodeInferResponse,
+  errorOfRest,
   HEADER_LENGTH_FIELD,
   parseHeaderLength,
   parseJson,
@@ -35,10 +36,11 @@ export function inferAnswer({ headers, body }: HttpAnswer): InferAnswer {
   });
 }
 
-/** The error of a failed task: `{ code, message, path? }`, as the REST routes have it. */
+/** The error of a failed task. */
 export function taskError(error: unknown): HeadraceError {
-  const code = String(jsonField(error, "code"));
-  return new HeadraceError(isErrorCode(code) ? code : "INTERNAL", String(jsonField(error, "message")));
+  return (
+    errorOfRest(error, "INTERNAL") ?? new HeadraceError("INTERNAL", "the server's answer has an error without text")
+  );
 }
 
 /** A deadline's error with what went wrong last, which is what somebody will want to know. */

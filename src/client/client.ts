@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "../errors.js";
 import { encodeInferRequest, HEADER_LENGTH_FIELD, joinBytes } from "../protocol/index.js";
 import { serverUrl } from "./address.js";
 import { explained, inferAnswer, jsonField, jsonOf, predictBody, taskError } from "./answers.js";
-import { deadline, pause } from "./deadline.js";
+import { type Deadline, deadline, pause } from "./deadline.js";
 import { type CallOptions, type Fetch, HttpTransport } from "./http.js";
 import type {
   ClientOptions,
@@ -22,26 +22,32 @@ import { InferStream } from "./stream.js";
 import { numberedCodec, rawCodec, tensorCodec } from "./stream-codec.js";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_RETRIES = 2;
 const DEFAULT_MAX_IN_FLIGHT = 16;
 
 /** Milliseconds between two looks at something that is not ready yet. */
 const POLL_MS = 25;
+/** How long one request waits for a task: well within what proxies and servers allow. */
+const TASK_WAIT_MS = 20_000;
 
 /**
  * `new HeadraceClient({ url: "http://127.0.0.1:8000" })`, or `{ process }` with the handle of an HTTP driver.
  *
  * Everything it throws is a HeadraceError with the server's code, or UNAVAILABLE (not reachable), DEADLINE_EXCEEDED,
- * CANCELLED, INVALID_ARGUMENT (refused before sending) or INTERNAL (an answer that makes no sense). Nothing is retried
- * except by `wait` and `taskResult`. There is nothing to close but streams.
+ * CANCELLED, INVALID_ARGUMENT (refused before sending) or INTERNAL (an answer that makes no sense). `retries` says what is
+ * tried again; a prediction that may have reached the server never is. There is nothing to close but streams.
  */
 export class HeadraceClient {
   readonly #http: HttpTransport;
   readonly #model: string | undefined;
 
   constructor(options: ClientOptions) {
-    const { headers = {}, timeoutMs = DEFAULT_TIMEOUT_MS, fetch } = options;
+    const { headers = {}, timeoutMs = DEFAULT_TIMEOUT_MS, retries = DEFAULT_RETRIES } = options;
+    if (!(Number.isInteger(retries) && retries >= 0))
+      throw new InvalidArgumentError(`expected a number of attempts from 0 on, got ${retries}`, { path: "retries" });
     const platformFetch: Fetch = (url, init) => globalThis.fetch(url, init);
-    this.#http = new HttpTransport(serverUrl(options), headers, timeoutMs, fetch ?? platformFetch);
+    const fetch = options.fetch ?? platformFetch;
+    this.#http = new HttpTransport({ url: serverUrl(options), headers, timeoutMs, retries, fetch });
     this.#model = options.model;
   }
 
@@ -62,7 +68,8 @@ export class HeadraceClient {
     try {
       while (!limit.signal.aborted) {
         try {
-          await this.#http.call({ method: "GET", path: "/v2/health/ready", timeoutMs, signal: limit.signal });
+          const { signal } = limit;
+          await this.#http.call({ method: "GET", path: "/v2/health/ready", timeoutMs, signal, retries: 0 });
           return;
         } catch (error) {
           if (!limit.signal.aborted) last = error;
@@ -88,27 +95,33 @@ export class HeadraceClient {
   /**
    * Starts a prediction and returns at once.
    *
-   * @returns The task's id for `taskResult`; the server forgets a task some time after it is done.
+   * @param options `timeoutMs` limits the prediction, and sending the request.
+   * @returns The task's id for `taskResult`; the server keeps the outcome for its `taskTtlSeconds`.
+   *
+   * ```ts
+   * const taskId = await client.predictTask({ input: 1 });
+   * const { output } = await client.taskResult(taskId, { timeoutMs: 60_000 });
+   * ```
    */
   async predictTask(inputs: Readonly<Values>, options: StepOptions = {}): Promise<string> {
     return String(jsonField(await this.#postJson("/tasks", inputs, options), "taskId"));
   }
 
   /**
-   * The outputs of a task, waiting for it to be done.
+   * The outputs of a task, waiting for it to be done. Can be asked again until the server forgets the task. Giving up
+   * leaves the task as it is; `deleteTask` ends it.
    *
    * @throws HeadraceError: the task's own error, NOT_FOUND, or DEADLINE_EXCEEDED when it is not done within `timeoutMs`.
    */
   async taskResult<Out extends Values = Values>(taskId: string, options: CallOptions = {}): Promise<Out> {
-    const timeoutMs = options.timeoutMs ?? this.#http.timeoutMs;
-    const limit = deadline(timeoutMs, options.signal, `waiting for task ${taskId}`);
+    const limit = deadline(options.timeoutMs ?? this.#http.timeoutMs, options.signal, `waiting for task ${taskId}`);
     try {
       for (;;) {
-        const path = `/tasks/${encodeURIComponent(taskId)}`;
-        const task = jsonOf(await this.#http.call({ method: "GET", path, timeoutMs, signal: limit.signal }));
+        const task = await this.#task(taskId, limit);
         const status = jsonField(task, "status");
         if (status === "done") return jsonField(task, "outputs") as Out;
         if (status === "failed") throw taskError(jsonField(task, "error"));
+        // A server that does not wait must not be asked without a break.
         await pause(POLL_MS, limit.signal);
       }
     } catch (error) {
@@ -116,6 +129,16 @@ export class HeadraceClient {
     } finally {
       limit.release();
     }
+  }
+
+  /**
+   * Cancels a task that is pending, its state staying as it was, and forgets one that is finished.
+   *
+   * @throws HeadraceError NOT_FOUND for a task that the server does not know, or no longer.
+   */
+  async deleteTask(taskId: string, options: CallOptions = {}): Promise<void> {
+    const { timeoutMs, signal } = options;
+    await this.#http.call({ method: "DELETE", path: taskPath(taskId), timeoutMs, signal });
   }
 
   /**
@@ -175,6 +198,13 @@ export class HeadraceClient {
     return streams === undefined ? new InferStream(rawCodec, connection) : new InferStream(numberedCodec, connection);
   }
 
+  /** A task as the server has it, as soon as it is finished or the server has waited long enough. */
+  async #task(taskId: string, { remainingMs, signal }: Deadline): Promise<unknown> {
+    const waitMs = Math.ceil(Math.min(remainingMs(), TASK_WAIT_MS));
+    const path = `${taskPath(taskId)}?waitMs=${waitMs}`;
+    return jsonOf(await this.#http.call({ method: "GET", path, timeoutMs: waitMs + this.#http.timeoutMs, signal }));
+  }
+
   #modelPath(model = this.#model): string {
     if (model === undefined)
       throw new InvalidArgumentError("name a model, here or in the client's options", { path: "model" });
@@ -187,4 +217,8 @@ export class HeadraceClient {
     const body = predictBody(inputs, options);
     return jsonOf(await this.#http.call({ method: "POST", path, headers, body, timeoutMs, signal }));
   }
+}
+
+function taskPath(taskId: string): string {
+  return `/tasks/${encodeURIComponent(taskId)}`;
 }

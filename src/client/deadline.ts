@@ -3,6 +3,8 @@ import { HeadraceError, InvalidArgumentError } from "../errors.js";
 
 export interface Deadline {
   readonly signal: AbortSignal;
+  /** Milliseconds left; Infinity where there is no limit. */
+  remainingMs(): number;
   /** Releases the timer and the listener; must be called when the work is over. */
   release(): void;
 }
@@ -17,11 +19,13 @@ export function deadline(timeoutMs: number, signal: AbortSignal | undefined, wha
   const cancel = () => controller.abort(cancelled(signal?.reason));
   const expire = () =>
     controller.abort(new HeadraceError("DEADLINE_EXCEEDED", `${what} took longer than ${timeoutMs} ms`));
+  const end = performance.now() + timeoutMs;
   const timer = timeoutMs > MAX_TIMER_MS ? undefined : setTimeout(expire, timeoutMs);
   signal?.addEventListener("abort", cancel, { once: true });
   if (signal?.aborted) cancel();
   return {
     signal: controller.signal,
+    remainingMs: () => Math.max(0, end - performance.now()),
     release: () => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", cancel);

@@ -1,23 +1,36 @@
-/** One HTTP exchange: time limit, cancelling, and every way to fail as a HeadraceError. */
+/** One HTTP exchange: time limit, cancelling, retries, and every way to fail as a HeadraceError. */
 import { HeadraceError } from "../errors.js";
 import { errorOfResponse } from "../protocol/index.js";
-import { deadline } from "./deadline.js";
+import { deadline, pause } from "./deadline.js";
+import { Failure, waitBeforeRetry } from "./retry.js";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 export interface CallOptions {
-  /** Milliseconds for the whole exchange, answer included. Default: the client's. Infinity: none. */
+  /** Milliseconds for the whole exchange, answer and retries included. Default: the client's. Infinity: none. */
   readonly timeoutMs?: number | undefined;
   /** Gives up with CANCELLED. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface HttpRequest extends CallOptions {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   /** From the server's root, escaped. */
   readonly path: string;
   readonly body?: Uint8Array | string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Default: the client's. */
+  readonly retries?: number;
+}
+
+/** What a transport is made of; see ClientSettings. */
+export interface TransportOptions {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly retries: number;
+  readonly fetch: Fetch;
 }
 
 export interface HttpAnswer {
@@ -29,13 +42,14 @@ export class HttpTransport {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  readonly #retries: number;
   readonly #fetch: Fetch;
 
-  /** @param url Without a slash at its end. */
-  constructor(url: string, headers: Readonly<Record<string, string>>, timeoutMs: number, fetch: Fetch) {
+  constructor({ url, headers, timeoutMs, retries, fetch }: TransportOptions) {
     this.url = url;
     this.headers = headers;
     this.timeoutMs = timeoutMs;
+    this.#retries = retries;
     this.#fetch = fetch;
   }
 
@@ -46,15 +60,35 @@ export class HttpTransport {
   async call(request: HttpRequest): Promise<HttpAnswer> {
     const target = `${request.method} ${this.url}${request.path}`;
     const limit = deadline(request.timeoutMs ?? this.timeoutMs, request.signal, target);
+    const retries = request.retries ?? this.#retries;
     try {
-      const response = await this.#fetch(this.url + request.path, this.#init(request, limit.signal));
-      const body = new Uint8Array(await response.arrayBuffer());
-      if (!response.ok) throw errorOfResponse(response.status, new TextDecoder().decode(body));
-      return { headers: response.headers, body };
+      for (let attempt = 0; ; attempt += 1) {
+        const outcome = await this.#attempt(request, target, limit.signal);
+        if (!(outcome instanceof Failure)) return outcome;
+        const waitMs = waitBeforeRetry(outcome, request.method, attempt);
+        // A wait that would end after the time limit only hides what is wrong.
+        if (attempt >= retries || waitMs === undefined || waitMs >= limit.remainingMs()) throw outcome.error;
+        await pause(waitMs, limit.signal);
+      }
     } catch (error) {
-      throw limit.signal.aborted ? limit.signal.reason : unreachable(error, target);
+      throw limit.signal.aborted ? limit.signal.reason : error;
     } finally {
       limit.release();
+    }
+  }
+
+  async #attempt(request: HttpRequest, target: string, signal: AbortSignal): Promise<HttpAnswer | Failure> {
+    try {
+      const response = await this.#fetch(this.url + request.path, this.#init(request, signal));
+      const { status, headers } = response;
+      const body = new Uint8Array(await response.arrayBuffer());
+      if (response.ok) return { headers, body };
+      const error = errorOfResponse(status, new TextDecoder().decode(body));
+      return new Failure(error, { status, retryAfter: headers.get("retry-after") });
+    } catch (error) {
+      // Not a failure of the connection, but the caller's wish or its time limit.
+      if (signal.aborted) throw error;
+      return new Failure(unreachable(error, target), error);
     }
   }
 
@@ -66,7 +100,7 @@ export class HttpTransport {
   }
 }
 
-function unreachable(error: unknown, target: string): unknown {
+function unreachable(error: unknown, target: string): HeadraceError {
   if (error instanceof HeadraceError) return error;
   return new HeadraceError("UNAVAILABLE", `${target} failed: ${innermostMessage(error)}`, { cause: error });
 }

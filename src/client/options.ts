@@ -12,6 +12,13 @@ export interface ClientSettings {
   readonly timeoutMs?: number;
   /** Sent with every request, e.g. `authorization`. Browsers cannot send them with a WebSocket. Default: none. */
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * How often a call that failed is tried again, within its time limit: a GET whose connection failed or which was answered
+   * with 429, 502, 503 or 504, and any other request that could not be sent because there was no connection. Nothing else,
+   * so that no step counts twice. Waits 0.1 s, 0.2 s and so on up to 2 s, times a random factor from 0 to 1, and
+   * `Retry-After` besides. Not for streams. Default 2; 0: never.
+   */
+  readonly retries?: number;
   /** The fetch to use. Default: the platform's. */
   readonly fetch?: Fetch;
 }

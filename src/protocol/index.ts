@@ -16,7 +16,15 @@ export {
   type RequestPlan,
 } from "./request.js";
 export { byName, decodeInferResponse, encodeInferResponse, type InferResponse } from "./response.js";
-export { codeOfStatus, encodeRestError, encodeV2Error, errorOfResponse } from "./status.js";
+export {
+  codeOfStatus,
+  encodeRestError,
+  encodeV2Error,
+  errorOfResponse,
+  errorOfRest,
+  type RestErrorJson,
+  restError,
+} from "./status.js";
 export {
   closeFrameOf,
   decodeStreamError,

@@ -7,10 +7,23 @@ export function encodeV2Error(error: HeadraceError): string {
   return JSON.stringify({ error: error.message });
 }
 
+/** An error as the plain REST routes have it. */
+export interface RestErrorJson {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Where in the request the offending value is. */
+  readonly path?: string;
+  /** The request's `x-request-id`, where it has one. */
+  readonly requestId?: string;
+}
+
+export function restError({ code, message, path }: HeadraceError, requestId?: string): RestErrorJson {
+  return { code, message, ...(path === undefined ? {} : { path }), ...(requestId === undefined ? {} : { requestId }) };
+}
+
 /** The whole body of an answer outside 2xx of the plain REST routes. */
-export function encodeRestError(error: HeadraceError): string {
-  const { code, message, path } = error;
-  return JSON.stringify({ error: path === undefined ? { code, message } : { code, message, path } });
+export function encodeRestError(error: HeadraceError, requestId?: string): string {
+  return JSON.stringify({ error: restError(error, requestId) });
 }
 
 /** Several codes share a status; these are the ones that a client can rely on when there is nothing but the status. */
@@ -37,11 +50,16 @@ export function codeOfStatus(status: number): ErrorCode {
 export function errorOfResponse(status: number, body: string): HeadraceError {
   const error = errorField(body);
   if (typeof error === "string") return new HeadraceError(codeOfStatus(status), error);
-  if (!isObject(error) || typeof error.message !== "string") {
-    const excerpt = body === "" ? "" : `: ${body.slice(0, 200)}`;
-    return new HeadraceError(codeOfStatus(status), `the server answered ${status}${excerpt}`);
-  }
-  const code = typeof error.code === "string" && isErrorCode(error.code) ? error.code : codeOfStatus(status);
+  const known = errorOfRest(error, codeOfStatus(status));
+  if (known !== undefined) return known;
+  const excerpt = body === "" ? "" : `: ${body.slice(0, 200)}`;
+  return new HeadraceError(codeOfStatus(status), `the server answered ${status}${excerpt}`);
+}
+
+/** The error of a RestErrorJson, such as a failed task's; `fallback` is for a code that is not known here. */
+export function errorOfRest(error: unknown, fallback: ErrorCode): HeadraceError | undefined {
+  if (!isObject(error) || typeof error.message !== "string") return undefined;
+  const code = typeof error.code === "string" && isErrorCode(error.code) ? error.code : fallback;
   return new HeadraceError(code, ...withoutPathPrefix(error.message, error.path));
 }
 

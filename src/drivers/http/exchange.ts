@@ -6,6 +6,7 @@ import { HeadraceError } from "../../errors.js";
 import type { EncodedMessage } from "../../protocol/index.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { InferHandle } from "./infer-types.js";
+import type { RequestTrace } from "./request-trace.js";
 
 const JSON_TYPE = "application/json";
 const BINARY_TYPE = "application/octet-stream";
@@ -33,7 +34,15 @@ export interface ExchangeOwner {
   ended(): void;
 }
 
+/** More headers of an answer. */
+export type AnswerHeaders = readonly (readonly [string, string])[];
+
+/** An error in the shape of a surface: encodeV2Error or encodeRestError. */
+export type ErrorEncoder = (error: HeadraceError, requestId?: string) => string;
+
 export class Exchange {
+  /** Set where the request has an id, because one was sent or requests are logged. */
+  trace: RequestTrace | undefined;
   private over = false;
   private isEnded = false;
   private work: InferHandle | undefined;
@@ -45,6 +54,7 @@ export class Exchange {
   ) {
     owner.begun();
     response.onAborted(() => {
+      this.trace?.aborted();
       this.end();
       if (this.over) return;
       this.over = true;
@@ -62,21 +72,39 @@ export class Exchange {
     this.work = work;
   }
 
-  json(status: number, body: string, headers: readonly (readonly [string, string])[] = []): void {
+  json(status: number, body: string, headers: AnswerHeaders = []): void {
+    this.answer(status, JSON_TYPE, body, headers);
+  }
+
+  /** An answer of any content type. `body` must not change until it has been read by the client. */
+  answer(status: number, type: string, body: string | Uint8Array, headers: AnswerHeaders = []): void {
     if (this.over) return;
     this.over = true;
+    this.trace?.answered(status, typeof body === "string" ? Buffer.byteLength(body) : body.byteLength);
     this.response.cork(() => {
-      this.response.writeStatus(statusLine(status)).writeHeader("Content-Type", JSON_TYPE);
-      for (const [name, value] of headers) this.response.writeHeader(name, value);
+      this.response.writeStatus(statusLine(status)).writeHeader("Content-Type", type);
+      this.writeHeaders(headers);
       if (body.length <= SCRATCH_BYTES) this.write(body);
-      else this.writeLarge(Buffer.from(body));
+      else this.writeLarge(typeof body === "string" ? Buffer.from(body) : body);
     });
   }
 
-  /** An error in the shape of the surface: `encode` is encodeV2Error or encodeRestError. */
-  error(error: HeadraceError, encode: (error: HeadraceError) => string): void {
+  /** An answer that has no body by its status: 204 or 304. */
+  empty(status: 204 | 304, headers: AnswerHeaders = []): void {
+    if (this.over) return;
+    this.over = true;
+    this.trace?.answered(status, 0);
+    this.response.cork(() => {
+      this.response.writeStatus(statusLine(status));
+      this.writeHeaders(headers);
+      this.end();
+      this.response.endWithoutBody();
+    });
+  }
+
+  error(error: HeadraceError, encode: ErrorEncoder): void {
     const retry = error.code === "RESOURCE_EXHAUSTED" ? ([["Retry-After", "1"]] as const) : [];
-    this.json(error.httpStatus, encode(error), retry);
+    this.json(error.httpStatus, encode(error, this.trace?.id), retry);
   }
 
   /** A V2 message; its parts may be views over memory that is gone after this call. */
@@ -91,9 +119,11 @@ export class Exchange {
       body.set(part, at);
       at += part.byteLength;
     }
+    this.trace?.answered(200, total);
     this.response.cork(() => {
       // "200 OK" is what uWebSockets.js writes by itself.
       this.response.writeHeader("Content-Type", headerLength === undefined ? JSON_TYPE : BINARY_TYPE);
+      if (this.trace !== undefined) this.writeHeaders([]);
       if (headerLength !== undefined) this.response.writeHeader(HEADER_LENGTH_FIELD, String(headerLength));
       if (total <= SCRATCH_BYTES) this.write(body);
       else this.writeLarge(body);
@@ -155,6 +185,11 @@ export class Exchange {
     else done(body);
   }
 
+  private writeHeaders(headers: AnswerHeaders): void {
+    for (const [name, value] of headers) this.response.writeHeader(name, value);
+    if (this.trace !== undefined) this.response.writeHeader("X-Request-Id", this.trace.id);
+  }
+
   private write(body: string | Uint8Array): void {
     this.end();
     this.response.end(body);
@@ -178,6 +213,7 @@ export class Exchange {
   private end(): void {
     if (this.isEnded) return;
     this.isEnded = true;
+    this.trace?.ended();
     this.owner.ended();
   }
 }

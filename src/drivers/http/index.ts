@@ -1,6 +1,7 @@
 /** `headrace/drivers/http`: serves an inference process over HTTP and WebSocket. */
 import uWS, { type TemplatedApp, type us_listen_socket } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import { type Logger, makeLogger } from "../../log.js";
 import { canonicalSequenceId, encodeV2Error, type TensorMetadata } from "../../protocol/index.js";
 import {
   type DriverResources,
@@ -9,14 +10,20 @@ import {
   type RestrictedInferenceProcess,
   type ServiceOffer,
 } from "../../runtime/index.js";
-import { Exchange, type ExchangeOwner } from "./exchange.js";
+import { DocsRoutes } from "./docs-routes.js";
 import { InferService } from "./infer-service.js";
 import { Outbox } from "./outbox.js";
 import { changedParameters, type HttpParameters, httpParameters } from "./parameters.js";
+import { Exchanges } from "./request-trace.js";
+import { RestRoutes } from "./rest-routes.js";
+import { Router } from "./router.js";
 import { checkModelName, Routes } from "./routes.js";
 import { StreamConnection, type StreamHost } from "./stream-connection.js";
+import { MemoryTaskStore, type TaskStore } from "./task-store.js";
+import { Tasks } from "./tasks.js";
 
 export type { HttpParameters } from "./parameters.js";
+export type { FinishedTask, TaskStore } from "./task-store.js";
 
 /** LIBUS_LISTEN_EXCLUSIVE_PORT, which uWebSockets.js' own types lack: without it two servers could share a port unnoticed. */
 const EXCLUSIVE_PORT = 1;
@@ -35,7 +42,12 @@ const DRAIN_POLL_MILLIS = 5;
 
 /**
  * Serves V2 (the Open Inference Protocol) and plain REST over HTTP, and V2 streams over WebSocket, on one port. Offers the
- * service `http`.
+ * service `http`. docs/http.md has the routes.
+ *
+ * ```ts
+ * const web = await proc.addDriver("web", HttpDriver, { port: 8000 });
+ * await web.setParameters({ ...web.getParameters(), accessLog: true });
+ * ```
  */
 export class HttpDriver extends PipelineDriver<HttpParameters> {
   private parameters: HttpParameters;
@@ -47,7 +59,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   private stopListening: (() => void) | undefined;
   private finished: (() => void) | undefined;
   private readonly counters = { requests: 0, streamsOpened: 0, streamsRefused: 0 };
-  private readonly exchanges: ExchangeOwner = {
+  private readonly exchanges = new Exchanges({
     begun: () => {
       this.counters.requests += 1;
       this.underWay += 1;
@@ -55,7 +67,8 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     ended: () => {
       this.underWay -= 1;
     },
-  };
+  });
+  private tasks: Tasks | undefined;
 
   constructor(options: Partial<HttpParameters> = {}) {
     super(options);
@@ -82,10 +95,17 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
         this.log?.warn({ code: error.code }, `stream closed: ${error.message}`);
       },
     };
+    const tasks = new Tasks({ inference, store: this.makeTaskStore(), parameters: host.parameters, log: this.log });
+    this.tasks = tasks;
+    this.logRequests(this.parameters);
     this.app = uWS.App();
     // Before the routes: of equal patterns uWebSockets.js takes the first.
     this.registerStreams(this.app, host);
-    new Routes({ ...host, exchanges: this.exchanges, counters: () => this.counters }).register(this.app);
+    const router = new Router(this.app, this.exchanges);
+    new Routes({ ...host, counters: () => ({ driver: this.counters, tasks: tasks.stats() }) }).register(router);
+    new RestRoutes({ ...host, tasks }).register(router);
+    new DocsRoutes(inference).register(router);
+    router.otherwise();
     const port = await this.listen(this.app, this.parameters.port === 0 ? 0 : resources.port("http"));
     this.stopListening = inference.direct?.engine.onFlush(() => outbox.flush());
     this.parameters = { ...this.parameters, port };
@@ -98,11 +118,12 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     });
   }
 
-  /** Refuses what is new, answers what was accepted, closes the streams with 1001, then everything. */
+  /** Refuses what is new, answers what was accepted, tasks included, closes the streams with 1001, then everything. */
   override async stop(signal: AbortSignal): Promise<void> {
     this.draining = true;
     this.closeListenSocket();
     while (!signal.aborted && this.busy()) await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MILLIS));
+    this.tasks?.close();
     for (const stream of [...this.streams]) stream.goAway();
     this.app?.close();
     this.app = undefined;
@@ -116,10 +137,31 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
 
   override async setParameters(parameters: HttpParameters): Promise<void> {
     this.parameters = changedParameters(this.parameters, parameters);
+    this.logRequests(this.parameters);
+    await this.tasks?.sweep();
+  }
+
+  /** Where finished tasks are kept, made once when the driver starts; for subclasses. Default: in memory. */
+  protected makeTaskStore(): TaskStore {
+    return new MemoryTaskStore();
+  }
+
+  /**
+   * What the access log is written with, at its level `info`, made whenever `accessLog` is switched on; for subclasses.
+   * Default: the driver's own log, whatever its level is, unless it is `silent`.
+   */
+  protected makeAccessLog(): Logger {
+    const log = this.log ?? makeLogger("http");
+    return log.level === "silent" ? log : log.child({}, { level: "info" });
+  }
+
+  private logRequests({ accessLog }: HttpParameters): void {
+    if (!accessLog) this.exchanges.accessLog = undefined;
+    else this.exchanges.accessLog ??= this.makeAccessLog();
   }
 
   private busy(): boolean {
-    if (this.underWay > 0) return true;
+    if (this.underWay > 0 || (this.tasks?.pendingCount ?? 0) > 0) return true;
     for (const stream of this.streams) if (!stream.isIdle) return true;
     return false;
   }
@@ -172,7 +214,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
               request.getQuery("streams"),
             );
           } catch (error) {
-            new Exchange(response, this.exchanges).error(toHeadraceError(error), encodeV2Error);
+            this.exchanges.open(response, request).error(toHeadraceError(error), encodeV2Error);
             return;
           }
           response.upgrade(

@@ -22,6 +22,21 @@ export interface HttpParameters {
    * running. Default: 120.
    */
   idleTimeoutSeconds: number;
+  /**
+   * Seconds that the outcome of a task is kept after it has finished; 0 keeps it only for who is waiting then. A change
+   * applies to finished tasks too. Default: 60.
+   */
+  taskTtlSeconds: number;
+  /**
+   * Tasks that are there at a time, pending or finished and kept; one more is refused with RESOURCE_EXHAUSTED. A smaller
+   * number drops none that are there. Each costs the memory of its outputs as JSON. Default: 1000.
+   */
+  maxTasks: number;
+  /**
+   * Whether each HTTP request has a line in the log when it is over: method, path, status, bytes of the answer's body, time,
+   * client and request id, never a body. Costs a write for each request. Default: false.
+   */
+  accessLog: boolean;
 }
 
 export const HTTP_DEFAULTS: HttpParameters = {
@@ -31,12 +46,17 @@ export const HTTP_DEFAULTS: HttpParameters = {
   maxBackpressureBytes: 1 << 20,
   maxInFlightPerConnection: 1024,
   idleTimeoutSeconds: 120,
+  taskTtlSeconds: 60,
+  maxTasks: 1000,
+  accessLog: false,
 };
 
 const FIXED = ["port", "host", "maxBodyBytes", "idleTimeoutSeconds"] as const;
 /** uWebSockets.js counts idle time in a byte of four-second ticks, and ends the process for less than two of them. */
 const MIN_IDLE_SECONDS = 8;
 const MAX_IDLE_SECONDS = 960;
+/** A week. */
+const MAX_TASK_TTL_SECONDS = 604_800;
 
 function integer(path: string, value: number, minimum: number, maximum: number): void {
   if (Number.isSafeInteger(value) && value >= minimum && value <= maximum) return;
@@ -58,6 +78,15 @@ export function httpParameters(options: Partial<HttpParameters>): HttpParameters
   integer("maxInFlightPerConnection", parameters.maxInFlightPerConnection, 1, 1 << 20);
   if (parameters.idleTimeoutSeconds !== 0)
     integer("idleTimeoutSeconds", parameters.idleTimeoutSeconds, MIN_IDLE_SECONDS, MAX_IDLE_SECONDS);
+  const { taskTtlSeconds, accessLog } = parameters;
+  if (!(typeof taskTtlSeconds === "number" && taskTtlSeconds >= 0 && taskTtlSeconds <= MAX_TASK_TTL_SECONDS)) {
+    const message = `expected seconds from 0 to ${MAX_TASK_TTL_SECONDS}, got ${String(taskTtlSeconds)}`;
+    throw new InvalidArgumentError(message, { path: "taskTtlSeconds" });
+  }
+  integer("maxTasks", parameters.maxTasks, 1, 1 << 20);
+  if (typeof accessLog !== "boolean") {
+    throw new InvalidArgumentError(`expected true or false, got ${String(accessLog)}`, { path: "accessLog" });
+  }
   if (typeof parameters.host !== "string" || parameters.host === "") {
     throw new InvalidArgumentError("expected an address to listen on", { path: "host" });
   }

@@ -1,5 +1,5 @@
-/** The HTTP routes: V2 metadata, health and infer, and the plain REST of POST /predict. */
-import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
+/** The routes of V2, health and statistics. Those of plain REST are in rest-routes.ts. */
+import type { HttpRequest } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import {
   type DecodedRequest,
@@ -7,28 +7,24 @@ import {
   decodePlannedInfer,
   decodeRawInfer,
   encodeInferResponse,
-  encodeRestError,
   encodeV2Error,
   HEADER_LENGTH_FIELD,
   HeaderCache,
   headerBytes,
   type NamedTensor,
   parseHeaderLength,
-  parseJson,
   planBinaryInfer,
   type RequestPlan,
   type ServerMetadata,
-  utf8Text,
 } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
-import { valuesToJson } from "../../types/index.js";
 import { VERSION } from "../../version.js";
-import { type BodyPieces, Exchange, type ExchangeOwner } from "./exchange.js";
+import type { BodyPieces, Exchange } from "./exchange.js";
 import { type InferService, isBinary, MODEL_VERSION } from "./infer-service.js";
 import type { InferDone, RequestHead } from "./infer-types.js";
 import type { HttpParameters } from "./parameters.js";
-import { predictRequest } from "./predict-request.js";
 import type { PreparedInfer } from "./prepared-infer.js";
+import type { Handler, Router } from "./router.js";
 import { UploadPieces } from "./upload-pieces.js";
 
 /** What the routes need of the driver. */
@@ -37,8 +33,8 @@ export interface RouteHost {
   readonly service: InferService;
   readonly parameters: () => HttpParameters;
   readonly isDraining: () => boolean;
-  readonly exchanges: ExchangeOwner;
-  readonly counters: () => Readonly<Record<string, number>>;
+  /** What GET /stats says besides the models' counters. */
+  readonly counters: () => Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 /** Plans of many clients' headers: each client's differs by its sequence id. */
@@ -50,9 +46,6 @@ const SERVER: ServerMetadata = {
   extensions: ["binary_tensor_data", "sequence", "stream"],
 };
 
-type Handler = (exchange: Exchange, request: HttpRequest) => void;
-type ErrorEncoder = (error: HeadraceError) => string;
-
 export class Routes {
   private readonly plans = new HeaderCache<RequestPlan>(HEADER_PLANS);
   private readonly prepared = new WeakMap<RequestPlan, PreparedInfer | "once" | "never">();
@@ -62,57 +55,23 @@ export class Routes {
 
   constructor(private readonly host: RouteHost) {}
 
-  register(app: TemplatedApp): void {
-    this.get(app, "/v2", (exchange) => exchange.json(200, JSON.stringify(SERVER)));
+  register(router: Router): void {
+    const get = (pattern: string, handler: Handler): void => router.route(pattern, encodeV2Error, { GET: handler });
+    get("/v2", (exchange) => exchange.json(200, JSON.stringify(SERVER)));
     for (const prefix of ["/v2/health", "/health"]) {
-      this.get(app, `${prefix}/live`, (exchange) => exchange.json(200, '{"live":true}'));
-      this.get(app, `${prefix}/ready`, (exchange) => this.ready(exchange));
+      get(`${prefix}/live`, (exchange) => exchange.json(200, '{"live":true}'));
+      get(`${prefix}/ready`, (exchange) => this.ready(exchange));
     }
-    for (const model of ["/v2/models/:model", "/v2/models/:model/versions/:version"]) {
-      this.get(app, model, (exchange, request) => this.metadata(exchange, request));
-      this.get(app, `${model}/ready`, (exchange, request) => this.modelReady(exchange, request));
-      this.post(app, `${model}/infer`, encodeV2Error, (exchange, request) => this.infer(exchange, request));
+    for (const [model, versioned] of [
+      ["/v2/models/:model", false],
+      ["/v2/models/:model/versions/:version", true],
+    ] as const) {
+      get(model, (exchange, request) => this.metadata(exchange, request, versioned));
+      get(`${model}/ready`, (exchange, request) => this.modelReady(exchange, request, versioned));
+      const infer: Handler = (exchange, request) => this.infer(exchange, request, versioned);
+      router.route(`${model}/infer`, encodeV2Error, { POST: infer });
     }
-    this.get(app, "/stats", (exchange) => this.stats(exchange));
-    this.post(app, "/predict", encodeRestError, (exchange, request) => this.predict(exchange, request));
-    app.any("/*", (response, request) => {
-      const error = new HeadraceError(
-        "NOT_FOUND",
-        `there is no ${request.getMethod().toUpperCase()} ${request.getUrl()}`,
-      );
-      this.exchange(response).error(error, encodeV2Error);
-    });
-  }
-
-  private get(app: TemplatedApp, pattern: string, handler: Handler): void {
-    app.get(pattern, (response, request) => this.run(response, request, encodeV2Error, handler));
-    this.refuseOthers(app, pattern, "GET");
-  }
-
-  private post(app: TemplatedApp, pattern: string, encode: ErrorEncoder, handler: Handler): void {
-    app.post(pattern, (response, request) => this.run(response, request, encode, handler));
-    this.refuseOthers(app, pattern, "POST");
-  }
-
-  private refuseOthers(app: TemplatedApp, pattern: string, allowed: string): void {
-    app.any(pattern, (response, request) => {
-      const message = `${request.getUrl()} takes ${allowed}, not ${request.getMethod().toUpperCase()}`;
-      const body = encodeV2Error(new HeadraceError("METHOD_NOT_ALLOWED", message));
-      this.exchange(response).json(405, body, [["Allow", allowed]]);
-    });
-  }
-
-  private exchange(response: HttpResponse): Exchange {
-    return new Exchange(response, this.host.exchanges);
-  }
-
-  private run(response: HttpResponse, request: HttpRequest, encode: ErrorEncoder, handler: Handler): void {
-    const exchange = this.exchange(response);
-    try {
-      handler(exchange, request);
-    } catch (error) {
-      exchange.error(toHeadraceError(error), encode);
-    }
+    get("/stats", (exchange) => this.stats(exchange));
   }
 
   private ready(exchange: Exchange): void {
@@ -121,41 +80,42 @@ export class Routes {
   }
 
   private stats(exchange: Exchange): void {
-    const stats = { models: this.host.inference.stats(), driver: this.host.counters() };
+    const stats = { models: this.host.inference.stats(), ...this.host.counters() };
     // Counters are 64-bit; JSON integers have no limit, so none is rounded. No name of a cell begins with the marked NUL.
     const text = JSON.stringify(stats, (_, value) => (typeof value === "bigint" ? `\u0000${value}` : value));
     exchange.json(200, text.replace(/"\\u0000(\d+)"/g, "$1"));
   }
 
-  private checkModel(request: HttpRequest): void {
+  private checkModel(request: HttpRequest, versioned: boolean): void {
     const name = request.getParameter(0);
     if (name !== this.checkedName) checkModelName(name, this.host.inference.name);
     this.checkedName = name;
+    if (!versioned) return;
     const version = request.getParameter(1);
-    if (version === undefined || version === "" || version === MODEL_VERSION) return;
+    if (version === "" || version === MODEL_VERSION) return;
     throw new HeadraceError(
       "MODEL_NOT_FOUND",
       `model '${this.host.inference.name}' has no version '${version}', only ${MODEL_VERSION}`,
     );
   }
 
-  private metadata(exchange: Exchange, request: HttpRequest): void {
-    this.checkModel(request);
+  private metadata(exchange: Exchange, request: HttpRequest, versioned: boolean): void {
+    this.checkModel(request, versioned);
     const { inference, service } = this.host;
     const platform = inference.direct === undefined ? "headrace_pipeline" : "onnxruntime_onnx";
     const { inputs, outputs } = service;
     exchange.json(200, JSON.stringify({ name: inference.name, versions: [MODEL_VERSION], platform, inputs, outputs }));
   }
 
-  private modelReady(exchange: Exchange, request: HttpRequest): void {
-    this.checkModel(request);
+  private modelReady(exchange: Exchange, request: HttpRequest, versioned: boolean): void {
+    this.checkModel(request, versioned);
     const ready = !this.host.isDraining();
     exchange.json(ready ? 200 : 503, JSON.stringify({ name: this.host.inference.name, ready }));
   }
 
-  private infer(exchange: Exchange, request: HttpRequest): void {
+  private infer(exchange: Exchange, request: HttpRequest, versioned: boolean): void {
     this.refuseDraining();
-    this.checkModel(request);
+    this.checkModel(request, versioned);
     const encoding = request.getHeader("content-encoding");
     if (encoding !== "" && encoding !== "identity") {
       throw new HeadraceError(
@@ -249,29 +209,6 @@ export class Routes {
     } catch (failure) {
       exchange.error(toHeadraceError(failure), encodeV2Error);
     }
-  }
-
-  private predict(exchange: Exchange, request: HttpRequest): void {
-    this.refuseDraining();
-    const failed = (error: unknown): void => exchange.error(toHeadraceError(error), encodeRestError);
-    const { maxBodyBytes } = this.host.parameters();
-    exchange.readBody(
-      request,
-      maxBodyBytes,
-      (body) => {
-        const abort = new AbortController();
-        exchange.whenGone({ cancel: () => abort.abort() });
-        this.predictBody(body, abort.signal).then((answer) => exchange.json(200, answer), failed);
-      },
-      failed,
-    );
-  }
-
-  private async predictBody(body: Uint8Array, signal: AbortSignal): Promise<string> {
-    const { inputs, options } = predictRequest(parseJson(utf8Text(body, "body"), "body"));
-    const { inference } = this.host;
-    const outputs = await inference.predict(inputs, { ...options, signal });
-    return JSON.stringify({ outputs: valuesToJson(inference.outputs, outputs) });
   }
 
   private refuseDraining(): void {

@@ -93,13 +93,25 @@ t.test("a method that a route does not have is 405, with those it has", async (t
     ["POST", "/v2/models/gru/ready", "GET"],
     ["GET", "/v2/models/gru/infer", "POST"],
     ["GET", "/v2/models/gru/versions/1/infer", "POST"],
-    ["PATCH", "/predict", "POST"],
   ] as const;
   for (const [method, path, allowed] of wrong) {
     const { status, headers, json } = await ask(url + path, method);
     t.equal(status, 405, `${method} ${path}`);
     t.equal(headers.get("allow"), allowed);
     t.same(json, { error: `${path} takes ${allowed}, not ${method}` });
+  }
+  const plain = [
+    ["PATCH", "/predict", "POST"],
+    ["GET", "/tasks", "POST"],
+    ["PUT", "/tasks/1", "GET, DELETE"],
+    ["POST", "/openapi.json", "GET"],
+  ] as const;
+  for (const [method, path, allowed] of plain) {
+    const { status, headers, json } = await ask(url + path, method);
+    t.equal(status, 405, `${method} ${path}`);
+    t.equal(headers.get("allow"), allowed);
+    const message = `${path} takes ${allowed.replace(", ", " or ")}, not ${method}`;
+    t.same(json, { error: { code: "METHOD_NOT_ALLOWED", message } });
   }
 });
 

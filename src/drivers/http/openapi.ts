@@ -1,0 +1,244 @@
+/** The server's own description in OpenAPI 3.1, from the types of its pipeline. */
+import { ERROR_CODES, type ErrorCode } from "../../errors.js";
+import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
+import type { RestrictedInferenceProcess } from "../../runtime/index.js";
+import type { Json, JsonSchema } from "../../types/index.js";
+import { VERSION } from "../../version.js";
+import { MODEL_VERSION } from "./infer-service.js";
+import { type Examples, examples, reference, schemas } from "./openapi-schemas.js";
+import { MAX_WAIT_MS } from "./rest-routes.js";
+
+type JsonObject = JsonSchema;
+
+const PREDICTION_ERRORS = [
+  "INVALID_ARGUMENT",
+  "PAYLOAD_TOO_LARGE",
+  "RESOURCE_EXHAUSTED",
+  "DEADLINE_EXCEEDED",
+  "UNAVAILABLE",
+  "CELL_FAILED",
+  "INTERNAL",
+] as const;
+
+/** The document that GET /openapi.json answers. Operation ids are stable: generated clients have them as names. */
+export function openApi(inference: RestrictedInferenceProcess): JsonObject {
+  const shown = examples(inference);
+  return {
+    openapi: "3.1.0",
+    info: { title: inference.name, version: VERSION, description: introduction(inference) },
+    // Relative to this document: below a proxy's path too.
+    servers: [{ url: "." }],
+    tags: [
+      { name: "predictions", description: "Plain JSON, for people." },
+      { name: "health", description: "For probes and dashboards." },
+      { name: "v2", description: "The Open Inference Protocol, which Triton and KServe speak." },
+    ],
+    paths: { ...predictionPaths(shown), ...healthPaths(), ...v2Paths(inference, shown) },
+    components: { schemas: schemas(inference) },
+  };
+}
+
+function introduction({ name }: RestrictedInferenceProcess): string {
+  return [
+    `The pipeline \`${name}\`, served by Headrace.`,
+    `Streams of steps go over WebSocket at \`/v2/models/${name}/stream\`, which OpenAPI has no words for.`,
+    "A request may have an `x-request-id` (at most 128 printable ASCII characters), which its answer then has too.",
+  ].join("\n\n");
+}
+
+interface Operation {
+  readonly id: string;
+  readonly tag: "predictions" | "health" | "v2";
+  readonly summary: string;
+  readonly description?: string;
+  readonly parameters?: readonly JsonObject[];
+  readonly body?: JsonObject;
+  readonly answers: JsonObject;
+}
+
+function operation({ id, tag, summary, description, parameters, body, answers }: Operation): JsonObject {
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description === undefined ? {} : { description }),
+    ...(parameters === undefined ? {} : { parameters }),
+    ...(body === undefined ? {} : { requestBody: body }),
+    responses: answers,
+  };
+}
+
+function content(schema: string, example?: Json): JsonObject {
+  return { "application/json": { schema: reference(schema), ...(example === undefined ? {} : { example }) } };
+}
+
+function body(schema: string, example?: Json): JsonObject {
+  return { required: true, content: content(schema, example) };
+}
+
+function answer(description: string, schema: string, example?: Json): JsonObject {
+  return { description, content: content(schema, example) };
+}
+
+/** Answers outside 2xx, the codes of each status together. */
+function errors(schema: "Error" | "V2Error", codes: readonly ErrorCode[]): JsonObject {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of codes)
+    byStatus.set(ERROR_CODES[code].http, [...(byStatus.get(ERROR_CODES[code].http) ?? []), code]);
+  const answers = [...byStatus].map(([status, found]): [string, JsonObject] => {
+    const description = found.map((code) => `${code}: ${ERROR_CODES[code].meaning}`).join(" ");
+    const headers = found.includes("RESOURCE_EXHAUSTED") ? { headers: { "Retry-After": RETRY_AFTER } } : {};
+    return [String(status), { ...answer(description, schema), ...headers }];
+  });
+  return Object.fromEntries(answers);
+}
+
+const RETRY_AFTER: JsonObject = {
+  description: "Seconds after which another attempt may succeed.",
+  schema: { type: "integer" },
+};
+
+function predictionPaths(shown: Examples | undefined): JsonObject {
+  const request = shown && { inputs: shown.inputs };
+  const taskId = { name: "taskId", in: "path", required: true, schema: { type: "string" } };
+  const waitMs = {
+    name: "waitMs",
+    in: "query",
+    description: "Milliseconds that a pending task may take to finish before it is answered as pending.",
+    schema: { type: "integer", minimum: 0, maximum: MAX_WAIT_MS, default: 0 },
+  };
+  const location = { description: "Where the task is.", schema: { type: "string" } };
+  return {
+    "/predict": {
+      post: operation({
+        id: "predict",
+        tag: "predictions",
+        summary: "Predict",
+        body: body("PredictRequest", request),
+        answers: {
+          200: answer("The outputs.", "PredictAnswer", shown && { outputs: shown.outputs }),
+          ...errors("Error", PREDICTION_ERRORS),
+        },
+      }),
+    },
+    "/tasks": {
+      post: operation({
+        id: "submitTask",
+        tag: "predictions",
+        summary: "Start a prediction and come back for it",
+        body: body("PredictRequest", request),
+        answers: {
+          202: { ...answer("The task has been started.", "TaskAccepted"), headers: { Location: location } },
+          ...errors("Error", ["INVALID_ARGUMENT", "PAYLOAD_TOO_LARGE", "RESOURCE_EXHAUSTED", "UNAVAILABLE"]),
+        },
+      }),
+    },
+    "/tasks/{taskId}": {
+      get: operation({
+        id: "getTask",
+        tag: "predictions",
+        summary: "What became of a task",
+        parameters: [taskId, waitMs],
+        answers: {
+          200: answer("The task: pending, done or failed.", "Task"),
+          ...errors("Error", ["INVALID_ARGUMENT", "NOT_FOUND"]),
+        },
+      }),
+      delete: operation({
+        id: "deleteTask",
+        tag: "predictions",
+        summary: "Cancel a pending task, forget a finished one",
+        parameters: [taskId],
+        answers: { 204: { description: "It is gone." }, ...errors("Error", ["NOT_FOUND"]) },
+      }),
+    },
+  };
+}
+
+function healthPaths(): JsonObject {
+  const read = (id: string, summary: string, schema: string, extra: JsonObject = {}): JsonObject => ({
+    get: operation({ id, tag: "health", summary, answers: { 200: answer(`${summary}.`, schema), ...extra } }),
+  });
+  const stopping = { 503: answer("The server is stopping.", "Ready") };
+  return {
+    "/health/live": read("live", "Whether the server runs", "Live"),
+    "/health/ready": read("ready", "Whether it takes predictions", "Ready", stopping),
+    "/v2/health/live": read("v2Live", "Whether the server runs, for V2", "Live"),
+    "/v2/health/ready": read("v2Ready", "Whether it takes predictions, for V2", "Ready", stopping),
+    "/stats": read("stats", "Counters of the models, the driver and its tasks", "Stats"),
+  };
+}
+
+function v2Paths(inference: RestrictedInferenceProcess, shown: Examples | undefined): JsonObject {
+  const constant = (name: string, value: string): JsonObject => ({
+    name,
+    in: "path",
+    required: true,
+    schema: { type: "string", enum: [value], default: value },
+  });
+  const model = constant("model", inference.name);
+  const version = constant("version", MODEL_VERSION);
+  const server = operation({
+    id: "v2ServerMetadata",
+    tag: "v2",
+    summary: "The server",
+    answers: { 200: answer("The server.", "V2ServerMetadata") },
+  });
+  return {
+    "/v2": { get: server },
+    ...modelPaths("/v2/models/{model}", "v2Model", [model], shown),
+    ...modelPaths("/v2/models/{model}/versions/{version}", "v2ModelVersion", [model, version], shown),
+  };
+}
+
+function modelPaths(path: string, id: string, parameters: JsonObject[], shown: Examples | undefined): JsonObject {
+  const missing = errors("V2Error", ["MODEL_NOT_FOUND"]);
+  const binary = { description: "JSON, then the tensors' bytes.", type: "string", format: "binary" };
+  const headerLength = {
+    name: HEADER_LENGTH_FIELD,
+    in: "header",
+    description: "Of a binary body: the bytes of JSON before the tensors.",
+    schema: { type: "integer", minimum: 0 },
+  };
+  const octets = { "application/octet-stream": { schema: binary } };
+  return {
+    [path]: {
+      get: operation({
+        id: `${id}Metadata`,
+        tag: "v2",
+        summary: "The model's tensors",
+        parameters,
+        answers: { 200: answer("The model.", "V2ModelMetadata"), ...missing },
+      }),
+    },
+    [`${path}/ready`]: {
+      get: operation({
+        id: `${id}Ready`,
+        tag: "v2",
+        summary: "Whether the model takes predictions",
+        parameters,
+        answers: {
+          200: answer("It does.", "V2ModelReady"),
+          503: answer("The server is stopping.", "V2ModelReady"),
+          ...missing,
+        },
+      }),
+    },
+    [`${path}/infer`]: {
+      post: operation({
+        id: `${id}Infer`,
+        tag: "v2",
+        summary: "Infer with tensors",
+        parameters: [...parameters, headerLength],
+        body: { required: true, content: { ...content("V2InferRequest", shown?.v2Request), ...octets } },
+        answers: {
+          200: {
+            description: "The outputs.",
+            content: { ...content("V2InferAnswer", shown?.v2Answer), ...octets },
+          },
+          ...errors("V2Error", [...PREDICTION_ERRORS, "MODEL_NOT_FOUND", "UNIMPLEMENTED"]),
+        },
+      }),
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
+import { HeadraceError, toHeadraceError } from "../../errors.js";
+import { encodeV2Error } from "../../protocol/index.js";
+import type { ErrorEncoder, Exchange } from "./exchange.js";
+import type { Exchanges } from "./request-trace.js";
+
+/** Answers a request; what it throws becomes the answer. `request` is valid until it returns. */
+export type Handler = (exchange: Exchange, request: HttpRequest) => void;
+
+/** The handlers of one path, by method. */
+export interface Methods {
+  readonly GET?: Handler;
+  readonly POST?: Handler;
+  readonly DELETE?: Handler;
+}
+
+/** Registers routes: each request gets an exchange, and a method that a route does not have a 405. */
+export class Router {
+  constructor(
+    private readonly app: TemplatedApp,
+    private readonly exchanges: Exchanges,
+  ) {}
+
+  route(pattern: string, encode: ErrorEncoder, { GET, POST, DELETE }: Methods): void {
+    const { app } = this;
+    if (GET !== undefined) app.get(pattern, (response, request) => this.run(response, request, encode, GET));
+    if (POST !== undefined) app.post(pattern, (response, request) => this.run(response, request, encode, POST));
+    if (DELETE !== undefined) app.del(pattern, (response, request) => this.run(response, request, encode, DELETE));
+    const allowed = Object.entries({ GET, POST, DELETE }).flatMap(([name, handler]) => (handler ? [name] : []));
+    app.any(pattern, (response, request) => {
+      const message = `${request.getUrl()} takes ${allowed.join(" or ")}, not ${request.getMethod().toUpperCase()}`;
+      const exchange = this.exchanges.open(response, request);
+      const body = encode(new HeadraceError("METHOD_NOT_ALLOWED", message), exchange.trace?.id);
+      exchange.json(405, body, [["Allow", allowed.join(", ")]]);
+    });
+  }
+
+  /** Everything that no other route has: to be registered last. */
+  otherwise(): void {
+    this.app.any("/*", (response, request) => {
+      const what = `there is no ${request.getMethod().toUpperCase()} ${request.getUrl()}`;
+      this.exchanges.open(response, request).error(new HeadraceError("NOT_FOUND", what), encodeV2Error);
+    });
+  }
+
+  private run(response: HttpResponse, request: HttpRequest, encode: ErrorEncoder, handler: Handler): void {
+    const exchange = this.exchanges.open(response, request);
+    try {
+      handler(exchange, request);
+    } catch (error) {
+      exchange.error(toHeadraceError(error), encode);
+    }
+  }
+}
