@@ -49,9 +49,12 @@ export class FileSink extends Sink {
     const { path, mode = "append" } = this.options;
     this.outputs = context.outputs;
     await this.guarded(async () => {
-      this.file = await open(path, mode === "append" ? "a" : "w");
+      // Also where it is truncated: an appending write begins where a failed one was taken back.
+      this.file = await open(path, "a");
       const stat = await this.file.stat();
-      this.length = stat.isFile() ? stat.size : undefined;
+      if (!stat.isFile()) return;
+      if (mode === "truncate") await this.file.truncate(0);
+      this.length = mode === "truncate" ? 0 : stat.size;
     });
     // Closed while it was being opened.
     if (this.closing !== undefined) await this.release();
