@@ -1,4 +1,5 @@
 /** `headrace/drivers/stress`: puts load on a pipeline, and is the example of a driver of one's own. */
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { type ErrorCode, HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
@@ -65,6 +66,8 @@ const TURN_MILLIS = 5;
  */
 export class StressDriver extends PipelineDriver<StressParameters> {
   private readonly parameters: StressParameters;
+  /** Of its state ids, so that two of its kind do not share states. */
+  private readonly prefix = `stress-${randomUUID().slice(0, 8)}`;
   private server: Server | undefined;
   private begun = 0;
   private ended: number | undefined;
@@ -109,7 +112,7 @@ export class StressDriver extends PipelineDriver<StressParameters> {
     const timer = Number.isFinite(seconds) ? setTimeout(() => this.ending.abort(), seconds * 1000) : undefined;
     await Promise.all(Array.from({ length: concurrency }, () => this.work(inference, random)));
     clearTimeout(timer);
-    for (let stream = 0; stream < stateIds; stream++) inference.dropState(stateId(stream));
+    for (let stream = 0; stream < stateIds; stream++) inference.dropState(this.stateId(stream));
     this.ended = performance.now();
   }
 
@@ -152,7 +155,7 @@ export class StressDriver extends PipelineDriver<StressParameters> {
     while (this.submitted < count && !this.ending.signal.aborted) {
       const index = this.submitted++;
       const inputs = fakeValues(inference.inputs, random);
-      await this.predict(inference, inputs, stateIds === 0 ? {} : { stateId: stateId(index % stateIds) });
+      await this.predict(inference, inputs, stateIds === 0 ? {} : { stateId: this.stateId(index % stateIds) });
       if (performance.now() - turn < TURN_MILLIS) continue;
       await new Promise((resolve) => setImmediate(resolve));
       turn = performance.now();
@@ -177,10 +180,10 @@ export class StressDriver extends PipelineDriver<StressParameters> {
       this.inFlight -= 1;
     }
   }
-}
 
-function stateId(stream: number): string {
-  return `stress/${stream}`;
+  private stateId(stream: number): string {
+    return `${this.prefix}/${stream}`;
+  }
 }
 
 function checked(parameters: StressParameters): StressParameters {
