@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type ErrorCode, HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
@@ -87,6 +88,8 @@ export class SourceRunner {
   ) {
     this.queue = new BoundedQueue(settings.queueSize, settings.whenFull);
     this.backoff = new Backoff(settings.backoffMs, MAX_BACKOFF_MILLIS);
+    // Each prediction under way listens to it.
+    setMaxListeners(0, this.working.signal);
   }
 
   /** Opens the source. Rejects where that fails; `start` must be called all the same, or `stop`. */

@@ -1,6 +1,6 @@
 /** `headrace/drivers/stress`: puts load on a pipeline, and is the example of a driver of one's own. */
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import { createServer, type Server } from "node:http";
 import { type ErrorCode, HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import {
@@ -84,6 +84,8 @@ export class StressDriver extends PipelineDriver<StressParameters> {
   constructor(options: Partial<StressParameters> = {}) {
     super(options);
     this.parameters = checked({ ...STRESS_DEFAULTS, ...options });
+    // Each prediction under way listens to it.
+    setMaxListeners(0, this.working.signal);
   }
 
   override resourcesRequest(): ResourcesRequest {
@@ -110,7 +112,10 @@ export class StressDriver extends PipelineDriver<StressParameters> {
     const random = new Random(seed);
     this.begun = performance.now();
     const timer = Number.isFinite(seconds) ? setTimeout(() => this.ending.abort(), seconds * 1000) : undefined;
+    // Predictions that wait do not keep the process alive, and the port is closed before they have ended.
+    const alive = setInterval(() => {}, 2 ** 31 - 1);
     await Promise.all(Array.from({ length: concurrency }, () => this.work(inference, random)));
+    clearInterval(alive);
     clearTimeout(timer);
     for (let stream = 0; stream < stateIds; stream++) inference.dropState(this.stateId(stream));
     this.ended = performance.now();

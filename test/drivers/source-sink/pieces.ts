@@ -58,10 +58,11 @@ export class HandSource extends Source {
       }
       if (this.over instanceof Error) throw this.over;
       if (this.over === "ended") return;
-      await new Promise<void>((resolve) => {
-        this.wake = resolve;
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      const woken = deferred();
+      this.wake = woken.resolve;
+      signal.addEventListener("abort", this.wake, { once: true });
+      await woken.promise;
+      signal.removeEventListener("abort", this.wake);
     }
   }
 
@@ -86,8 +87,7 @@ export class HandSink extends Sink {
     if (this.isWriting) throw new Error("two writes at a time");
     this.isWriting = true;
     try {
-      const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-      if (this.gate !== undefined) await Promise.race([this.gate.promise, aborted]);
+      if (this.gate !== undefined) await Promise.race([this.gate.promise, aborted(signal)]);
       if (signal.aborted) throw new Error("cancelled");
       const failure = this.failures.shift();
       if (failure !== undefined) throw failure;
@@ -104,6 +104,10 @@ export class HandSink extends Sink {
   get outputs(): unknown[] {
     return this.items.map(({ outputs }) => outputs.output);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
 /** A pipeline whose cell counts the steps of its state id, fails for negative inputs, and waits for its gate. */
