@@ -7,7 +7,7 @@ import t from "tap";
 import { LatencyHistogram } from "../../../src/drivers/stress/histogram.js";
 import { StressDriver, type StressParameters, type StressStatistics } from "../../../src/drivers/stress/index.js";
 import { defineCell, PipelineFactory } from "../../../src/pipeline/index.js";
-import type { DriverProcess } from "../../../src/runtime/index.js";
+import { type DriverProcess, PipelineDriver } from "../../../src/runtime/index.js";
 import { Integer } from "../../../src/types/index.js";
 import { leavesNothing } from "../../contract/check.js";
 import { type Deferred, deferred, myPipeline } from "../../support/cells.js";
@@ -156,6 +156,16 @@ t.test("stop under load: what is under way is awaited, or cancelled and counted;
   await stuck.stop({ timeoutMs: 1 });
   t.match(statisticsOf(stuck), { predictions: 0, failed: 16, inFlight: 0, errors: { CANCELLED: 16 } });
   notes.gate.resolve();
+});
+
+t.test("a driver that counts nothing has no statistics", async (t) => {
+  class Silent extends PipelineDriver {
+    override async run(): Promise<void> {}
+    override async stop(): Promise<void> {}
+  }
+  const proc = await start(t, myPipeline());
+  const silent = await proc.addDriver("silent", Silent);
+  t.same(silent.statistics(), {});
 });
 
 t.test("parameters: defaults, and what does not fit", async (t) => {
