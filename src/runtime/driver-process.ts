@@ -110,6 +110,11 @@ export class DriverProcess<P extends object> extends EventEmitter {
     if (this.current === "failed") throw this.failure;
   }
 
+  /** What the driver has done so far, as it counts it; {} where it does not. Also after its end. */
+  statistics(): Readonly<Record<string, unknown>> {
+    return this.init.driver.statistics();
+  }
+
   /** Stops the driver; the same promise for every caller. Resolves also where the driver had failed. */
   stop(options: StopOptions = {}): Promise<void> {
     this.stopping ??= this.shutDown(options.timeoutMs ?? 10_000);

@@ -47,6 +47,11 @@ export abstract class PipelineDriver<P extends object = Record<string, never>> {
     const { InvalidArgumentError } = await import("../errors.js");
     throw new InvalidArgumentError("this driver has no parameters that can be changed while it runs");
   }
+
+  /** What it has done so far, for people and monitoring: plain JSON, cheap to make, also after its end. Default: nothing. */
+  statistics(): Readonly<Record<string, unknown>> {
+    return {};
+  }
 }
 
 /** A driver's class, as `addDriver` takes it. */
