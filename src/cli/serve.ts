@@ -2,6 +2,8 @@ import type { CAC } from "cac";
 import { HttpDriver } from "../drivers/http/index.js";
 import { InvalidArgumentError } from "../errors.js";
 import { init } from "../runtime/index.js";
+import { addressText } from "./addresses.js";
+import { untilAsked } from "./asked.js";
 import { addModelOptions, type ModelOptions } from "./model-options.js";
 import { bold } from "./style.js";
 import { inferenceOf } from "./target.js";
@@ -34,24 +36,10 @@ async function serve(target: string, options: ServeOptions): Promise<void> {
   try {
     const process = await runtime.startInference(await inferenceOf(target, options));
     const driver = await process.addDriver("http", HttpDriver, { port: options.port, host: String(options.host) });
-    const { address, port } = driver.getService("http").taggedAddresses.lan;
-    const host = address.includes(":") ? `[${address}]` : address;
-    globalThis.process.stdout.write(
-      `headrace: ${bold(process.name)} is listening on ${bold(`http://${host}:${port}`)}\n`,
-    );
+    const address = addressText(driver.getService("http").taggedAddresses.lan);
+    globalThis.process.stdout.write(`headrace: ${bold(process.name)} is listening on ${bold(`http://${address}`)}\n`);
     await untilAsked();
   } finally {
     await runtime.stop({ timeoutMs: options.grace * 1000 });
   }
-}
-
-/** Resolves at the first SIGTERM or SIGINT; a second one, of either, ends the process at once. */
-function untilAsked(): Promise<void> {
-  return new Promise((resolve) => {
-    const asked = (): void => {
-      process.off("SIGTERM", asked).off("SIGINT", asked);
-      resolve();
-    };
-    process.on("SIGTERM", asked).on("SIGINT", asked);
-  });
 }
