@@ -81,7 +81,7 @@ async function factoryOf({ kind, path, config }: Component, where: Where): Promi
     try {
       return new Class(config.options ?? {});
     } catch (error) {
-      throw where.source.located([...path, "options"], error);
+      throw where.source.located([...path, "options"], error, Class.name);
     }
   };
 }
@@ -90,7 +90,7 @@ async function resolveDriver(ref: string, config: ComponentConfig, where: Where)
   const path = ["drivers", ref];
   const driver = await at(where, [...path, "use"], () => loadPlugin(where.plugins, "drivers", config.use));
   const options: Record<string, unknown> = { ...config.options };
-  const located = (error: unknown): HeadraceError => where.source.located([...path, "options"], error);
+  const located = (error: unknown): HeadraceError => where.source.located([...path, "options"], error, driver.name);
   for (const component of componentsOf(options, [...path, "options"])) {
     const { kind, name } = component;
     const make = await factoryOf(component, where);

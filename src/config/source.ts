@@ -1,6 +1,6 @@
 /** Where in a configuration file something stands, and the errors that say so. */
 import type { LineCounter } from "yaml";
-import { HeadraceError, InvalidArgumentError } from "../errors.js";
+import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.js";
 
 /** Keys and indices from the top of the file to a value. */
 export type ConfigPath = readonly (string | number)[];
@@ -69,10 +69,6 @@ export class ConfigSource {
     this.places.set(JSON.stringify(path), place);
   }
 
-  has(path: ConfigPath): boolean {
-    return this.places.has(JSON.stringify(path));
-  }
-
   problemAt(offset: number, path: ConfigPath, message: string): ConfigProblem {
     const { line, col } = this.lines.linePos(offset);
     // An empty file has no lines.
@@ -94,17 +90,17 @@ export class ConfigSource {
   /**
    * An error with the place of the value that caused it.
    * @param path The value that was being used.
-   * @param error What it led to. Its own path is taken to begin there.
-   * @param prefix What its path begins with instead, such as the name of a cell.
+   * @param error What it led to. Its own path is taken to begin there, where the file has such a value.
+   * @param prefix What its path begins with besides, such as the name of a cell.
    */
   located(path: ConfigPath, error: unknown, prefix = ""): HeadraceError {
     if (error instanceof ConfigInvalidError) return error;
-    const [code, message] =
-      error instanceof HeadraceError ? [error.code, error.message] : ["INTERNAL" as const, `${error}`];
-    const own = error instanceof HeadraceError ? (error.path ?? "") : "";
-    const inner = own.startsWith(prefix) ? own.slice(prefix.length) : own;
-    const plain = own !== "" && message.startsWith(`${own}: `) ? message.slice(own.length + 2) : message;
-    const problem = this.problem([...path, ...pathOf(inner)], plain);
+    const { code, message, path: own = "" } = toHeadraceError(error);
+    const inner = pathOf(own.startsWith(prefix) ? own.slice(prefix.length) : own);
+    const isHere = inner.length > 0 && this.places.has(JSON.stringify([...path, ...inner.slice(0, 1)]));
+    const problem = isHere
+      ? this.problem([...path, ...inner], message.startsWith(`${own}: `) ? message.slice(own.length + 2) : message)
+      : this.problem(path, message);
     if (code === "INVALID_ARGUMENT") return new ConfigInvalidError([problem], { cause: error });
     return new HeadraceError(code, text(problem), { cause: error });
   }
