@@ -105,6 +105,8 @@ async function runConfig(config: ResolvedConfig, graceMillis: number, tell: Tell
   const asked = untilAsked().then(() => {
     isAsked = true;
   });
+  // A driver that only waits has nothing that keeps Node alive.
+  const alive = setInterval(() => {}, 2 ** 30);
   const runtime = await init("local");
   const drivers: AnyDriverProcess[] = [];
   const ends: Promise<void>[] = [];
@@ -120,7 +122,7 @@ async function runConfig(config: ResolvedConfig, graceMillis: number, tell: Tell
     }
     await Promise.race([Promise.all(ends), asked]);
   } finally {
-    await runtime.stop({ timeoutMs: graceMillis });
+    await runtime.stop({ timeoutMs: graceMillis }).finally(() => clearInterval(alive));
   }
   await Promise.all(ends);
   if (drivers.some(({ status }) => status === "failed")) process.exitCode = 1;

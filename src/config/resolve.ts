@@ -81,7 +81,7 @@ async function factoryOf({ kind, path, config }: Component, where: Where): Promi
     try {
       return new Class(config.options ?? {});
     } catch (error) {
-      throw where.source.located([...path, "options"], error, Class.name);
+      throw where.source.located([...path, "options"], error, Class.name, "INVALID_ARGUMENT");
     }
   };
 }
@@ -102,7 +102,7 @@ async function resolveDriver(ref: string, config: ComponentConfig, where: Where)
   try {
     new driver(options);
   } catch (error) {
-    throw located(error);
+    throw where.source.located([...path, "options"], error, driver.name, "INVALID_ARGUMENT");
   }
   return { ref, use: config.use, driver, options, located };
 }

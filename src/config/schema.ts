@@ -96,10 +96,14 @@ export function checkSchema(parsed: ParsedYaml): HeadraceConfig {
   const validate = validator();
   const { value } = parsed;
   if (validate(value)) return value;
-  // An `if` only says which of its branches failed, and the branches of a `oneOf` are one question.
-  const telling = (validate.errors ?? []).filter(
-    ({ keyword, schemaPath }) => keyword !== "if" && !/\/oneOf\/\d+\//.test(schemaPath),
-  );
+  const errors = validate.errors ?? [];
+  const open = new Set(errors.filter(({ keyword }) => keyword === "oneOf").map(({ instancePath }) => instancePath));
+  const telling = errors.filter(({ keyword, schemaPath, instancePath }) => {
+    // An `if` only says which of its branches failed, and the branches of a `oneOf` are one question.
+    if (keyword === "if" || /\/oneOf\/\d+\//.test(schemaPath)) return false;
+    // What goes with a choice says nothing as long as there is none.
+    return keyword !== "dependentRequired" || !open.has(instancePath);
+  });
   const problems = telling.map((error) => problem(error, parsed));
   throw new ConfigInvalidError(problems.sort((a, b) => a.line - b.line || a.column - b.column));
 }

@@ -1,6 +1,6 @@
 /** Where in a configuration file something stands, and the errors that say so. */
 import type { LineCounter } from "yaml";
-import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.js";
+import { type ErrorCode, HeadraceError, InvalidArgumentError, isErrorCode } from "../errors.js";
 
 /** Keys and indices from the top of the file to a value. */
 export type ConfigPath = readonly (string | number)[];
@@ -48,6 +48,14 @@ function pathOf(text: string): ConfigPath {
   return [...text.matchAll(/[^.[\]]+/g)].map(([part]) => (/^\d+$/.test(part) ? Number(part) : part));
 }
 
+/** Code, message and path of an error. Not by `instanceof`: a plugin may have a Headrace of its own. */
+function reported(error: unknown, otherwise: ErrorCode): { code: ErrorCode; message: string; path?: string } {
+  if (!(error instanceof Error)) return { code: otherwise, message: String(error) };
+  const { message, code, path } = error as Error & { code?: unknown; path?: unknown };
+  if (typeof code !== "string" || !isErrorCode(code)) return { code: otherwise, message };
+  return typeof path === "string" ? { code, message, path } : { code, message };
+}
+
 interface Place {
   /** Offset of the key; undefined in a list and at the top. */
   readonly key: number | undefined;
@@ -92,10 +100,11 @@ export class ConfigSource {
    * @param path The value that was being used.
    * @param error What it led to. Its own path is taken to begin there, where the file has such a value.
    * @param prefix What its path begins with besides, such as the name of a cell.
+   * @param otherwise The code of what is no error of ours.
    */
-  located(path: ConfigPath, error: unknown, prefix = ""): HeadraceError {
+  located(path: ConfigPath, error: unknown, prefix = "", otherwise: ErrorCode = "INTERNAL"): HeadraceError {
     if (error instanceof ConfigInvalidError) return error;
-    const { code, message, path: own = "" } = toHeadraceError(error);
+    const { code, message, path: own = "" } = reported(error, otherwise);
     const inner = pathOf(own.startsWith(prefix) ? own.slice(prefix.length) : own);
     const isHere = inner.length > 0 && this.places.has(JSON.stringify([...path, ...inner.slice(0, 1)]));
     const problem = isHere
