@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { CAC } from "cac";
 import { ConfigInvalidError, loadConfig, type ResolvedConfig, type ResolvedDriver } from "../config/index.js";
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError, toHeadraceError } from "../errors.js";
 import { type AnyDriverProcess, type InferenceProcess, init } from "../runtime/index.js";
 import { addressText } from "./addresses.js";
 import { untilAsked } from "./asked.js";
@@ -90,13 +90,18 @@ async function run(file = "headrace.yaml", options: RunOptions): Promise<void> {
     if (options.check) tell.checked(file, config);
     else await runConfig(config, options.grace * 1000, tell);
   } catch (error) {
-    if (options.json && error instanceof ConfigInvalidError) {
-      print(JSON.stringify({ event: "invalid", problems: error.problems }));
-    }
+    if (options.json) print(JSON.stringify(failure(error)));
     throw error;
   } finally {
     endAnyway();
   }
+}
+
+/** Why nothing runs, as an object. Standard error has it too, as of every command. */
+function failure(error: unknown): object {
+  if (error instanceof ConfigInvalidError) return { event: "invalid", problems: error.problems };
+  const { code, message } = toHeadraceError(error);
+  return { event: "failed", error: { code, message } };
 }
 
 async function runConfig(config: ResolvedConfig, graceMillis: number, tell: Teller): Promise<void> {

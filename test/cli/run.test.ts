@@ -100,6 +100,15 @@ t.test("a driver that fails makes it 1; one that cannot start ends it", async (t
   });
 });
 
+t.test("--json says why nothing runs", async (t) => {
+  const { folder, write } = await pluginProject(t);
+  const early = `${CELL}drivers: { bad: { use: kit/failing, options: { early: true } } }\n`;
+  await write("headrace.yaml", early);
+  const { code, stdout } = await headraceIn(t, { cwd: folder }, "run", "--json");
+  t.equal(code, 1);
+  t.match(JSON.parse(stdout), { event: "failed", error: { code: "INTERNAL", message: /no cable$/ } });
+});
+
 t.test("SIGTERM and SIGINT drain", async (t) => {
   const { folder, write } = await pluginProject(t);
   await write("headrace.yaml", `${CELL}${PATIENT}`);
