@@ -31,7 +31,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (!process.argv.includes("--check")) {
     writeFileSync(PAGE, page);
   } else if (readFileSync(PAGE, "utf8") !== page) {
-    console.error("docs/walkthrough.md is not what examples/walkthrough/walkthrough.ts says; run node scripts/walkthrough.mjs");
+    console.error(
+      "docs/walkthrough.md is not what examples/walkthrough/walkthrough.ts says; run node scripts/walkthrough.mjs",
+    );
     process.exit(1);
   }
 }

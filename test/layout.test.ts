@@ -24,8 +24,11 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   sources: ["types", "runtime"],
   sinks: ["types", "runtime"],
   client: ["protocol"],
+  // Its table of built-in names has paths of drivers, sources and sinks, and loads what is used.
+  plugins: ["pipeline", "runtime"],
+  config: ["types", "pipeline", "runtime", "plugins"],
   bench: ["index", "client", "drivers"],
-  cli: ["index", "types", "pipeline", "runtime", "drivers", "engine", "client", "bench"],
+  cli: ["index", "types", "pipeline", "runtime", "plugins", "config", "drivers", "engine", "client", "bench"],
   index: ["engine", "pipeline", "runtime", "types"],
 };
 

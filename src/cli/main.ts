@@ -3,7 +3,10 @@
 import { cac } from "cac";
 import { HeadraceError } from "../errors.js";
 import { VERSION } from "../version.js";
+import { registerInit } from "./init.js";
 import { registerInspect } from "./inspect.js";
+import { registerPlugins } from "./plugins.js";
+import { registerRun } from "./run.js";
 import { registerServe } from "./serve.js";
 import { red } from "./style.js";
 
@@ -13,8 +16,18 @@ const USAGE = 2;
 async function main(): Promise<void> {
   const cli = cac("headrace");
   registerServe(cli);
+  registerRun(cli);
   registerInspect(cli);
-  cli.command("", "").action(() => cli.outputHelp());
+  registerPlugins(cli);
+  registerInit(cli);
+  cli
+    .command("", "")
+    .example("  headrace serve gru.onnx            a model over HTTP and WebSocket")
+    .example("  headrace run                       what headrace.yaml says: a pipeline and its drivers")
+    .example("  headrace run --check edge.yaml     only whether it could")
+    .example("  headrace plugins                   which drivers, sources and sinks a headrace.yaml may name")
+    .example("  headrace init my-plugin            a package with a cell, a driver and tests, to begin with")
+    .action(() => cli.outputHelp());
   cli.help();
   cli.version(VERSION);
   cli.parse(process.argv, { run: false });

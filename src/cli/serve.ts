@@ -2,6 +2,7 @@ import type { CAC } from "cac";
 import { HttpDriver } from "../drivers/http/index.js";
 import { InvalidArgumentError } from "../errors.js";
 import { init } from "../runtime/index.js";
+import { addressText } from "./addresses.js";
 import { addModelOptions, type ModelOptions } from "./model-options.js";
 import { bold } from "./style.js";
 import { inferenceOf } from "./target.js";
@@ -35,11 +36,8 @@ async function serve(target: string, options: ServeOptions): Promise<void> {
   try {
     const process = await runtime.startInference(await inferenceOf(target, options));
     const driver = await process.addDriver("http", HttpDriver, { port: options.port, host: String(options.host) });
-    const { address, port } = driver.getService("http").taggedAddresses.lan;
-    const host = address.includes(":") ? `[${address}]` : address;
-    globalThis.process.stdout.write(
-      `headrace: ${bold(process.name)} is listening on ${bold(`http://${host}:${port}`)}\n`,
-    );
+    const address = addressText(driver.getService("http").taggedAddresses.lan);
+    globalThis.process.stdout.write(`headrace: ${bold(process.name)} is listening on ${bold(`http://${address}`)}\n`);
     await runtime.stopOnSignal(stopping);
   } finally {
     await runtime.stop(stopping);

@@ -112,7 +112,7 @@ export class DriverProcess<P extends object> extends EventEmitter {
 
   /** What the driver has done so far, as it counts it; {} where it does not. Also after its end. */
   statistics(): Readonly<Record<string, unknown>> {
-    return this.init.driver.statistics();
+    return this.run.driver.statistics();
   }
 
   /** Stops the driver; the same promise for every caller. Resolves also where the driver had failed. */

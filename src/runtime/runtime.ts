@@ -66,12 +66,16 @@ export class Runtime {
    * ```
    */
   async stopOnSignal(options: StopOptions = {}): Promise<void> {
-    if (this.stopping === undefined) await this.asked();
+    await this.untilAsked();
     await this.stop(options);
   }
 
-  /** Resolves at the first signal, or when the runtime is stopped; from then on signals do what they do by themselves. */
-  private asked(): Promise<void> {
+  /**
+   * Resolves at the first SIGTERM or SIGINT, or when the runtime is stopped; from then on signals do what they do by
+   * themselves, which is to end the program.
+   */
+  untilAsked(): Promise<void> {
+    if (this.stopping !== undefined) return Promise.resolve();
     return new Promise((resolve) => {
       const done = (): void => {
         for (const signal of SIGNALS) process.off(signal, done);

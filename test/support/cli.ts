@@ -11,6 +11,13 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+export interface CommandOptions {
+  /** Default: the repository. */
+  readonly cwd?: string;
+  /** Added to the environment of the tests. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A command under way. Its output is read to the end. */
 export class Command {
   stdout = "";
@@ -19,8 +26,12 @@ export class Command {
   private readonly child: ChildProcessByStdio<null, Readable, Readable>;
   private readonly waiting: (() => void)[] = [];
 
-  constructor(t: Test, args: readonly string[]) {
-    this.child = spawn(process.execPath, [CLI, ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  constructor(t: Test, args: readonly string[], { cwd = ROOT, env = {} }: CommandOptions = {}) {
+    this.child = spawn(process.execPath, [CLI, ...args], {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.child.stdout.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
       for (const look of this.waiting) look();
@@ -49,24 +60,37 @@ export class Command {
     return this.exited;
   }
 
-  /** The URL in the line that says where the server listens. */
-  async listening(): Promise<string> {
-    const found = new Promise<string>((resolve) => {
-      this.waiting.push(() => {
-        const url = / is listening on (http:\S+)\n/.exec(this.stdout)?.[1];
-        if (url !== undefined) resolve(url);
-      });
+  /** The first match in its standard output. */
+  async saw(pattern: RegExp): Promise<RegExpExecArray> {
+    const found = new Promise<RegExpExecArray>((resolve) => {
+      const look = (): void => {
+        const match = pattern.exec(this.stdout);
+        if (match !== null) resolve(match);
+      };
+      this.waiting.push(look);
+      look();
     });
     const ended = this.exited.then(({ code, stderr }) => {
-      throw new Error(`the server ended with ${code} before it listened: ${stderr}`);
+      throw new Error(`the command ended with ${code} before it said ${pattern}: ${stderr}`);
     });
     return Promise.race([found, ended]);
+  }
+
+  /** The URL in the line that says where the server listens. */
+  async listening(): Promise<string> {
+    const [, url = ""] = await this.saw(/ is listening on (http:\S+)\n/);
+    return url;
   }
 }
 
 /** Runs a command to its end. */
 export function headrace(t: Test, ...args: string[]): Promise<Outcome> {
   return new Command(t, args).exited;
+}
+
+/** Runs a command in a folder to its end. */
+export function headraceIn(t: Test, options: CommandOptions, ...args: string[]): Promise<Outcome> {
+  return new Command(t, args, options).exited;
 }
 
 /** `headrace serve …` on a free port. */
