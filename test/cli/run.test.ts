@@ -26,13 +26,13 @@ drivers:
   t.match(run, { code: 0, stderr: "", stdout: "  feed  runs\nheadrace: driver feed has ended\n" });
   const lines = await readFile(join(folder, "conf", "results.jsonl"), "utf8");
   t.same(lines, '{"value":0}\n{"value":3}\n{"value":6}\n', "relative to the file, with the module's parameters");
-  await write("conf/headrace.yaml", text.replace("drivers:", "parameters: { double: { factor: 10 } }\ndrivers:"));
+  await write("conf/headrace.yaml", text.replace("drivers:", "parameters: { double: { offset: 1 } }\ndrivers:"));
   t.match(
     await headraceIn(t, { cwd: join(folder, "conf") }, "run"),
     { code: 0 },
     "headrace.yaml where nothing is said",
   );
-  t.equal(await readFile(join(folder, "conf", "out.jsonl"), "utf8"), '{"value":0}\n{"value":10}\n{"value":20}\n');
+  t.equal(await readFile(join(folder, "conf", "out.jsonl"), "utf8"), '{"value":1}\n{"value":4}\n{"value":7}\n');
 });
 
 t.test("--check loads and starts nothing; problems have their place", async (t) => {
