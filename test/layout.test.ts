@@ -29,7 +29,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   config: ["types", "pipeline", "runtime", "plugins"],
   bench: ["index", "client", "drivers"],
   cli: ["index", "types", "pipeline", "runtime", "plugins", "config", "drivers", "engine", "client", "bench"],
-  index: ["engine", "pipeline", "runtime", "types"],
+  index: ["config", "engine", "pipeline", "plugins", "runtime", "sinks", "sources", "types"],
 };
 
 /** What drivers, sources and sinks may know of each other. */

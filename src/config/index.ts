@@ -1,5 +1,12 @@
 /** headrace.yaml: a pipeline and its drivers, declared. */
-export type { ComponentConfig, HeadraceConfig, ModelConfig, PipelineConfig, StateConfig } from "./config.js";
+export type {
+  ComponentConfig,
+  DriverConfig,
+  HeadraceConfig,
+  ModelConfig,
+  PipelineConfig,
+  StateConfig,
+} from "./config.js";
 export type { Environment } from "./environment.js";
 export { pipelineOfCell } from "./pipeline.js";
 export { type LoadOptions, loadConfig } from "./read.js";
