@@ -26,7 +26,7 @@ function run(command, args, output = "pipe") {
 const node = process.execPath;
 const bin = (name) => join(ROOT, "node_modules", ".bin", name);
 
-const build = await run(bin("tsc"), ["-p", "tsconfig.build.json"]);
+const build = await run("npm", ["run", "--silent", "build:ts"]);
 if (build.status !== 0) process.exit(build.status);
 
 let passed = 0;

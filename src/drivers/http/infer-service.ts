@@ -175,23 +175,22 @@ export class InferService {
       if (type === undefined) throw unknownInput(input.name, index, Object.keys(types));
       values[input.name] = type.fromTensor(toRawTensor(owned(input)), `inputs[${index}]`);
     }
-    const abort = new AbortController();
     const options = {
       ...(stateId === undefined ? {} : { stateId, start: request.sequenceStart, end: request.sequenceEnd }),
       ...(request.timeoutMicros === undefined
         ? {}
         : { timeoutMs: Math.min(request.timeoutMicros / 1000, MAX_TIMEOUT_MS) }),
       priority: Math.min(request.priority ?? 0, 255),
-      signal: abort.signal,
     };
-    this.inference.predict(values, options).then(
+    const prediction = this.inference.begin(values, options);
+    prediction.outputs.then(
       (result) => {
         const types = Object.entries(this.inference.outputs).filter(([name]) => this.wanted(request, name));
         done(undefined, valuesToTensors(Object.fromEntries(types), result));
       },
       (error: unknown) => done(toHeadraceError(error), []),
     );
-    return { cancel: () => abort.abort() };
+    return prediction;
   }
 }
 

@@ -55,8 +55,10 @@ export class RestRoutes {
 
   private async predict(exchange: Exchange, { inputs, options }: PredictRequest): Promise<void> {
     const { inference } = this.host;
-    const outputs = await inference.predict(inputs, { ...options, signal: goneSignal(exchange) });
-    exchange.json(200, JSON.stringify({ outputs: valuesToJson(inference.outputs, outputs) }));
+    const prediction = inference.begin(inputs, options);
+    exchange.whenGone(prediction);
+    const outputs = valuesToJson(inference.outputs, await prediction.outputs);
+    exchange.json(200, JSON.stringify({ outputs }));
   }
 
   private async submit(exchange: Exchange, { inputs, options }: PredictRequest): Promise<void> {
