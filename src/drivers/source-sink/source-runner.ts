@@ -61,7 +61,7 @@ const MAX_BACKOFF_MILLIS = 30_000;
 
 /**
  * Drives one source: reads items into a queue, predicts them in order, hands the results on in the same order. Owns the
- * source, its queue and the state of its stream, and gives all of them back before `over` resolves.
+ * source, its queue and the state of its stream; they have been given back when the promise of `start` resolves.
  */
 export class SourceRunner {
   private status: SourceStatus = "running";

@@ -131,6 +131,18 @@ t.test("what does not heed its signal is left behind, said so, and closed all th
   );
 });
 
+t.test("a stop cuts short what a removal would wait for", { timeout: 8000 }, async (t) => {
+  const proc = await start(t, gatedPipeline().pipeline);
+  const sink = new DummySink({ drain: false });
+  const driver = new SourceSinkDriver({ sources: { cam: { source: new HandSource(1, 2) } }, sinks: { out: { sink } } });
+  const cams = await proc.addDriver("cams", () => driver);
+  await until(() => statisticsOf(cams).sinks.out?.in === 2);
+  const removing = driver.removeSink("out");
+  await settle();
+  await Promise.all([cams.stop({ timeoutMs: 1 }), removing]);
+  t.match(statisticsOf(cams).removed.sinks, { in: 2, written: 0, dropped: 2 });
+});
+
 t.test("under load, again and again, at once and with time: all is closed, freed and accounted for", async (t) => {
   const proc = await start(t, gatedPipeline().pipeline);
   let count = 0;

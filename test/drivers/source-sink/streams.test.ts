@@ -2,7 +2,9 @@
 import fc from "fast-check";
 import t from "tap";
 import type { SourceSinkParameters } from "../../../src/drivers/source-sink/index.js";
-import { myPipeline } from "../../support/cells.js";
+import { defineCell, PipelineFactory } from "../../../src/pipeline/index.js";
+import { Integer } from "../../../src/types/index.js";
+import { type Deferred, deferred, myPipeline } from "../../support/cells.js";
 import { start } from "../../support/serve.js";
 import {
   type Cams,
@@ -161,6 +163,44 @@ t.test("a failing prediction is counted, the stream goes on, its state as it was
     failed: 2,
     lastError: { code: "CELL_FAILED", message: /negative/ },
   });
+});
+
+t.test("results reach the sinks in the order of their items, whichever prediction is done first", async (t) => {
+  const gates: Deferred<void>[] = [];
+  const Stateless = defineCell({
+    name: "Stateless",
+    inputs: { input: Integer() },
+    outputs: { output: Integer() },
+    async call({ inputs }) {
+      const gate = deferred();
+      gates.push(gate);
+      await gate.promise;
+      return { output: inputs.input };
+    },
+  });
+  const factory = new PipelineFactory({ name: "stateless" });
+  const cell = factory.addCell("cell", Stateless);
+  const proc = await start(
+    t,
+    factory.declareInput("input", cell.inputs.input).declareOutput("output", cell.outputs.output).build(),
+  );
+  const sink = new HandSink();
+  const cams = await proc.addDriver("cams", SourceSinkDriver, {
+    sources: { a: { source: new HandSource(1, 2, 3, 4, 5).end(), maxInFlight: 4 } },
+    sinks: { out: { sink } },
+  });
+  await until(() => gates.length === 4);
+  for (const index of [3, 1, 2]) gates[index]?.resolve();
+  await settle();
+  t.same(sink.outputs, []);
+  t.equal(gates.length, 4, "what waits for those before it counts as under way");
+  t.match(statisticsOf(cams).sources.a, { inFlight: 4, queued: 1, out: 0 });
+  gates[0]?.reject(new Error("no"));
+  await until(() => gates.length === 5);
+  gates[4]?.resolve();
+  await ended(cams);
+  t.same(sink.outputs, [2, 3, 4, 5]);
+  t.match(statisticsOf(cams).sources.a, { out: 4, failed: 1 });
 });
 
 t.test("inputs that do not fit are failed predictions, what is no item fails the source", async (t) => {

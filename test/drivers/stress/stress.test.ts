@@ -7,7 +7,7 @@ import t from "tap";
 import { LatencyHistogram } from "../../../src/drivers/stress/histogram.js";
 import { StressDriver, type StressParameters, type StressStatistics } from "../../../src/drivers/stress/index.js";
 import { defineCell, PipelineFactory } from "../../../src/pipeline/index.js";
-import { type DriverProcess, PipelineDriver } from "../../../src/runtime/index.js";
+import { type DriverProcess, Inference, PipelineDriver } from "../../../src/runtime/index.js";
 import { Integer } from "../../../src/types/index.js";
 import { leavesNothing } from "../../contract/check.js";
 import { type Deferred, deferred, myPipeline } from "../../support/cells.js";
@@ -79,6 +79,15 @@ t.test("so many predictions, over so many streams, with the inputs of the seed",
   const [other] = await run({ count: 30, seed: 6 });
   t.notSame([...other].sort(), [...inputs].sort());
   await run({ count: 0 });
+});
+
+t.test("its streams are over when it is", async (t) => {
+  const proc = await start(t, new Inference({ pipeline: notingPipeline().pipeline, maxStates: 3 }));
+  for (let round = 0; round < 3; round++) {
+    const stress = await proc.addDriver("stress", StressDriver, { count: 9, stateIds: 3 });
+    await until(() => stress.status === "stopped");
+    t.match(statisticsOf(stress), { predictions: 9, errors: {} });
+  }
 });
 
 t.test("its port serves its statistics while it runs, and is free afterwards", async (t) => {
