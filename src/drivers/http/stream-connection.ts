@@ -277,8 +277,9 @@ export class StreamConnection implements StreamOwner {
   }
 
   private write(socket: WebSocket<unknown>): void {
-    for (const [index, frame] of this.out.entries()) {
-      const number = this.outNumbers[index];
+    let index = 0;
+    for (const frame of this.out) {
+      const number = this.outNumbers[index++];
       if (typeof frame === "string") socket.send(frame, false);
       else socket.send(number === undefined ? frame : numbered(frame, number), true);
     }
