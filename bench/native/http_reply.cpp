@@ -60,7 +60,8 @@ Reply HttpReader::judge(std::string_view head, std::string_view body) const {
   }
   if (expected_.body == HttpExpectation::Body::jsonObject) {
     const bool isWhole = body.size() >= expected_.size && body.front() == '{' && body.back() == '}';
-    return {isWhole ? Reply::Kind::good : Reply::Kind::wrong, size, isWhole ? "" : "no JSON object: " + std::string(body)};
+    return {isWhole ? Reply::Kind::good : Reply::Kind::wrong, size,
+            isWhole ? "" : "no JSON object: " + std::string(body)};
   }
   std::size_t got = 0;
   if (expected_.body == HttpExpectation::Body::v2Binary) {

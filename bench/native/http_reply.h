@@ -15,8 +15,8 @@ std::optional<std::string_view> headerOf(std::string_view head, std::string_view
 /// What the body of a good answer must contain.
 struct HttpExpectation {
   enum class Body {
-    v2Binary,  // V2's binary extension: so many bytes behind the JSON
-    jsonList,  // a JSON object with one list of so many numbers
+    v2Binary,    // V2's binary extension: so many bytes behind the JSON
+    jsonList,    // a JSON object with one list of so many numbers
     jsonObject,  // a JSON object of so many bytes or more
   };
   Body body;

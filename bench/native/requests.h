@@ -11,9 +11,9 @@
 namespace headrace::bench {
 
 enum class Mode {
-  wsRaw,     // a WebSocket whose binary frames are the input tensor's bytes
-  httpV2,    // POST with V2's binary extension, one sequence per connection
-  httpJson,  // POST {"stateId","input"}, one state per connection
+  wsRaw,        // a WebSocket whose binary frames are the input tensor's bytes
+  httpV2,       // POST with V2's binary extension, one sequence per connection
+  httpJson,     // POST {"stateId","input"}, one state per connection
   httpPredict,  // POST {"inputs","stateId"} with a single integer as input, one state per connection
 };
 

@@ -3,7 +3,8 @@
 //
 // Who calls what:
 //   submit, begin … publish, cancel, release, kick, pin …   any thread
-//   run_inline                                               any thread, where there are no lanes
+//   run_inline                                               any thread; needed where there are no lanes
+//   set_lanes                                                one thread at a time, others wait; not a JavaScript thread
 //   lanes                                                    run `lane_loop`
 //
 // Ownership of a step: on Ok, submit and begin hand out an index that is the submitter's until it calls release (after
@@ -94,8 +95,8 @@ class Scheduler {
   // Tells the lanes that steps were submitted: once per turn of a submitter's event loop.
   void kick() EXCLUDES(mutex_);
 
-  // Runs queued steps on this thread: half of those that wait, at least one batch, and no further batch once `budget`
-  // has passed. Completions for `self` are pushed without a wake-up. True where steps are left: call again.
+  // Runs queued steps on this thread: a turn's worth, at least one batch, and no further batch once `budget` has
+  // passed. Completions for `self` are pushed without a wake-up. True where steps are left: call again.
   bool run_inline(Nanos budget, const CompletionQueue* self) EXCLUDES(mutex_);
 
   // Gives completed steps back: their outputs may be overwritten from now on. A held step's new state is kept where
@@ -138,10 +139,12 @@ class Scheduler {
   bool shapes_fit(const std::vector<Shape>& shapes) const;
   Request& at(uint32_t index) REQUIRES(mutex_);
 
-  // Running and settling (scheduler_run.cc)
+  // Who runs (scheduler_lanes.cc)
   void lane_loop(uint32_t lane);
   bool is_inline() const { return wanted_lanes_.load(std::memory_order_relaxed) == 0; }
   uint32_t rows_of_a_turn() const REQUIRES(mutex_);
+
+  // Running and settling (scheduler_run.cc)
   bool run_next(RunScratch& scratch, const CompletionQueue* self, Decision& decision) EXCLUDES(mutex_);
   Batch* take_batch(const Dispatch& dispatch, Nanos now) REQUIRES(mutex_);
   void decide_commits(Batch& batch, bool ok, RunScratch& scratch) REQUIRES(mutex_);
