@@ -104,6 +104,7 @@ t.test("what does not heed its signal is left behind, said so, and closed all th
   class Deaf extends HandSource {
     override async *read() {
       yield { inputs: { input: 1 } };
+      this.calls.push("deaf");
       await new Promise(() => {});
     }
   }
@@ -117,7 +118,7 @@ t.test("what does not heed its signal is left behind, said so, and closed all th
     sources: { cam: { source } },
     sinks: { out: { sink } },
   });
-  await until(() => statisticsOf(cams).sinks.out?.in === 1);
+  await until(() => statisticsOf(cams).sinks.out?.in === 1 && source.calls.includes("deaf"));
   await cams.stop({ timeoutMs: 1 });
   const { sources, sinks } = statisticsOf(cams);
   t.match(sources.cam, { status: "stopped", in: 1, out: 1, lastError: { code: "DEADLINE_EXCEEDED", message: /cam/ } });
@@ -125,7 +126,7 @@ t.test("what does not heed its signal is left behind, said so, and closed all th
   t.same(
     [source.calls, sink.calls],
     [
-      ["open", "close"],
+      ["open", "deaf", "close"],
       ["open", "close"],
     ],
   );
@@ -176,7 +177,7 @@ t.test("under load, again and again, at once and with time: all is closed, freed
 });
 
 t.test("endless sources without a wait in them leave others their turn", async (t) => {
-  const proc = await start(t, gatedPipeline().pipeline);
+  const proc = await start(t, myPipeline());
   for (const whenFull of ["block", "drop-oldest", "drop-newest"] as const) {
     const cams = await proc.addDriver("cams", SourceSinkDriver, {
       sources: { cam: { source: new DummySource(), whenFull } },
