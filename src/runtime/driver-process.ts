@@ -127,7 +127,11 @@ export class DriverProcess<P extends object> extends EventEmitter {
     await this.starting.catch(() => {});
     if (this.current === "running") {
       this.become("stopping");
-      await this.run.end(AbortSignal.timeout(timeoutMs));
+      // Not AbortSignal.timeout, which lets the program end before the time is over.
+      const late = new AbortController();
+      const timer = setTimeout(() => late.abort(), timeoutMs);
+      await this.run.end(late.signal);
+      clearTimeout(timer);
     }
     await this.life;
   }
