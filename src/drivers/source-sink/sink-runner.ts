@@ -2,7 +2,8 @@ import { type HeadraceError, toHeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
 import type { Sink, SinkItem } from "../../sinks/sink.js";
-import { checkMade, type SinkSettings } from "./parameters.js";
+import { closeEnd, type EndHost, openEnd } from "./ends.js";
+import type { SinkSettings } from "./parameters.js";
 import { Backoff, isWorthALine, onAbort, orLeave } from "./patience.js";
 import { BoundedQueue } from "./queue.js";
 import type { LastError } from "./source-runner.js";
@@ -32,7 +33,6 @@ export interface SinkHost {
   failed(error: HeadraceError): void;
 }
 
-const OPEN_MILLIS = 30_000;
 const MAX_BACKOFF_MILLIS = 10_000;
 
 /** Drives one sink: queues results, writes one after the other, tries again. Owns the sink and its queue. */
@@ -47,6 +47,7 @@ export class SinkRunner {
   private readonly working = new AbortController();
   private first: Promise<Sink> | undefined;
   private living: Promise<void> | undefined;
+  private readonly end: EndHost;
 
   constructor(
     readonly ref: string,
@@ -54,6 +55,7 @@ export class SinkRunner {
     private readonly host: SinkHost,
   ) {
     this.queue = new BoundedQueue(settings.queueSize, settings.whenFull);
+    this.end = { kind: "sink", ref, log: host.log, note: (error) => this.note(error) };
   }
 
   /** Opens the sink. Rejects where that fails; `start` must be called all the same, or `stop`. */
@@ -116,25 +118,16 @@ export class SinkRunner {
       if (!this.opening.signal.aborted) this.fail(toHeadraceError(error), `sink '${this.ref}' could not be opened`);
       this.queue.discard();
     }
-    if (sink !== undefined) await this.close(sink);
+    if (sink !== undefined) await closeEnd(sink, this.end, this.working.signal);
     if (this.status === "running") this.status = "stopped";
     this.host.log?.info({ sink: this.ref, ...this.statistics() }, "sink over");
   }
 
-  private async opened(): Promise<Sink> {
-    const { sink: maker } = this.settings;
-    const sink = typeof maker === "function" ? maker() : maker;
-    checkMade(sink, "write", `sinks.${this.ref}.sink`, "sink");
-    const signal = AbortSignal.any([this.opening.signal, AbortSignal.timeout(OPEN_MILLIS)]);
+  private opened(): Promise<Sink> {
     const { inference, log } = this.host;
-    try {
-      const context = { ref: this.ref, outputs: inference.outputs, log };
-      await orLeave(sink.open(context, signal), signal, `opening sink '${this.ref}'`);
-      return sink;
-    } catch (error) {
-      await this.close(sink);
-      throw error;
-    }
+    const context = { ref: this.ref, outputs: inference.outputs, log };
+    const open = (sink: Sink, signal: AbortSignal): Promise<void> | void => sink.open(context, signal);
+    return openEnd(this.settings.sink, open, this.end, this.opening.signal, this.working.signal);
   }
 
   private async write(sink: Sink, item: SinkItem): Promise<void> {
@@ -176,14 +169,6 @@ export class SinkRunner {
     this.status = "failed";
     this.host.log?.error({ err: error, sink: this.ref }, what);
     if (this.settings.whenFailing === "stop") this.host.failed(error);
-  }
-
-  private async close(sink: Sink): Promise<void> {
-    const closing = Promise.resolve().then(() => sink.close());
-    await orLeave(closing, this.working.signal, `closing sink '${this.ref}'`).catch((error: unknown) => {
-      this.note(toHeadraceError(error));
-      this.host.log?.error({ err: error, sink: this.ref }, `sink '${this.ref}' failed to close`);
-    });
   }
 
   private note({ code, message }: HeadraceError): void {

@@ -4,7 +4,8 @@ import type { Logger } from "../../log.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
 import type { SinkItem } from "../../sinks/sink.js";
 import type { Source } from "../../sources/source.js";
-import { checkMade, type SourceSettings } from "./parameters.js";
+import { closeEnd, type EndHost, openEnd } from "./ends.js";
+import type { SourceSettings } from "./parameters.js";
 import { Backoff, isWorthALine, onAbort, orLeave, TurnKeeper } from "./patience.js";
 import { BoundedQueue, Change } from "./queue.js";
 
@@ -56,7 +57,6 @@ type Outcome =
   | { readonly outputs: Readonly<Record<string, unknown>>; readonly predictedAt: number }
   | { readonly error: unknown };
 
-const OPEN_MILLIS = 30_000;
 const MAX_BACKOFF_MILLIS = 30_000;
 
 /**
@@ -80,6 +80,7 @@ export class SourceRunner {
   private living: Promise<void> | undefined;
   private readonly backoff: Backoff;
   private readonly turns = new TurnKeeper();
+  private readonly end: EndHost;
 
   constructor(
     readonly ref: string,
@@ -88,6 +89,7 @@ export class SourceRunner {
   ) {
     this.queue = new BoundedQueue(settings.queueSize, settings.whenFull);
     this.backoff = new Backoff(settings.backoffMs, MAX_BACKOFF_MILLIS);
+    this.end = { kind: "source", ref, log: host.log, note: (error) => this.note(error) };
     // Each prediction under way listens to it.
     setMaxListeners(0, this.working.signal);
   }
@@ -192,33 +194,15 @@ export class SourceRunner {
       return toHeadraceError(error);
     } finally {
       this.first = undefined;
-      if (source !== undefined) await this.close(source);
+      if (source !== undefined) await closeEnd(source, this.end, this.working.signal);
     }
   }
 
-  private async opened(): Promise<Source> {
-    const { source: maker } = this.settings;
-    const source = typeof maker === "function" ? maker() : maker;
-    checkMade(source, "read", `sources.${this.ref}.source`, "source");
-    const signal = AbortSignal.any([this.reading.signal, AbortSignal.timeout(OPEN_MILLIS)]);
+  private opened(): Promise<Source> {
     const { inference, log } = this.host;
-    try {
-      const context = { ref: this.ref, inputs: inference.inputs, log };
-      await orLeave(source.open(context, signal), signal, `opening source '${this.ref}'`);
-      return source;
-    } catch (error) {
-      await this.close(source);
-      throw error;
-    }
-  }
-
-  private async close(source: Source): Promise<void> {
-    // Whatever happens, it gets no longer than the patience of orLeave once the driver gives up.
-    const closing = Promise.resolve().then(() => source.close());
-    await orLeave(closing, this.working.signal, `closing source '${this.ref}'`).catch((error: unknown) => {
-      this.note(toHeadraceError(error));
-      this.host.log?.error({ err: error, source: this.ref }, `source '${this.ref}' failed to close`);
-    });
+    const context = { ref: this.ref, inputs: inference.inputs, log };
+    const open = (source: Source, signal: AbortSignal): Promise<void> | void => source.open(context, signal);
+    return openEnd(this.settings.source, open, this.end, this.reading.signal, this.working.signal);
   }
 
   private async read(source: Source): Promise<void> {
