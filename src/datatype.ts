@@ -20,7 +20,11 @@ export const DATATYPES = {
   BF16: { bytes: 2, array: Uint16Array },
 } as const;
 
-/** A V2 datatype whose elements have a fixed size. */
+/**
+ * A V2 datatype whose elements have a fixed size.
+ *
+ * @useDeclaredType
+ */
 export type FixedDatatype = keyof typeof DATATYPES;
 
 /** A V2 datatype. An element of BYTES is a byte string of any length. */
@@ -43,6 +47,7 @@ export type ArrayOf<D extends FixedDatatype> = {
   BF16: Uint16Array;
 }[D];
 
+/** Any typed array that carries elements of a tensor. Float16Array, Uint8ClampedArray and DataView are none of them. */
 export type TypedArray = ArrayOf<FixedDatatype>;
 
 /** Row-major elements with their type and shape, as they travel between engine, runtime and wire. */

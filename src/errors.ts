@@ -4,6 +4,11 @@
  * One row per code: the HTTP status, the WebSocket close code and the gRPC status that it becomes. The native engine
  * reports the same code names, so an error reads the same wherever it was found. `docs/errors.md` is checked against
  * this table by a test.
+ *
+ * ```ts
+ * ERROR_CODES.RESOURCE_EXHAUSTED.http; // 429
+ * ERROR_CODES.RESOURCE_EXHAUSTED.close; // 1013
+ * ```
  */
 export const ERROR_CODES = {
   INVALID_ARGUMENT: {
@@ -75,6 +80,7 @@ export const ERROR_CODES = {
 /** The stable name of an error, the same in TypeScript, C++, logs and metrics. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** What an error may be given besides its message. */
 export interface HeadraceErrorOptions {
   /** What led to this error, if another error did. */
   cause?: unknown;
@@ -82,8 +88,20 @@ export interface HeadraceErrorOptions {
   path?: string;
 }
 
-/** The root of the hierarchy: `catch (e) { if (e instanceof HeadraceError) switch (e.code) … }`. */
+/**
+ * The root of the hierarchy: every error that Headrace raises on purpose is one, and `code` says which.
+ *
+ * ```ts
+ * try {
+ *   await proc.predict({ input: 1 }, { timeoutMs: 50 });
+ * } catch (error) {
+ *   if (!(error instanceof HeadraceError)) throw error;
+ *   console.log(error.code, error.httpStatus); // DEADLINE_EXCEEDED 504
+ * }
+ * ```
+ */
 export class HeadraceError extends Error {
+  /** What went wrong, one of the keys of `ERROR_CODES`. */
   readonly code: ErrorCode;
   /** Where in the input the offending value is, or undefined. */
   readonly path: string | undefined;
@@ -104,50 +122,126 @@ export class HeadraceError extends Error {
   }
 }
 
-/** A value of the user's does not fit: `path` says which. */
+/**
+ * A value of the user's does not fit: `path` says which.
+ *
+ * ```ts
+ * try {
+ *   Integer().parse(1.5, "inputs.count");
+ * } catch (error) {
+ *   if (error instanceof InvalidArgumentError) console.log(error.path, error.message);
+ * }
+ * ```
+ */
 export class InvalidArgumentError extends HeadraceError {
   constructor(message: string, options?: HeadraceErrorOptions) {
     super("INVALID_ARGUMENT", message, options);
   }
 }
 
-/** The pipeline cannot be built: a cycle, a missing connection, types that do not fit. */
+/**
+ * The pipeline cannot be built: a cycle, a missing connection, types that do not fit.
+ *
+ * ```ts
+ * const factory = new PipelineFactory({ name: "empty" });
+ * try {
+ *   factory.build();
+ * } catch (error) {
+ *   if (error instanceof PipelineInvalidError) console.log(error.message); // The pipeline "empty" has no outputs; …
+ * }
+ * ```
+ */
 export class PipelineInvalidError extends HeadraceError {
   constructor(message: string, options?: HeadraceErrorOptions) {
     super("PIPELINE_INVALID", message, options);
   }
 }
 
+/**
+ * A process has no driver of that ref or pid: it was never added, or has ended.
+ *
+ * ```ts
+ * try {
+ *   await proc.removeDriver("web");
+ * } catch (error) {
+ *   if (!(error instanceof DriverNotFoundError)) throw error;
+ * }
+ * ```
+ */
 export class DriverNotFoundError extends HeadraceError {
   constructor(message: string) {
     super("DRIVER_NOT_FOUND", message);
   }
 }
 
+/**
+ * A process has a driver of that ref already: remove that one first, or take another ref.
+ *
+ * ```ts
+ * try {
+ *   await proc.addDriver("web", HttpDriver, { port: 8000 });
+ * } catch (error) {
+ *   if (error instanceof DriverAlreadyExistsError) console.log(proc.getDriver("web").status);
+ * }
+ * ```
+ */
 export class DriverAlreadyExistsError extends HeadraceError {
   constructor(message: string) {
     super("DRIVER_ALREADY_EXISTS", message);
   }
 }
 
+/**
+ * A driver offers no service of that name; the message has those that it does.
+ *
+ * ```ts
+ * try {
+ *   web.getService("grpc");
+ * } catch (error) {
+ *   if (error instanceof ServiceNotFoundError) console.log(web.listServices().map(({ name }) => name));
+ * }
+ * ```
+ */
 export class ServiceNotFoundError extends HeadraceError {
   constructor(message: string) {
     super("SERVICE_NOT_FOUND", message);
   }
 }
 
-/** What arrived as an error from anywhere, as a HeadraceError: one of ours unchanged, anything else as `code` with the cause kept. */
+/**
+ * What arrived as an error from anywhere, as a HeadraceError: one of ours unchanged, anything else as `code` with the cause kept.
+ *
+ * ```ts
+ * toHeadraceError(new Error("no route to host"), "UNAVAILABLE").code; // "UNAVAILABLE"
+ * toHeadraceError("lost").message; // "lost"
+ * ```
+ */
 export function toHeadraceError(error: unknown, code: ErrorCode = "INTERNAL"): HeadraceError {
   if (error instanceof HeadraceError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new HeadraceError(code, message, { cause: error });
 }
 
-/** An impossible state: always a bug in Headrace, never the user's doing. */
+/**
+ * An impossible state: always a bug in Headrace, never the user's doing.
+ *
+ * ```ts
+ * const ref = "vad";
+ * throw bug(`The cell "${ref}" has not been resolved`);
+ * ```
+ */
 export function bug(what: string): HeadraceError {
   return new HeadraceError("INTERNAL", `${what}. This is a bug in Headrace, please report it.`);
 }
 
+/**
+ * Whether a string is one of the codes, for what comes from a wire or another copy of Headrace.
+ *
+ * ```ts
+ * isErrorCode("NOT_FOUND"); // true
+ * isErrorCode("ENOENT"); // false
+ * ```
+ */
 export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERROR_CODES, code);
 }

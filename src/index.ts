@@ -14,7 +14,7 @@ export {
   type ResolvedDriver,
   type StateConfig,
 } from "./config/index.js";
-export type { Datatype, FixedDatatype, RawTensor, TypedArray } from "./datatype.js";
+export type { ArrayOf, Datatype, FixedDatatype, RawTensor, TypedArray } from "./datatype.js";
 export type { ModelDescription, NativeStats, TensorDescription } from "./engine/surface.js";
 export * from "./errors.js";
 export * from "./pipeline/index.js";

@@ -3,11 +3,13 @@ import { InvalidArgumentError } from "../errors.js";
 
 /** Anything that offers services by name, such as a driver process. */
 export interface ServiceProvider {
+  /** The address of a service; throws where it offers none of that name. */
   getService(name: string): {
     readonly taggedAddresses: { readonly lan: { readonly address: string; readonly port: number } };
   };
 }
 
+/** Where the server is. */
 export type Address =
   /** `http://…` or `https://…`, of the server's root. */
   | { readonly url: string }

@@ -36,6 +36,12 @@ const TASK_WAIT_MS = 20_000;
  * Everything it throws is a HeadraceError with the server's code, or UNAVAILABLE (not reachable), DEADLINE_EXCEEDED,
  * CANCELLED, INVALID_ARGUMENT (refused before sending) or INTERNAL (an answer that makes no sense). `retries` says what is
  * tried again; a prediction that may have reached the server never is. There is nothing to close but streams.
+ *
+ * ```ts
+ * const client = new HeadraceClient({ url: "http://127.0.0.1:8000", model: "accumulator" });
+ * await client.wait({ timeoutMs: 10_000 });
+ * const { sum } = await client.predict({ x: [1, 2] }, { stateId: "ben" });
+ * ```
  */
 export class HeadraceClient {
   readonly #http: HttpTransport;

@@ -4,8 +4,10 @@ import { errorOfResponse } from "../protocol/index.js";
 import { deadline, pause } from "./deadline.js";
 import { Failure, waitBeforeRetry } from "./retry.js";
 
+/** As much of the platform's `fetch` as the client uses. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
+/** What every call may be given. */
 export interface CallOptions {
   /** Milliseconds for the whole exchange, answer and retries included. Default: the client's. Infinity: none. */
   readonly timeoutMs?: number | undefined;

@@ -5,6 +5,7 @@ import type { CallOptions, Fetch } from "./http.js";
 import type { InferStream } from "./stream.js";
 import type { NumberedAnswer, NumberedStep } from "./stream-codec.js";
 
+/** What holds for all calls of a client. */
 export interface ClientSettings {
   /** The model that `infer` and `stream` use. Default: none, so that each call must name it. */
   readonly model?: string;
@@ -23,8 +24,10 @@ export interface ClientSettings {
   readonly fetch?: Fetch;
 }
 
+/** What a `HeadraceClient` is made with: an address, and settings. */
 export type ClientOptions = ClientSettings & Address;
 
+/** How a prediction is made, and which stream it is a step of. */
 export interface StepOptions extends CallOptions {
   /** The stream of predictions that this is a step of. Default: none, a prediction on a fresh state. */
   readonly stateId?: string;
@@ -34,6 +37,7 @@ export interface StepOptions extends CallOptions {
   readonly end?: boolean;
 }
 
+/** How a V2 inference is made. */
 export interface InferOptions extends StepOptions {
   /** Default: the client's. */
   readonly model?: string;
@@ -45,6 +49,7 @@ export interface InferOptions extends StepOptions {
   readonly priority?: number;
 }
 
+/** What a V2 server answers an inference with. */
 export interface InferAnswer {
   readonly modelName: string;
   readonly modelVersion: string | undefined;
@@ -52,6 +57,7 @@ export interface InferAnswer {
   readonly outputs: Readonly<Record<string, RawTensor>>;
 }
 
+/** How a stream of steps is opened. */
 export interface StreamOptions {
   /** Default: the client's. */
   readonly model?: string;

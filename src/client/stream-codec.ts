@@ -11,6 +11,7 @@ import {
   type StreamError,
 } from "../protocol/index.js";
 
+/** What a step of a stream does to its state. */
 export interface SendOptions {
   /** Reset the state before this step. Default false. Not in raw streams. */
   readonly start?: boolean;

@@ -30,6 +30,13 @@ interface Reader<Out> {
  *
  * A step that failed throws its HeadraceError from the iterator in its place in the order; the stream goes on, so
  * iterate again for the answers after it. A broken connection throws once, after all answers that arrived, and ends.
+ *
+ * ```ts
+ * const stream = client.stream("ben", { raw: "x" });
+ * await stream.send(Float32Array.of(1, 2));
+ * const { value: bytes } = await stream.next();
+ * await stream.close();
+ * ```
  */
 export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefined> {
   readonly #codec: StreamCodec<In, Out>;
@@ -57,7 +64,11 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
   #failure: HeadraceError | undefined;
   #failureIsThrown = false;
 
-  /** Connects at once. For clients, not for users: see `HeadraceClient.stream`. */
+  /**
+   * Connects at once. For clients, not for users: see `HeadraceClient.stream`.
+   *
+   * @internal
+   */
   constructor(codec: StreamCodec<In, Out>, connection: StreamConnection) {
     this.#codec = codec;
     this.#connection = connection;
@@ -114,6 +125,7 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
     return { done: true, value: undefined };
   }
 
+  /** The stream itself: iterating again goes on where it was left, as after a step that failed. */
   [Symbol.asyncIterator](): this {
     return this;
   }

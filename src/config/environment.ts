@@ -1,5 +1,6 @@
 /** `${NAME}` and `${NAME:-default}` in the strings of a configuration file. */
 
+/** Variables by name, as in `process.env`: what `${NAME}` in a configuration file stands for. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** `$${` is a literal `${`; else up to the brace that closes, which may be missing. */

@@ -7,6 +7,7 @@ import { parseYaml } from "./parse.js";
 import { type ResolvedConfig, resolveConfig } from "./resolve.js";
 import { checkSchema } from "./schema.js";
 
+/** How `loadConfig` reads a file. */
 export interface LoadOptions {
   /** What `${NAME}` stands for. Default: the environment of the process. */
   readonly environment?: Environment;
@@ -22,8 +23,8 @@ export interface LoadOptions {
  * @throws ConfigInvalidError with the place of everything that is wrong; MODEL_NOT_FOUND, MODEL_INVALID, PIPELINE_INVALID.
  * @example
  * const { inference, drivers } = await loadConfig("headrace.yaml");
- * const process = await (await init()).startInference(inference);
- * for (const { ref, driver, options } of drivers) await process.addDriver(ref, driver, options);
+ * const proc = await (await init()).startInference(inference);
+ * for (const { ref, driver, options } of drivers) await proc.addDriver(ref, driver, options);
  */
 export async function loadConfig(file: string, options: LoadOptions = {}): Promise<ResolvedConfig> {
   const { environment = process.env, label = file } = options;

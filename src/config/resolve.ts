@@ -20,6 +20,7 @@ export interface ResolvedDriver {
   located(error: unknown): HeadraceError;
 }
 
+/** What a configuration file stands for, loaded and validated, nothing of it started. */
 export interface ResolvedConfig {
   readonly inference: Inference;
   /** In the file's order. */

@@ -20,7 +20,18 @@ function text({ file, line, column, path, message }: ConfigProblem): string {
   return `${file}:${line}:${column}: ${path === "" ? "" : `${path}: `}${message}`;
 }
 
-/** A configuration file cannot be used. The message has all that is wrong, each with its place. */
+/**
+ * A configuration file cannot be used. The message has all that is wrong, each with its place.
+ *
+ * ```ts
+ * try {
+ *   await loadConfig("headrace.yaml");
+ * } catch (error) {
+ *   if (!(error instanceof ConfigInvalidError)) throw error;
+ *   for (const { line, path, message } of error.problems) console.error(line, path, message);
+ * }
+ * ```
+ */
 export class ConfigInvalidError extends InvalidArgumentError {
   constructor(
     readonly problems: readonly ConfigProblem[],

@@ -47,6 +47,7 @@ export interface NativeModelConfig {
   evict?: "refuse" | "lru";
 }
 
+/** A tensor of a loaded model. */
 export interface TensorDescription {
   name: string;
   datatype: Datatype;
@@ -62,6 +63,7 @@ export interface TensorDescription {
   rowBytes: number;
 }
 
+/** What a model turned out to be when it was loaded: its tensors, its state, and how it is run. */
 export interface ModelDescription {
   inputs: (TensorDescription & { context: number })[];
   outputs: TensorDescription[];
@@ -79,6 +81,10 @@ export interface ModelDescription {
   timings: { rows: number; micros: number }[];
 }
 
+/**
+ * Counters of one model since it was loaded. Steps: `succeeded` to `refused`. Times are sums, in nanoseconds. `waiting`,
+ * `running`, `liveStates` and `stateBytes` are as of now.
+ */
 export interface NativeStats {
   succeeded: bigint;
   failed: bigint;

@@ -102,7 +102,9 @@ export interface FunctionCell<
   /** Runs up to `maxBatch` steps of different state ids; not there in a cell that is stepped one by one. */
   batch?(steps: readonly CellContext<I, P, S>[]): BatchResults<O> | Promise<BatchResults<O>>;
   readonly maxBatch: number;
+  /** Opens what the steps need and gives it to them as `resources`; undefined where the cell opens nothing. */
   load(context: CellLoadContext<P>): unknown;
+  /** Frees what `load` gave. Called once, after the last step. */
   close(resources: unknown): void | Promise<void>;
 }
 

@@ -14,6 +14,12 @@ export interface CellPorts {
  * What a pipeline takes and gives, checked again with the types that the models brought: every port exists, every
  * connection fits, every input is fed.
  *
+ * ```ts
+ * const ports = { inputs: { audio: Tensor("FP32", [-1, 512]) }, outputs: { speech: Tensor("FP32", [-1, 1]) } };
+ * const { inputs } = checkTypes(pipeline, new Map([["vad", ports]]));
+ * console.log(inputs.audio?.label); // Tensor FP32[-1,512]
+ * ```
+ *
  * @param resolved The ports of each ONNX cell by ref, by port name: without constants and states, a type fixed in the cell's
  *   description in place of the model's. Function cells know theirs.
  * @returns The types of the pipeline's inputs and outputs, by name.

@@ -28,6 +28,7 @@ import {
   type Takes,
 } from "./ports.js";
 
+/** What a `PipelineFactory` is made with. */
 export interface PipelineOptions {
   /** The pipeline's name: that of the model on the V2 wire. */
   readonly name: string;
@@ -40,6 +41,15 @@ type AnyHandle = CellHandle<Types, Types> | OnnxCellHandle<Types, Types>;
 /**
  * Puts cells together into a pipeline. Each declaration returns the factory itself with its type extended; a factory may
  * build several times, and what was built does not change with it.
+ *
+ * ```ts
+ * const factory = new PipelineFactory({ name: "doubler" });
+ * const add = factory.addCell("add", Add);
+ * const pipeline = factory
+ *   .declareInput("x", [add.inputs.a, add.inputs.b])
+ *   .declareOutput("sum", add.outputs.sum)
+ *   .build();
+ * ```
  */
 export class PipelineFactory<I extends Types = NoTypes, O extends Types = NoTypes> {
   /** Never there: where the type system keeps what was declared. */

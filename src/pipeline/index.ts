@@ -27,6 +27,7 @@ export type {
   OnnxStatePlan,
 } from "./onnx-options.js";
 export {
+  type IfKnown,
   type NestedPipeline,
   Pipeline,
   type PipelineGraph,
@@ -37,9 +38,13 @@ export {
 } from "./pipeline.js";
 export {
   type CellHandle,
+  type Given,
+  type Gives,
   InputPort,
   type OnnxCellHandle,
   OutputPort,
   type PortRef,
   type PortsHandle,
+  type PortType,
+  type Takes,
 } from "./ports.js";

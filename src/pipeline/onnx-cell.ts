@@ -26,6 +26,16 @@ type NoPorts = Readonly<Record<never, OnnxPortOption>>;
  * A cell that runs an ONNX model in the engine. Only describes it: the file is not opened here. Tensor names, types and
  * shapes are read from the model when an inference starts; name only what differs.
  *
+ * ```ts
+ * const vad = onnxCell({
+ *   name: "silero-vad",
+ *   model: new URL("silero_vad_16k_op15.onnx", import.meta.url),
+ *   inputs: { audio: { tensor: "input", type: Tensor("FP32", [-1, 512]) } },
+ *   constants: { sr: 16000n },
+ *   context: { audio: 64 },
+ * });
+ * ```
+ *
  * @throws InvalidArgumentError that names the option, when one is out of range or contradicts another.
  */
 export function onnxCell<const I extends OnnxPortOptions = NoPorts, const O extends OnnxPortOptions = NoPorts>(

@@ -11,6 +11,7 @@ export type OnnxPortOption =
       readonly type?: AnyValueType;
     };
 
+/** Ports of an ONNX cell by the names that the pipeline knows them by. */
 export type OnnxPortOptions = Readonly<Record<string, OnnxPortOption>>;
 
 /** A pair of tensors that carries recurrent state from one step of a state id to the next. */
@@ -33,6 +34,7 @@ export interface OnnxContextOption {
   readonly axis?: number;
 }
 
+/** How steps of different state ids share one run of the model. */
 export interface OnnxBatchingOption {
   /**
    * The most steps in one run of the model; 1 turns batching off. More raises throughput under load, and the time of each
@@ -46,6 +48,10 @@ export interface OnnxBatchingOption {
   readonly maxDelayMicros?: number;
 }
 
+/**
+ * The value of a model's input that is always the same. A number, bigint, boolean or string fills the whole tensor, converted to
+ * its datatype; a typed array has its elements, in its datatype. One that does not fit is MODEL_INVALID when the model is loaded.
+ */
 export type OnnxConstant = number | bigint | boolean | string | TypedArray;
 
 /** What `onnxCell` takes. Tensor names are those of the model; port names are yours. */
@@ -131,6 +137,7 @@ export interface OnnxCell<I extends Types = Types, O extends Types = Types> {
   readonly ports?: { readonly inputs: I; readonly outputs: O };
 }
 
+/** A pair of state tensors as the cell keeps it, defaults filled in. See `OnnxStateOption`. */
 export interface OnnxStatePlan {
   readonly input: string;
   readonly output: string;

@@ -9,6 +9,13 @@ export type { NestedPipeline, PipelineGraph, PipelineInput, PipelineOutput } fro
 /**
  * An acyclic graph of cells between a virtual source and a virtual sink. Immutable; made by `PipelineFactory.build`.
  *
+ * ```ts
+ * const add = factory.addCell("add", Add);
+ * const pipeline = factory.declareInput("a", add.inputs.a).declareOutput("sum", add.outputs.sum).build();
+ * pipeline.order; // ["add"]
+ * await writeFile("pipeline.svg", await pipeline.toSVG());
+ * ```
+ *
  * @typeParam I The types of the declared inputs, by name.
  * @typeParam O The types of the declared outputs, by name.
  */
@@ -53,7 +60,7 @@ export class Pipeline<I extends Types = Types, O extends Types = Types> implemen
 }
 
 /** Declarations as plain statements leave no trace in the types: then any name may be passed, and is checked at run time. */
-type IfKnown<T, Values> = [keyof T] extends [never] ? Readonly<Record<string, unknown>> : Values;
+export type IfKnown<T, Values> = [keyof T] extends [never] ? Readonly<Record<string, unknown>> : Values;
 
 /** What `predict` on a pipeline takes; inputs with a default may be left out. */
 export type PipelineInputs<P> = P extends Pipeline<infer I, infer _O> ? IfKnown<I, InputsOf<I>> : never;

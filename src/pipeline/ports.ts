@@ -15,21 +15,32 @@ declare const takes: unique symbol;
 /** An end that values of type `V` come out of. */
 export interface Gives<V> {
   readonly direction: "output";
+  /** @internal */
   readonly [gives]?: V;
 }
 
 /** An end that values of type `V` may go into. */
 export interface Takes<V> {
   readonly direction: "input";
+  /** @internal */
   readonly [takes]?: (value: V) => void;
 }
 
 /** A tensor of unknown datatype may turn out to be any, so nothing is refused before the model has been read. */
-type Given<T> = T extends ModelTensorType ? never : ValueOf<T>;
+export type Given<T> = T extends ModelTensorType ? never : ValueOf<T>;
 
-/** An output of a cell, or of a nested pipeline, in a pipeline. Only the factory that it was added to knows it. */
+/**
+ * An output of a cell, or of a nested pipeline, in a pipeline. Only the factory that it was added to knows it.
+ *
+ * ```ts
+ * const add = factory.addCell("add", Add);
+ * add.outputs.sum.type.label; // "Float"
+ * factory.declareOutput("sum", add.outputs.sum);
+ * ```
+ */
 export class OutputPort<T extends AnyValueType = AnyValueType> implements PortRef, Gives<Given<T>> {
   readonly direction = "output";
+  /** @internal */
   declare readonly [gives]?: Given<T>;
 
   /** @param source  Where the value comes from; an output of a nested pipeline is that of a cell in it. Default: itself. */
@@ -41,9 +52,17 @@ export class OutputPort<T extends AnyValueType = AnyValueType> implements PortRe
   ) {}
 }
 
-/** An input of a cell, or of a nested pipeline, in a pipeline. Only the factory that it was added to knows it. */
+/**
+ * An input of a cell, or of a nested pipeline, in a pipeline. Only the factory that it was added to knows it.
+ *
+ * ```ts
+ * const add = factory.addCell("add", Add);
+ * factory.declareInput("a", add.inputs.a).declareInput("b", add.inputs.b);
+ * ```
+ */
 export class InputPort<T extends AnyValueType = AnyValueType> implements PortRef, Takes<InputOf<T>> {
   readonly direction = "input";
+  /** @internal */
   declare readonly [takes]?: (value: InputOf<T>) => void;
 
   /** @param targets  What it feeds; an input of a nested pipeline feeds ports of cells in it. Default: itself. */
@@ -76,7 +95,8 @@ export interface CellHandle<I extends Types, O extends Types> extends PortsHandl
   readonly definition: CellDefinition;
 }
 
-type PortType<P extends Types, K extends string> = K extends keyof P ? P[K] : ModelTensorType;
+/** The type of a port that the definition names, else that of a model not yet read. */
+export type PortType<P extends Types, K extends string> = K extends keyof P ? P[K] : ModelTensorType;
 
 /** An ONNX cell in a pipeline. It may have more ports than its definition names: those of the model, by tensor name. */
 export interface OnnxCellHandle<I extends Types, O extends Types> extends Omit<CellHandle<I, O>, "input" | "output"> {

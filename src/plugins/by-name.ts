@@ -28,6 +28,12 @@ function problemOf(plugins: readonly Plugin[], kind: PluginKind, use: string): s
 
 /**
  * The entry of a name. Loads nothing.
+ *
+ * ```ts
+ * findPlugin([], "drivers", "http").exportName; // "HttpDriver"
+ * findPlugin([], "drivers", "htp"); // throws: there is no driver 'htp'; did you mean 'http'? …
+ * ```
+ *
  * @param plugins What `discoverPlugins` found; the built-in names are always known.
  * @throws InvalidArgumentError for a name that is not known, with those that are, and for an entry that is broken.
  */
@@ -84,7 +90,7 @@ export function loadModule<K extends PluginKind>(
  * @throws InvalidArgumentError for an unknown or broken name, a module that cannot be loaded, or an export of another kind.
  * @example
  * const Mqtt = await loadPlugin(discoverPlugins(), "drivers", "my-plugin/mqtt");
- * await process.addDriver("mqtt", Mqtt, { broker: "mqtt://127.0.0.1" });
+ * await proc.addDriver("mqtt", Mqtt, { broker: "mqtt://127.0.0.1" });
  */
 export async function loadPlugin<K extends PluginKind>(
   plugins: readonly Plugin[],

@@ -3,8 +3,16 @@ import { readFileSync, realpathSync, statSync } from "node:fs";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { suggestion } from "./nearest.js";
 
-/** What a plugin can offer, as the field names it. */
+/**
+ * What a plugin can offer, as the field names it.
+ *
+ * ```ts
+ * const entries = discoverPlugins().flatMap((plugin) => plugin.entries);
+ * for (const kind of PLUGIN_KINDS) console.log(kind, entries.filter((entry) => entry.kind === kind).length);
+ * ```
+ */
 export const PLUGIN_KINDS = ["drivers", "sources", "sinks", "cells", "pipelines"] as const;
+/** One of `PLUGIN_KINDS`. */
 export type PluginKind = (typeof PLUGIN_KINDS)[number];
 
 /** Something that a plugin offers. Nothing of it has been loaded. */

@@ -9,6 +9,7 @@ import type { Pipeline } from "../pipeline/index.js";
 import type { ModelCell } from "./model-cell.js";
 import { shapeOfOne, withBatch } from "./rows.js";
 
+/** An input or output of a `DirectModel`. */
 export interface DirectTensor {
   /** The pipeline's name for it, as on the wire. */
   readonly name: string;
@@ -28,7 +29,16 @@ export interface DirectTensor {
   readonly rowBytes: number;
 }
 
+/**
+ * A pipeline that is one ONNX cell, seen past JavaScript values: which wire tensor is which of the engine's, and how many bytes
+ * a row of it has.
+ */
 export interface DirectModel {
+  /**
+   * The engine that steps it.
+   *
+   * @internal
+   */
   readonly engine: Engine;
   /** In the engine's order. */
   readonly inputs: readonly DirectTensor[];

@@ -9,8 +9,13 @@ import type { RestartPolicy } from "./restart.js";
 import type { RestrictedInferenceProcess } from "./restricted.js";
 import { type ServiceRecord, serviceRecord } from "./services.js";
 
+/**
+ * Where a driver is in its life: coming up (again, where it is restarted), working, finishing what it took, ended as asked or
+ * by itself, ended by an error.
+ */
 export type DriverStatus = "starting" | "running" | "stopping" | "stopped" | "failed";
 
+/** How something that runs is stopped. */
 export interface StopOptions {
   /** How long the driver may finish what it took before it drops it. Default: 10000. */
   timeoutMs?: number;
@@ -56,7 +61,11 @@ export class DriverProcess<P extends object> extends EventEmitter {
   /** Ends the wait before a restart. */
   private readonly stopAsked = new AbortController();
 
-  /** Throws what making the driver throws. */
+  /**
+   * Throws what making the driver throws.
+   *
+   * @internal
+   */
   constructor(private readonly init: DriverProcessInit<P>) {
     super();
     this.ref = init.ref;
@@ -79,6 +88,7 @@ export class DriverProcess<P extends object> extends EventEmitter {
     return this.starting;
   }
 
+  /** What the driver offers, with addresses; none before it is up. */
   listServices(): readonly ServiceRecord[] {
     return this.services;
   }
@@ -91,6 +101,7 @@ export class DriverProcess<P extends object> extends EventEmitter {
     throw new ServiceNotFoundError(`driver '${this.ref}' offers no service '${name}'; it offers ${names}`);
   }
 
+  /** The parameters as they are now, defaults filled in where the driver does so. */
   getParameters(): P {
     return this.run.driver.getParameters();
   }

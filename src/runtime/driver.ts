@@ -9,6 +9,22 @@ import type { ServiceOffer } from "./services.js";
  *
  * Life: constructed → `start` (services come up; `addDriver` waits for it) → `run` (until stopped) → `stop`.
  *
+ * ```ts
+ * import { setTimeout as delay } from "node:timers/promises";
+ *
+ * class Ticker extends PipelineDriver {
+ *   readonly #over = new AbortController();
+ *   async run(inference: RestrictedInferenceProcess) {
+ *     const isDue = () => delay(1000, true, { signal: this.#over.signal }).catch(() => false);
+ *     while (await isDue()) await inference.predict(fakeValues(inference.inputs));
+ *   }
+ *   async stop() {
+ *     this.#over.abort();
+ *   }
+ * }
+ * await proc.addDriver("ticker", Ticker);
+ * ```
+ *
  * @typeParam P The parameters, all of them; what `getParameters` gives and `setParameters` takes.
  */
 export abstract class PipelineDriver<P extends object = Record<string, never>> {

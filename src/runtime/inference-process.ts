@@ -24,13 +24,22 @@ export interface ProcessEnvironment {
   nextPid(): number;
 }
 
+/** Told of a state that was dropped unasked: "ttl", it was not used for `stateTtlSeconds`; "lru", it made room for another one. */
 export type EvictListener = (stateId: string, reason: "ttl" | "lru") => void;
 
 const SWEEP_MILLIS = 1000;
 const DEFAULT_GRACE_MILLIS = 10_000;
 const MAX_REPLICAS = 256;
 
-/** A running inference: predicts, and has drivers. Made by `runtime.startInference`. */
+/**
+ * A running inference: predicts, and has drivers. Made by `runtime.startInference`.
+ *
+ * ```ts
+ * const proc = await runtime.startInference(new Inference({ pipeline }));
+ * const { sum } = await proc.predict({ a: 1, b: 2 }, { timeoutMs: 100 });
+ * await proc.stop();
+ * ```
+ */
 export class InferenceProcess<P extends Pipeline = Pipeline> {
   readonly pid: number;
   readonly name: string;
@@ -90,7 +99,11 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     this.sweeper.unref();
   }
 
-  /** For the runtime: loads the models and checks the pipeline against them. When it rejects, nothing is left behind. */
+  /**
+   * For the runtime: loads the models and checks the pipeline against them. When it rejects, nothing is left behind.
+   *
+   * @internal
+   */
   static async start<P extends Pipeline>(
     inference: Inference<P>,
     environment: ProcessEnvironment,
@@ -138,6 +151,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     return this.drivers.get(which);
   }
 
+  /** The drivers that were added and have not ended, in the order in which they were added. */
   listDrivers(): AnyDriverProcess[] {
     return this.drivers.list();
   }

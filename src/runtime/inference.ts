@@ -5,6 +5,7 @@ import type { Pipeline } from "../pipeline/index.js";
 /** Parameters of cells, by cell ref and parameter name. */
 export type CellParameters = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
+/** What an `Inference` is made of. */
 export interface InferenceOptions<P> {
   readonly pipeline: P;
   /** Values of cells' parameters; those with a default may be left out. Default: none given. */
@@ -19,7 +20,14 @@ export interface InferenceOptions<P> {
   readonly evict?: "refuse" | "lru";
 }
 
-/** What to run: a pipeline plus its parameters. A description; `runtime.startInference` loads the models. */
+/**
+ * What to run: a pipeline plus its parameters. A description; `runtime.startInference` loads the models.
+ *
+ * ```ts
+ * const inference = new Inference({ pipeline, parameters: { "my-cell": { adder: 3 } }, maxStates: 100, evict: "lru" });
+ * const proc = await runtime.startInference(inference);
+ * ```
+ */
 export class Inference<P extends Pipeline = Pipeline> {
   readonly pipeline: P;
   readonly parameters: CellParameters;

@@ -146,7 +146,15 @@ export class ModelCell {
   }
 }
 
-/** What a cell's model looks like, without keeping it loaded. Throws as `ModelCell.load` does. */
+/**
+ * What a cell's model looks like, without keeping it loaded. Throws as `ModelCell.load` does.
+ *
+ * ```ts
+ * const model = "examples/vad/silero_vad_16k_op15.onnx";
+ * const { inputs, stateful } = await describeModel(onnxCell({ name: "vad", model, constants: { sr: 16000n } }));
+ * console.log(stateful, inputs.map(({ name, datatype }) => `${name} ${datatype}`)); // true [ "input FP32" ]
+ * ```
+ */
 export async function describeModel(cell: OnnxCell): Promise<ModelDescription> {
   const engine = await Engine.load(nativeConfig(cell, undefined));
   await engine.close(false);

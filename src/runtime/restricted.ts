@@ -34,6 +34,7 @@ export interface RestrictedInferenceProcess {
   readonly stateful: boolean;
   /** Where the pipeline is one ONNX cell: the way past JavaScript values. */
   readonly direct: DirectModel | undefined;
+  /** One prediction, as `InferenceProcess.predict`, also while the process is stopping: a driver may finish what it took. */
   predict(
     inputs: Readonly<Record<string, unknown>>,
     options?: PredictOptions,

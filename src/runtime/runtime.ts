@@ -13,7 +13,15 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
  */
 export type RuntimeMode = "debug" | "local";
 
-/** Starts and stops inference processes; owns what they share. Made by `init`. */
+/**
+ * Starts and stops inference processes; owns what they share. Made by `init`.
+ *
+ * ```ts
+ * const runtime = await init("local");
+ * const proc = await runtime.startInference(new Inference({ pipeline }));
+ * await runtime.stop({ timeoutMs: 5000 });
+ * ```
+ */
 export class Runtime {
   private readonly allocator = new PortAllocator();
   private readonly processes = new Set<InferenceProcess>();
@@ -47,6 +55,7 @@ export class Runtime {
     return started;
   }
 
+  /** The processes that were started and have not stopped, in the order in which they started. */
   listProcesses(): InferenceProcess[] {
     return [...this.processes];
   }
@@ -99,7 +108,18 @@ export class Runtime {
   }
 }
 
-/** A runtime. Throws INVALID_ARGUMENT for an unknown mode. */
+/**
+ * A runtime, which owns nothing until an inference is started in it.
+ *
+ * ```ts
+ * const runtime = await init("debug");
+ * console.log(runtime.mode); // debug
+ * await runtime.stop();
+ * ```
+ *
+ * @param mode See `RuntimeMode`. Default: "local".
+ * @throws InvalidArgumentError for an unknown mode.
+ */
 export async function init(mode: RuntimeMode = "local"): Promise<Runtime> {
   if (mode !== "debug" && mode !== "local") {
     throw new InvalidArgumentError(`expected "debug" or "local", got ${JSON.stringify(mode)}`, { path: "mode" });

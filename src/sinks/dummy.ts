@@ -2,6 +2,7 @@
 import { HeadraceError, InvalidArgumentError } from "../errors.js";
 import { Sink, type SinkItem } from "./sink.js";
 
+/** What a `DummySink` takes and keeps. */
 export interface DummySinkOptions {
   /** Whether it takes items; false: none until `resume` was called, so that its queue fills. Default: true. */
   readonly drain?: boolean;

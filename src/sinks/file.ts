@@ -5,6 +5,7 @@ import { fileError } from "../file-error.js";
 import { type Types, valuesToJson } from "../types/index.js";
 import { Sink, type SinkContext, type SinkItem } from "./sink.js";
 
+/** Where a `FileSink` writes. */
 export interface FileSinkOptions {
   /** The file; made where it is not there, its folder is not. One writer at a time. */
   readonly path: string;

@@ -3,6 +3,7 @@ import { InvalidArgumentError } from "../errors.js";
 import { fakeValues, Random, type Types } from "../types/index.js";
 import { Pace, Source, type SourceContext, type SourceItem } from "./source.js";
 
+/** What a `DummySource` makes, and how fast. */
 export interface DummySourceOptions {
   /** What to make, by the names of the pipeline's inputs. Default: what the pipeline takes. */
   readonly format?: Types;

@@ -8,8 +8,10 @@ import { hasWildcard, matchingFiles } from "./file/matching.js";
 import { readWavHeader, type Wav, wavFrames } from "./file/wav.js";
 import { Pace, Source, type SourceContext, type SourceItem } from "./source.js";
 
+/** What a `FileSource` can read: JSON Lines, whole files, a WAV recording. See `FileSourceOptions.format`. */
 export type FileFormat = "jsonl" | "files" | "wav";
 
+/** What a `FileSource` reads, and how fast. */
 export interface FileSourceOptions {
   /** The file; for "files" with wildcards in its name: "frames/*.jpg". */
   readonly path: string;

@@ -55,6 +55,11 @@ export abstract class Source {
 /**
  * Spreads items over time. Item n is due n / rate seconds after the first call; one that is late is due at once, so that
  * the rate holds on average.
+ *
+ * ```ts
+ * const pace = new Pace(25);
+ * while (await pace.due(signal)) console.log("25 times a second, until the signal is aborted");
+ * ```
  */
 export class Pace {
   private begin: number | undefined;

@@ -15,7 +15,15 @@ export interface AudioOptions extends TypeOptions<TensorInput<"FP32">> {
   readonly channels?: number;
 }
 
-/** The type that `Audio()` makes. */
+/**
+ * The type that `Audio()` makes.
+ *
+ * ```ts
+ * const type = Audio({ sampleRate: 16_000, samples: 512 });
+ * type.parse(new Float32Array(512), "audio").shape; // [1, 512]
+ * type.label; // "Audio FP32[-1,512]"
+ * ```
+ */
 export class AudioType extends TensorType<"FP32"> {
   override readonly kind: string = "Audio";
   /** Samples per second of each channel, in hertz. */
@@ -68,6 +76,15 @@ function atLeastOne(value: number, option: string): number {
  * Sound as PCM samples: FP32, full scale at ±1. The range is not enforced: a louder sample passes as it is. A value is
  * one of `Tensor("FP32", [-1, samples])`, or `[-1, channels, samples]` with several channels; a bare Float32Array is one
  * row.
+ *
+ * ```ts
+ * const Loudness = defineCell({
+ *   name: "Loudness",
+ *   inputs: { audio: Audio({ sampleRate: 16_000 }) },
+ *   outputs: { peak: Float() },
+ *   call: ({ inputs }) => ({ peak: inputs.audio.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), 0) }),
+ * });
+ * ```
  *
  * @param options `sampleRate` (hertz, required), `samples` and `channels`; `title`, `description` and `default`.
  * @throws InvalidArgumentError when an option is out of range.

@@ -7,7 +7,17 @@ import { type Defaulted, defined, type JsonSchema, type TypeOptions } from "./va
 /** See `Boolean`. */
 export type BooleanOptions = TypeOptions<boolean>;
 
-/** The type that `Boolean()` makes. */
+/**
+ * The type that `Boolean()` makes.
+ *
+ * ```ts
+ * import { Boolean } from "headrace";
+ *
+ * const type = Boolean({ default: false });
+ * type.parse(true, "mirror"); // true
+ * type.toTensor(true).data; // Uint8Array.of(1)
+ * ```
+ */
 export class BooleanType extends ScalarType<boolean> {
   readonly kind: string = "Boolean";
   readonly datatype = "BOOL";
@@ -37,6 +47,13 @@ export class BooleanType extends ScalarType<boolean> {
 
 /**
  * True or false, and nothing that merely counts as such. V2: BOOL `[1]`, one byte, 0 or 1.
+ *
+ * ```ts
+ * import { Boolean } from "headrace";
+ *
+ * const mirror = Boolean({ default: false, description: "Whether to flip the image" });
+ * mirror.parse(1, "mirror"); // throws: mirror: expected true or false, got 1
+ * ```
  *
  * @param options `title`, `description` and `default`; a value with a default may be left out.
  * @throws InvalidArgumentError when the default is neither true nor false.

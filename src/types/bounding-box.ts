@@ -25,9 +25,17 @@ export interface BoundingBoxOptions extends TypeOptions<BoundingBoxValue> {
 const SIZE = FloatRange({ min: 0, max: Number.POSITIVE_INFINITY });
 const FRACTION = FloatRange({ min: 0, max: 1 });
 
-/** The type that `BoundingBox()` makes. */
+/**
+ * The type that `BoundingBox()` makes.
+ *
+ * ```ts
+ * const type = BoundingBox();
+ * type.toTensor({ x: 10, y: 20, width: 30, height: 40 }).data; // Float64Array.of(10, 20, 30, 40)
+ * ```
+ */
 export class BoundingBoxType extends FloatRecordType<BoundingBoxValue> {
   override readonly kind: string = "BoundingBox";
+  /** Whether values are fractions of the image, and not pixels. */
   readonly normalized: boolean;
 
   constructor({ normalized = false, ...options }: BoundingBoxOptions) {
@@ -65,6 +73,12 @@ export class BoundingBoxType extends FloatRecordType<BoundingBoxValue> {
  * A rectangle in an image: `{ x, y, width, height }`, where (x, y) is its top left corner, counted from that of the image, x
  * to the right and y down. Pixels, not necessarily whole ones, or fractions of the image with `normalized`. V2: FP64 `[4]`,
  * in that order.
+ *
+ * ```ts
+ * const face = BoundingBox({ description: "Where the face is, in pixels" });
+ * face.parse({ x: 10, y: 20, width: 30, height: 40 }, "face"); // { x: 10, y: 20, width: 30, height: 40 }
+ * BoundingBox({ normalized: true }).parse({ x: 2, y: 0, width: 1, height: 1 }, "face"); // throws: face.x: …
+ * ```
  *
  * @param options `normalized`; `title`, `description` and `default`.
  * @throws InvalidArgumentError when the default is none.

@@ -20,7 +20,15 @@ export type BytesInput = Uint8Array | string | readonly number[];
 /** See `Bytes`. */
 export type BytesOptions = TypeOptions<BytesInput>;
 
-/** The type that `Bytes()` makes. */
+/**
+ * The type that `Bytes()` makes.
+ *
+ * ```ts
+ * const type = Bytes();
+ * type.parse("AQI=", "blob"); // Uint8Array.of(1, 2)
+ * type.toJson(Uint8Array.of(1, 2)); // "AQI="
+ * ```
+ */
 export class BytesType extends BaseType<Uint8Array, BytesInput> {
   readonly kind: string = "Bytes";
   readonly datatype = "BYTES";
@@ -89,6 +97,11 @@ export function fakeBytes(random: Random, length: number): Uint8Array {
  * Bytes: a Uint8Array, taken as it is and not copied. In JSON a string of base64, of either alphabet; an array of integers,
  * which is how JSON clients write a typed array, is read too. V2: BYTES `[1]`, the bytes themselves; V2's JSON form carries
  * only those that are UTF-8 text, so other bytes need its binary form.
+ *
+ * ```ts
+ * const packet = Bytes({ description: "One packet as it came from the wire" });
+ * packet.parse([1, 2, 255], "packet"); // Uint8Array.of(1, 2, 255)
+ * ```
  *
  * @param options `title`, `description` and `default`; a value with a default may be left out.
  * @throws InvalidArgumentError when the default is none.

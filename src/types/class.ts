@@ -29,7 +29,14 @@ export interface ClassesOptions<L extends string = string> extends TypeOptions<r
   readonly maxLength?: number;
 }
 
-/** The type that `Class()` makes. */
+/**
+ * The type that `Class()` makes.
+ *
+ * ```ts
+ * const type = Class({ labels: ["cat", "dog"] });
+ * type.labels; // ["cat", "dog"]
+ * ```
+ */
 export class ClassType<L extends string = string> extends RecordType<ClassValue<L>> {
   override readonly kind: string = "Class";
   /** The labels that there are, undefined where any string is one. */
@@ -46,7 +53,14 @@ export class ClassType<L extends string = string> extends RecordType<ClassValue<
   }
 }
 
-/** The type that `Classes()` makes. */
+/**
+ * The type that `Classes()` makes.
+ *
+ * ```ts
+ * const type = Classes();
+ * type.parse([{ label: "cat", score: 0.2 }, { label: "dog", score: 0.7 }], "animals")[0]; // { label: "dog", score: 0.7 }
+ * ```
+ */
 export class ClassesType<L extends string = string> extends ListType<ClassType<L>> {
   override readonly kind: string = "Classes";
 
@@ -62,6 +76,12 @@ export class ClassesType<L extends string = string> extends ListType<ClassType<L
 /**
  * What something was recognised as: `{ label, score }`. V2: BYTES `[1]`, the object as JSON text.
  *
+ * ```ts
+ * const animal = Class({ labels: ["cat", "dog"] });
+ * animal.parse({ label: "cat", score: 0.9 }, "animal"); // { label: "cat", score: 0.9 }
+ * animal.parse({ label: "cow", score: 0.9 }, "animal"); // throws: animal.label: …
+ * ```
+ *
  * @param options `labels`; `title`, `description` and `default`.
  * @throws InvalidArgumentError when a label or the default is none.
  */
@@ -76,6 +96,11 @@ export function Class<const L extends string = string>(options: ClassOptions<L> 
 /**
  * What something may be, the most likely first: a list of `{ label, score }` that is put in order of falling score, equal
  * ones as they came. V2: BYTES `[-1]`, each class as JSON text.
+ *
+ * ```ts
+ * const animals = Classes({ labels: ["cat", "dog"], maxLength: 2 });
+ * animals.parse([{ label: "cat", score: 0.1 }, { label: "dog", score: 0.9 }], "animals")[0]?.label; // "dog"
+ * ```
  *
  * @param options `labels`, `minLength` and `maxLength`; `title`, `description` and `default`.
  * @throws InvalidArgumentError when a label, a length or the default is none.

@@ -42,7 +42,14 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
 
-/** Whether a string can be UTF-8: no half of a surrogate pair, which would become some other string on the way. */
+/**
+ * Whether a string can be UTF-8: no half of a surrogate pair, which would become some other string on the way.
+ *
+ * ```ts
+ * isWellFormed("naïve"); // true
+ * isWellFormed("\ud83d"); // false
+ * ```
+ */
 export function isWellFormed(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
 }

@@ -36,7 +36,15 @@ export type DictValue<T> = Readonly<Record<string, ValueOf<T>>>;
 /** What a `Dict` of any keys accepts. */
 export type DictInput<T> = Readonly<Record<string, InputOf<T>>>;
 
-/** The type that `Dict()` makes of a type for all values. */
+/**
+ * The type that `Dict()` makes of a type for all values.
+ *
+ * ```ts
+ * const type = Dict(Integer());
+ * type.parse({ apples: 3 }, "stock"); // { apples: 3 }
+ * type.values.kind; // "Integer"
+ * ```
+ */
 export class DictType<T extends AnyValueType> extends BaseType<DictValue<T>, DictInput<T>> {
   readonly kind: string = "Dict";
   readonly datatype = "BYTES";
@@ -90,7 +98,15 @@ export class DictType<T extends AnyValueType> extends BaseType<DictValue<T>, Dic
   }
 }
 
-/** The type that `Dict()` makes of a record of types, and the base of those whose fields are fixed. */
+/**
+ * The type that `Dict()` makes of a record of types, and the base of those whose fields are fixed.
+ *
+ * ```ts
+ * const type = Dict({ x: Float(), y: Float({ default: 0 }) });
+ * type.parse({ x: 1 }, "at"); // { x: 1, y: 0 }
+ * type.label; // "Dict {x, y}"
+ * ```
+ */
 export class RecordType<Out, In = Out> extends BaseType<Out, In> {
   readonly kind: string = "Dict";
   readonly datatype: Datatype = "BYTES";
@@ -174,6 +190,13 @@ function checkFields(fields: unknown): void {
  * An object. `Dict(Integer())` has any keys and values of one type; `Dict({ name: String(), age: Integer() })` has exactly
  * these fields, each of its own type. A field that is an `Optional` or has a default may be left out. JSON: an object. V2:
  * BYTES `[1]`, the object as JSON text.
+ *
+ * ```ts
+ * const stock = Dict(Integer());
+ * stock.parse({ apples: 3, pears: 0 }, "stock"); // { apples: 3, pears: 0 }
+ * const person = Dict({ id: Integer(), age: Optional(Integer()) });
+ * person.parse({ id: 7 }, "person"); // { id: 7, age: null }
+ * ```
  *
  * @param values The type of all values, or the type of each field.
  * @param options `title`, `description` and `default`.

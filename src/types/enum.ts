@@ -13,10 +13,19 @@ export type EnumOptions<S extends string> = TypeOptions<S>;
 /** More are not listed in messages. */
 const SHOWN = 10;
 
-/** The type that `Enum()` makes. */
+/**
+ * The type that `Enum()` makes.
+ *
+ * ```ts
+ * const type = Enum(["left", "right"]);
+ * type.values; // ["left", "right"]
+ * type.label; // 'Enum "left" | "right"'
+ * ```
+ */
 export class EnumType<S extends string> extends ScalarType<S> {
   readonly kind: string = "Enum";
   readonly datatype = "BYTES";
+  /** The strings allowed. */
   readonly values: readonly S[];
 
   constructor(values: readonly S[], options: EnumOptions<S>) {
@@ -77,6 +86,12 @@ function list(values: readonly string[], separator: string): string {
 /**
  * One of some strings, in TypeScript a union of them: `Enum(["left", "right"])`. V2: BYTES `[1]`, UTF-8. A String may feed
  * one: the value decides.
+ *
+ * ```ts
+ * const side = Enum(["left", "right"], { default: "left" });
+ * side.parse("right", "side"); // "right"
+ * side.parse("up", "side"); // throws: side: expected one of "left", "right", got "up"
+ * ```
  *
  * @param values The strings allowed, each once.
  * @param options `title`, `description` and `default`; a value with a default may be left out.

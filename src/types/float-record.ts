@@ -8,7 +8,14 @@ import type { TypeOptions } from "./value-type.js";
 /** Any finite number. */
 export const FINITE = FloatRange({ min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY });
 
-/** A record of numbers: V2 carries it as one FP64 tensor, its fields in their order, so that clients need no JSON. */
+/**
+ * A record of numbers: V2 carries it as one FP64 tensor, its fields in their order, so that clients need no JSON.
+ *
+ * ```ts
+ * const type = Point();
+ * type.toTensor({ x: 1, y: 2 }).data; // Float64Array.of(1, 2)
+ * ```
+ */
 export class FloatRecordType<Out> extends RecordType<Out> {
   override readonly datatype = "FP64";
   override readonly shape: readonly number[];

@@ -16,7 +16,15 @@ import {
 /** See `Float`. */
 export type FloatOptions = TypeOptions<number>;
 
-/** The type that `Float()` makes. */
+/**
+ * The type that `Float()` makes.
+ *
+ * ```ts
+ * const type = Float();
+ * type.parse("NaN", "ratio"); // Number.NaN
+ * type.toJson(Number.POSITIVE_INFINITY); // "Infinity"
+ * ```
+ */
 export class FloatType extends ScalarType<number> {
   readonly kind: string = "Float";
   readonly datatype = "FP64";
@@ -56,6 +64,12 @@ export class FloatType extends ScalarType<number> {
 /**
  * A number, NaN and the infinities included. V2: FP64 `[1]`. JSON has no word for the latter three: there they are the
  * strings "NaN", "Infinity" and "-Infinity", and null (which JSON.stringify would make of them) is refused.
+ *
+ * ```ts
+ * const volts = Float({ description: "Battery voltage, in volts", default: 3.7 });
+ * volts.parse(4.1, "volts"); // 4.1
+ * volts.parse(null, "volts"); // throws: volts: expected a number, got null
+ * ```
  *
  * @param options `title`, `description` and `default`; a value with a default may be left out.
  * @throws InvalidArgumentError when the default is no number.

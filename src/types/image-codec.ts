@@ -4,7 +4,13 @@ import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.
 import { expected } from "./describe.js";
 import { Image, type RawImage } from "./image.js";
 
-/** The most pixels of an image unless an option says otherwise: 2^25, just above 8K (7680 x 4320). About 100 MB as RGB. */
+/**
+ * The most pixels of an image unless an option says otherwise: 2^25, just above 8K (7680 x 4320). About 100 MB as RGB.
+ *
+ * ```ts
+ * const map = await decodeImage(await readFile("map.tiff"), { maxPixels: 4 * MAX_IMAGE_PIXELS });
+ * ```
+ */
 export const MAX_IMAGE_PIXELS = 2 ** 25;
 
 /** See `decodeImage`. */

@@ -54,7 +54,15 @@ export interface RawImageOptions extends TypeOptions<RawImageInput> {
   readonly channels?: number;
 }
 
-/** The type that `Image()` makes for image files. */
+/**
+ * The type that `Image()` makes for image files.
+ *
+ * ```ts
+ * const type = Image();
+ * const png = type.fake(new Random(7));
+ * type.toTensor(png).data[0] === png; // true
+ * ```
+ */
 export class EncodedImageType extends BytesType {
   override readonly kind: string = "Image";
 
@@ -78,7 +86,14 @@ export class EncodedImageType extends BytesType {
   }
 }
 
-/** The type that `Image()` makes for pixels. */
+/**
+ * The type that `Image()` makes for pixels.
+ *
+ * ```ts
+ * const type = Image({ encoding: "raw", width: 640, height: 480 });
+ * type.shape; // [480, 640, -1]
+ * ```
+ */
 export class RawImageType extends RecordType<RawImage, RawImageInput> {
   override readonly kind: string = "Image";
   override readonly datatype = "UINT8";
@@ -148,6 +163,15 @@ function size(fixed: number | undefined, max: number, option: string) {
  *
  * With `encoding: "raw"` as pixels, `{ data, width, height, channels }`: `encodeImage` makes a file of them. JSON: the same,
  * `data` a string of base64. V2: UINT8 `[height, width, channels]`, -1 where the option is not given.
+ *
+ * ```ts
+ * const Thumbnail = defineCell({
+ *   name: "Thumbnail",
+ *   inputs: { photo: Image() },
+ *   outputs: { pixels: Image({ encoding: "raw", channels: 3 }) },
+ *   call: async ({ inputs }) => ({ pixels: await decodeImage(inputs.photo, { path: "photo" }) }),
+ * });
+ * ```
  *
  * @param options `encoding`, and for raw images `width`, `height`, `channels`; `title`, `description` and `default`.
  * @throws InvalidArgumentError when an option is out of range or the default is no image.

@@ -16,6 +16,7 @@ export { isWellFormed } from "./describe.js";
 export { Dict, type DictInput, type DictOptions, DictType, type DictValue, RecordType } from "./dict.js";
 export { Enum, type EnumOptions, EnumType } from "./enum.js";
 export { Float, type FloatOptions, FloatType } from "./float.js";
+export type { FloatRecordType } from "./float-record.js";
 export {
   type EncodedImageOptions,
   EncodedImageType,
@@ -39,6 +40,7 @@ export { Optional, type OptionalOptions, OptionalType } from "./optional.js";
 export { type Dimensions, Point, type PointOptions, PointType, type PointValue } from "./point.js";
 export { Random } from "./random.js";
 export {
+  type Bounds,
   FloatRange,
   type FloatRangeOptions,
   FloatRangeType,
@@ -57,10 +59,12 @@ export {
   valuesToJson,
   valuesToTensors,
 } from "./record.js";
+export type { ScalarType } from "./scalar.js";
 export { fromBfloat, fromHalf, toBfloat, toHalf } from "./small-float.js";
 export { String, type StringOptions, StringType } from "./string.js";
 export { Tensor, type TensorOptions, TensorType } from "./tensor.js";
 export {
+  type AnyBuffer,
   copyValue,
   type ElementOf,
   type InputArrayOf,
@@ -73,6 +77,7 @@ export {
 export {
   type AnyValueType,
   assignable,
+  type BaseType,
   type Defaulted,
   type HasDefault,
   type InputOf,

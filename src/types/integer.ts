@@ -8,7 +8,15 @@ import { type AnyValueType, type Defaulted, defined, type JsonSchema, type TypeO
 /** See `Integer`. */
 export type IntegerOptions = TypeOptions<number>;
 
-/** The type that `Integer()` makes. */
+/**
+ * The type that `Integer()` makes.
+ *
+ * ```ts
+ * const type = Integer();
+ * type.parse(7, "count"); // 7
+ * type.toTensor(7); // { datatype: "INT64", shape: [1], data: BigInt64Array.of(7n) }
+ * ```
+ */
 export class IntegerType extends ScalarType<number> {
   readonly kind: string = "Integer";
   readonly datatype = "INT64";
@@ -48,6 +56,12 @@ export class IntegerType extends ScalarType<number> {
 /**
  * A whole number: a JavaScript number within ±(2^53 - 1), so that it is always exact. V2: INT64 `[1]`; an INT64 outside
  * that range is refused, never rounded.
+ *
+ * ```ts
+ * const count = Integer({ description: "How many", default: 1 });
+ * count.parse(3, "count"); // 3
+ * count.parse(1.5, "count"); // throws: count: expected an integer, got 1.5
+ * ```
  *
  * @param options `title`, `description` and `default`; a value with a default may be left out.
  * @throws InvalidArgumentError when the default is no such number.

@@ -35,14 +35,24 @@ export interface ListOptions<T> extends TypeOptions<ListInput<T>> {
   readonly maxLength?: number;
 }
 
-/** The type that `List()` makes. */
+/**
+ * The type that `List()` makes.
+ *
+ * ```ts
+ * const type = List(Integer());
+ * type.shape; // [-1]
+ * type.toTensor([1, 2, 3]).data; // BigInt64Array.of(1n, 2n, 3n)
+ * ```
+ */
 export class ListType<T extends AnyValueType> extends BaseType<ListValue<T>, ListInput<T>> {
   readonly kind: string = "List";
   readonly datatype: Datatype;
   readonly shape: readonly number[];
   /** The type of every item. */
   readonly items: T;
+  /** The fewest items. */
   readonly minLength: number;
+  /** The most items; Infinity for any number. */
   readonly maxLength: number;
   /** Whether V2 has an item after the other in one tensor, and not all of them as JSON text. */
   readonly #isStacked: boolean;
@@ -152,6 +162,12 @@ function checkLengths(minLength: number, maxLength: number): void {
  * Values of one type, in order: `List(BoundingBox())`. JSON: an array. V2: where the items are of fixed shape, one tensor
  * with the number of items in front, so that a list of integers is INT64 `[-1]`, one of boxes FP64 `[-1, 4]`, and one of
  * strings or dicts BYTES `[-1]`; else, and for optional items, BYTES `[1]`, the array as JSON text.
+ *
+ * ```ts
+ * const faces = List(BoundingBox(), { maxLength: 10 });
+ * faces.parse([{ x: 0, y: 0, width: 8, height: 8 }], "faces").length; // 1
+ * faces.parse({}, "faces"); // throws: faces: expected an array, got an object
+ * ```
  *
  * @param items The type of every item.
  * @param options `minLength` and `maxLength`; `title`, `description` and `default`.

@@ -21,7 +21,15 @@ export interface OptionalOptions<T> extends TypeOptions<InputOf<T> | null> {
   readonly default?: InputOf<T> | null;
 }
 
-/** The type that `Optional()` makes. */
+/**
+ * The type that `Optional()` makes.
+ *
+ * ```ts
+ * const type = Optional(Integer());
+ * type.parse(undefined, "age"); // null
+ * type.type.kind; // "Integer"
+ * ```
+ */
 export class OptionalType<T extends AnyValueType> extends BaseType<ValueOf<T> | null, InputOf<T> | null> {
   readonly kind: string = "Optional";
   /** The value where none is given: an optional value may always be left out. */
@@ -81,6 +89,11 @@ export class OptionalType<T extends AnyValueType> extends BaseType<ValueOf<T> | 
  * A value or null: `Optional(Integer())`. It may be left out wherever values have names, and is null then. JSON: the value
  * or null. V2: datatype and shape of the type itself; an input without a value is left out of the request, an output that
  * is null out of the answer.
+ *
+ * ```ts
+ * const types = { id: Integer(), age: Optional(Integer()) };
+ * parseValues(types, { id: 7 }, "person"); // { id: 7, age: null }
+ * ```
  *
  * @param type The type of a value that is there.
  * @param options `title`, `description` and `default`.

@@ -17,9 +17,17 @@ export interface PointOptions<D extends Dimensions = 2> extends TypeOptions<Poin
   readonly dimensions?: D;
 }
 
-/** The type that `Point()` makes. */
+/**
+ * The type that `Point()` makes.
+ *
+ * ```ts
+ * const type = Point({ dimensions: 3 });
+ * type.shape; // [3]
+ * ```
+ */
 export class PointType<D extends Dimensions = 2> extends FloatRecordType<PointValue<D>> {
   override readonly kind: string = "Point";
+  /** How many coordinates there are: 2 or 3. */
   readonly dimensions: D;
 
   constructor({ dimensions, ...options }: PointOptions<D>) {
@@ -43,6 +51,12 @@ export class PointType<D extends Dimensions = 2> extends FloatRecordType<PointVa
 /**
  * A point: `{ x, y }`, or `{ x, y, z }` with `dimensions: 3`; finite numbers. In an image they are pixels from its top left
  * corner, x to the right and y down; elsewhere say in `description` what they are. V2: FP64 `[2]` or `[3]`.
+ *
+ * ```ts
+ * const gaze = Point({ description: "Where the eyes look, in pixels" });
+ * gaze.parse({ x: 320, y: 200 }, "gaze"); // { x: 320, y: 200 }
+ * gaze.parse({ x: 320, y: Number.NaN }, "gaze"); // throws: gaze.y: …
+ * ```
  *
  * @param options `dimensions`; `title`, `description` and `default`.
  * @throws InvalidArgumentError when an option is out of range or the default is none.

@@ -1,6 +1,12 @@
 /**
  * A small seeded generator (mulberry32), so that fake values are the same on every machine for the same seed. Not for
  * secrets.
+ *
+ * ```ts
+ * const random = new Random(7);
+ * const dice = [random.integer(1, 6), random.integer(1, 6)];
+ * new Random(7).integer(1, 6) === dice[0]; // true
+ * ```
  */
 export class Random {
   #state: number;

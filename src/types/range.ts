@@ -24,12 +24,20 @@ export interface FloatRangeOptions extends TypeOptions<number> {
   readonly max: number;
 }
 
-interface Bounds {
+/** The limits that the range types share, both included. */
+export interface Bounds {
   readonly min: number;
   readonly max: number;
 }
 
-/** The type that `IntegerRange()` makes. */
+/**
+ * The type that `IntegerRange()` makes.
+ *
+ * ```ts
+ * const type = IntegerRange({ min: 0, max: 100, step: 5 });
+ * type.label; // "IntegerRange 0..100 by 5"
+ * ```
+ */
 export class IntegerRangeType extends IntegerType implements Bounds {
   override readonly kind: string = "IntegerRange";
   readonly min: number;
@@ -83,7 +91,14 @@ export class IntegerRangeType extends IntegerType implements Bounds {
   }
 }
 
-/** The type that `FloatRange()` makes. */
+/**
+ * The type that `FloatRange()` makes.
+ *
+ * ```ts
+ * const type = FloatRange({ min: 0, max: 1 });
+ * type.label; // "FloatRange 0..1"
+ * ```
+ */
 export class FloatRangeType extends FloatType implements Bounds {
   override readonly kind: string = "FloatRange";
   readonly min: number;
@@ -152,6 +167,12 @@ function apart(from: AnyValueType, to: Bounds & AnyValueType): string | undefine
  * A whole number from `min` to `max`, both included: `IntegerRange({ min: 0, max: 100, step: 5 })`. V2: INT64 `[1]`. It may
  * feed an Integer or Float; an Integer may feed it, and the value decides.
  *
+ * ```ts
+ * const quality = IntegerRange({ min: 0, max: 100, step: 5, default: 80 });
+ * quality.parse(85, "quality"); // 85
+ * quality.parse(83, "quality"); // throws: quality: expected an integer from 0 to 100 in steps of 5, got 83
+ * ```
+ *
  * @param options `min`, `max` and `step`; `title`, `description` and `default`.
  * @throws InvalidArgumentError when the range is none, or the default is not in it.
  */
@@ -164,6 +185,12 @@ export function IntegerRange(options: IntegerRangeOptions): IntegerRangeType {
 /**
  * A finite number from `min` to `max`, both included: `FloatRange({ min: 0, max: 1 })`. V2: FP64 `[1]`. It may feed a Float; an
  * Integer or Float may feed it, and the value decides.
+ *
+ * ```ts
+ * const threshold = FloatRange({ min: 0, max: 1, default: 0.5 });
+ * threshold.parse(0.8, "threshold"); // 0.8
+ * threshold.parse(2, "threshold"); // throws: threshold: expected a number from 0 to 1, got 2
+ * ```
  *
  * @param options `min` and `max`; `title`, `description` and `default`.
  * @throws InvalidArgumentError when the range is none, or the default is not in it.

@@ -21,6 +21,12 @@ export type InputsOf<T> = {
 /**
  * The values of named types, validated, defaults filled in. A name given as undefined counts as left out.
  *
+ * ```ts
+ * const types = { id: Integer(), age: Integer({ default: 0 }) };
+ * parseValues(types, { id: 7 }, "inputs"); // { id: 7, age: 0 }
+ * parseValues(types, { age: 3 }, "inputs"); // throws: inputs.id: is missing; expected Integer
+ * ```
+ *
  * @param path What the values are in the user's input, e.g. `inputs`; messages name the offending part of it.
  * @throws InvalidArgumentError for a missing, an unknown or an invalid value.
  */
@@ -48,7 +54,13 @@ function unknownName(name: string, types: Types, path: string): InvalidArgumentE
   return new InvalidArgumentError(`is not a known name; known: ${known}`, { path: pathTo(path, name) });
 }
 
-/** The values as plain JSON, which `parseValues` reads back. */
+/**
+ * The values as plain JSON, which `parseValues` reads back.
+ *
+ * ```ts
+ * valuesToJson({ frame: Bytes() }, { frame: Uint8Array.of(1, 2) }); // { frame: "AQI=" }
+ * ```
+ */
 export function valuesToJson<T extends Types>(types: T, values: ValuesOf<T>): { readonly [name: string]: Json } {
   const named: Readonly<Record<string, unknown>> = values;
   return Object.fromEntries(Object.entries(types).map(([name, type]) => [name, type.toJson(named[name])]));
@@ -57,6 +69,11 @@ export function valuesToJson<T extends Types>(types: T, values: ValuesOf<T>): { 
 /**
  * The values as V2 carries them. A null is left out, as V2 clients leave out inputs that they have no value for: only an
  * `Optional` has one.
+ *
+ * ```ts
+ * const tensors = valuesToTensors({ count: Integer(), age: Optional(Integer()) }, { count: 3, age: null });
+ * tensors.map(({ name }) => name); // ["count"]
+ * ```
  */
 export function valuesToTensors<T extends Types>(
   types: T,
@@ -68,7 +85,13 @@ export function valuesToTensors<T extends Types>(
     .map(([name, type]) => ({ name, ...type.toTensor(named[name]) }));
 }
 
-/** The JSON Schema of what `parseValues` accepts. */
+/**
+ * The JSON Schema of what `parseValues` accepts.
+ *
+ * ```ts
+ * valuesSchema({ id: Integer(), age: Integer({ default: 0 }) }).required; // ["id"]
+ * ```
+ */
 export function valuesSchema(types: Types): JsonSchema {
   const entries = Object.entries(types);
   return {
@@ -79,7 +102,14 @@ export function valuesSchema(types: Types): JsonSchema {
   };
 }
 
-/** A fake value for each name; the same ones for the same seed. */
+/**
+ * A fake value for each name; the same ones for the same seed.
+ *
+ * ```ts
+ * const inputs = fakeValues(proc.inputs, new Random(7));
+ * await proc.predict(inputs);
+ * ```
+ */
 export function fakeValues<T extends Types>(types: T, random: Random = new Random()): ValuesOf<T> {
   const values = Object.entries(types).map(([name, type]) => [name, type.fake(random)]);
   return Object.fromEntries(values) as ValuesOf<T>;

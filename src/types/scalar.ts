@@ -17,7 +17,15 @@ export function onlyElement(tensor: RawTensor, datatype: Datatype, path: string)
   return tensor.data[0];
 }
 
-/** A single value: V2 carries it as a tensor of shape `[1]`. */
+/**
+ * A single value: V2 carries it as a tensor of shape `[1]`.
+ *
+ * ```ts
+ * const type: ScalarType<number> = Integer();
+ * type.toJson(7); // 7
+ * type.shape; // [1]
+ * ```
+ */
 export abstract class ScalarType<Out extends Json, In = Out> extends BaseType<Out, In> {
   readonly shape = SCALAR_SHAPE;
   abstract override readonly datatype: Datatype;

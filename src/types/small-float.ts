@@ -16,22 +16,46 @@ const BFLOAT: SmallFloat = { mantissaBits: 7, minExponent: -126, maxExponent: 12
 
 const scratch = new DataView(new ArrayBuffer(8));
 
-/** The FP16 bits nearest to `value`: from 65520 on infinity; every NaN becomes 0x7e00. */
+/**
+ * The FP16 bits nearest to `value`: from 65520 on infinity; every NaN becomes 0x7e00.
+ *
+ * ```ts
+ * toHalf(1); // 0x3c00
+ * ```
+ */
 export function toHalf(value: number): number {
   return encode(value, HALF);
 }
 
-/** The number that FP16 bits stand for; always exact. */
+/**
+ * The number that FP16 bits stand for; always exact.
+ *
+ * ```ts
+ * fromHalf(0x3c00); // 1
+ * ```
+ */
 export function fromHalf(bits: number): number {
   return decode(bits, HALF);
 }
 
-/** The BF16 bits nearest to `value`: beyond the range infinity; every NaN becomes 0x7fc0. */
+/**
+ * The BF16 bits nearest to `value`: beyond the range infinity; every NaN becomes 0x7fc0.
+ *
+ * ```ts
+ * toBfloat(1); // 0x3f80
+ * ```
+ */
 export function toBfloat(value: number): number {
   return encode(value, BFLOAT);
 }
 
-/** The number that BF16 bits stand for; always exact. */
+/**
+ * The number that BF16 bits stand for; always exact.
+ *
+ * ```ts
+ * fromBfloat(0x3f80); // 1
+ * ```
+ */
 export function fromBfloat(bits: number): number {
   return decode(bits, BFLOAT);
 }

@@ -13,7 +13,17 @@ export type StringOptions = TypeOptions<string>;
 /** With the `u` flag a surrogate matches only where it has no partner. */
 const LONE_SURROGATE = /[\uD800-\uDFFF]/u;
 
-/** The type that `String()` makes. */
+/**
+ * The type that `String()` makes.
+ *
+ * ```ts
+ * import { String } from "headrace";
+ *
+ * const type = String();
+ * type.parse("hello", "text"); // "hello"
+ * type.datatype; // "BYTES"
+ * ```
+ */
 export class StringType extends ScalarType<string> {
   readonly kind: string = "String";
   readonly datatype = "BYTES";
@@ -50,6 +60,13 @@ export class StringType extends ScalarType<string> {
 /**
  * Text. V2: BYTES `[1]`, UTF-8. What UTF-8 cannot carry (half of a surrogate pair), and bytes that are not UTF-8, are
  * refused instead of replaced.
+ *
+ * ```ts
+ * import { String } from "headrace";
+ *
+ * const prompt = String({ description: "What to say", default: "hello" });
+ * prompt.parse(7, "prompt"); // throws: prompt: expected a string, got 7
+ * ```
  *
  * @param options `title`, `description` and `default`; a value with a default may be left out.
  * @throws InvalidArgumentError when the default is no such string.

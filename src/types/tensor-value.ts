@@ -17,7 +17,7 @@ export type TensorValue<D extends Datatype> = D extends FixedDatatype
   : readonly Uint8Array[] & Shaped;
 
 /** The typed array over any buffer, where `ArrayOf` names one over an ArrayBuffer. */
-type AnyBuffer<A> = A extends Float32Array
+export type AnyBuffer<A> = A extends Float32Array
   ? Float32Array
   : A extends Float64Array
     ? Float64Array
@@ -51,6 +51,7 @@ export type ElementOf<D extends Datatype> = D extends "BOOL"
         ? number | "NaN" | "Infinity" | "-Infinity"
         : number;
 
+/** Arrays in arrays, to any depth: `[[1, 2], [3, 4]]`. Where they stand for a tensor their depth is the number of dimensions. */
 export type NestedArray<E> = readonly (E | NestedArray<E>)[];
 
 /**
@@ -62,6 +63,12 @@ export type TensorInput<D extends Datatype> = InputArrayOf<D> | NestedArray<Elem
 /**
  * Elements with their shape, as a tensor's value. The array itself gets a read-only, non-enumerable `shape`; one that
  * already carries another shape is left alone, and the result is a second view over the same memory.
+ *
+ * ```ts
+ * const rows = tensor(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]);
+ * rows.shape; // [2, 3]
+ * rows.length; // 6
+ * ```
  *
  * @param data Row-major elements: a typed array, or byte strings for BYTES. Not copied.
  * @param shape The dimensions, outermost first, none of them free.
@@ -102,6 +109,13 @@ export function attachShape<A extends object>(data: A, shape: readonly number[])
 /**
  * A copy of a value that shares no memory with it, down to the last element of a list or record. Unlike `structuredClone`
  * it keeps the shape of every tensor.
+ *
+ * ```ts
+ * const state = { last: tensor(Float32Array.of(1, 2), [1, 2]) };
+ * const copy = copyValue(state) as typeof state;
+ * copy.last.shape; // [1, 2]
+ * copy.last.buffer === state.last.buffer; // false
+ * ```
  */
 export function copyValue(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;

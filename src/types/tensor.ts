@@ -21,7 +21,15 @@ export type TensorOptions<D extends Datatype> = TypeOptions<TensorInput<D>>;
 
 type Elements = TypedArray | readonly Uint8Array[];
 
-/** The type that `Tensor()` makes. */
+/**
+ * The type that `Tensor()` makes.
+ *
+ * ```ts
+ * const type = Tensor("FP32", [-1, 3]);
+ * type.parse([[1, 2, 3]], "rows").shape; // [1, 3]
+ * type.label; // "Tensor FP32[-1,3]"
+ * ```
+ */
 export class TensorType<D extends Datatype> extends BaseType<TensorValue<D>, TensorInput<D>> {
   readonly kind: string = "Tensor";
   readonly datatype: D;
@@ -145,6 +153,12 @@ export class TensorType<D extends Datatype> extends BaseType<TensorValue<D>, Ten
  * choice; with a leading -1 (the batch axis) the elements of one row are one row. Numbers are rounded as IEEE 754 says
  * (FP16 and BF16 too, which a Uint16Array carries as bits); integers out of range are refused. 64-bit integers are
  * bigints, in JSON decimal strings beyond ±(2^53 - 1); NaN and the infinities are strings in JSON.
+ *
+ * ```ts
+ * const features = Tensor("FP32", [-1, 3]);
+ * features.parse(Float32Array.of(1, 2, 3), "features").shape; // [1, 3]
+ * features.parse(Float32Array.of(1, 2), "features"); // throws: features: expected the shape [-1,3], got 2 elements
+ * ```
  *
  * @param datatype A V2 datatype: "FP32", "INT64", "BYTES", …
  * @param shape The dimensions, outermost first; -1 is free, and as the first one of several the batch axis.

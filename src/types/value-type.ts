@@ -68,6 +68,7 @@ export interface ValueType<Out, In = Out> {
   accepts(from: AnyValueType): string | undefined;
 }
 
+/** Any type, whatever its values are: what is known of the types of a cell that somebody else wrote. */
 export type AnyValueType = ValueType<unknown, unknown>;
 
 /** What `parse` of a type gives: the value that cells see. */
@@ -94,7 +95,14 @@ export interface TypeOptions<In> {
   readonly default?: In;
 }
 
-/** What all types share: their annotations and the default. */
+/**
+ * What all types share: their annotations and the default.
+ *
+ * ```ts
+ * const text = (type: BaseType<unknown>) => `${type.label} as ${type.datatype}`;
+ * text(Integer()); // "Integer as INT64"
+ * ```
+ */
 export abstract class BaseType<Out, In = Out> implements ValueType<Out, In> {
   declare readonly [accepted]?: In;
   abstract readonly kind: string;
@@ -159,6 +167,11 @@ export function defined<T extends AnyValueType>(type: T): T {
 /**
  * Why a value of type `from` cannot go where `to` is expected, undefined when it can. What only the value can tell, such
  * as the size of a free dimension, is not refused here but when the value is there.
+ *
+ * ```ts
+ * assignable(Integer(), Float()); // undefined
+ * assignable(Float(), Integer()); // "Float is not Integer"
+ * ```
  */
 export function assignable(from: AnyValueType, to: AnyValueType): string | undefined {
   return to.accepts(from);

@@ -23,7 +23,9 @@ export interface FinishedTask {
  * ```
  */
 export interface TaskStore {
+  /** Keeps the outcome of a task. Tasks are put in the order in which they finish, each id once. */
   put(task: FinishedTask): Promise<void>;
+  /** The outcome of a task; undefined where it is not known, or no longer. */
   get(taskId: string): Promise<FinishedTask | undefined>;
   /** Resolves to whether there was one. */
   delete(taskId: string): Promise<boolean>;

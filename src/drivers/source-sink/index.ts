@@ -22,7 +22,11 @@ export type { WhenFull } from "./queue.js";
 export type { SinkStatistics, SinkStatus } from "./sink-runner.js";
 export type { LastError, SourceStatistics, SourceStatus } from "./source-runner.js";
 
-/** What a SourceSinkDriver has done since it started. */
+/**
+ * What a SourceSinkDriver has done since it started.
+ *
+ * @useDeclaredType
+ */
 export type SourceSinkStatistics = {
   readonly sources: Readonly<Record<string, SourceStatistics>>;
   readonly sinks: Readonly<Record<string, SinkStatistics>>;
@@ -33,7 +37,17 @@ export type SourceSinkStatistics = {
   };
 };
 
+/**
+ * The counters of a source that outlive it.
+ *
+ * @internal
+ */
 const SOURCE_SUMS = ["in", "out", "failed", "dropped"] as const;
+/**
+ * The counters of a sink that outlive it.
+ *
+ * @internal
+ */
 const SINK_SUMS = ["in", "written", "retried", "dropped"] as const;
 
 /** How long a source or sink that is removed may finish what it took. */

@@ -41,6 +41,14 @@ export type StressStatistics = {
   readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
 };
 
+/**
+ * What a StressDriver does with parameters that are left out.
+ *
+ * ```ts
+ * STRESS_DEFAULTS.concurrency; // 8
+ * STRESS_DEFAULTS.seconds; // Number.POSITIVE_INFINITY
+ * ```
+ */
 export const STRESS_DEFAULTS: StressParameters = {
   concurrency: 8,
   count: Number.POSITIVE_INFINITY,
