@@ -50,8 +50,9 @@ export class FunctionStep {
   run(step: StepContext): Done | Promise<Done> {
     try {
       const called = this.called(step);
-      if (!(called instanceof Promise)) return this.checked(called, step);
-      return called.then((outputs) => this.checked(outputs, step)).catch((error) => this.fail(error));
+      if (!isThenable(called)) return this.checked(called, step);
+      const outputs = Promise.resolve(called).then((outputs) => this.checked(outputs, step));
+      return outputs.catch((error) => this.fail(error));
     } catch (error) {
       return this.fail(error);
     }
@@ -94,6 +95,11 @@ export class FunctionStep {
     if (this.cell.call === undefined) throw bug(`Cell '${this.ref}' has neither call nor batch`);
     return this.cell.call(step);
   }
+}
+
+/** Not `instanceof`: promises come from libraries and other realms too. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 function cellFailed(ref: string, error: unknown, what: string): HeadraceError {

@@ -224,3 +224,15 @@ t.test("one by one, steps of different state ids do not wait for each other", as
   gates.get("slow")?.resolve();
   t.same(await slow, { id: "slow" });
 });
+
+t.test("a promise of any make is waited for", async (t) => {
+  const cell = defineCell({
+    name: "Thenable",
+    inputs: {},
+    outputs: { n: Integer() },
+    // biome-ignore lint/suspicious/noThenProperty: what some libraries give
+    call: () => ({ then: (done: (value: { n: number }) => void) => setImmediate(done, { n: 7 }) }) as never,
+  });
+  const process = await start(t, alone(cell));
+  t.same(await process.predict({}), { n: 7 });
+});
