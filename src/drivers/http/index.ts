@@ -10,6 +10,7 @@ import {
   type RestrictedInferenceProcess,
   type ServiceOffer,
 } from "../../runtime/index.js";
+import { AppLease, type StreamLimits } from "./app-pool.js";
 import { DocsRoutes } from "./docs-routes.js";
 import { InferService } from "./infer-service.js";
 import { Outbox } from "./outbox.js";
@@ -39,6 +40,8 @@ const MAX_STREAMS = 65_536;
 
 /** How often a stopping driver looks whether the last answers have been given. */
 const DRAIN_POLL_MILLIS = 5;
+/** How long after an answer the next request of its connection may be on its way. */
+const LAST_REQUEST_MILLIS = 25;
 
 /**
  * Serves V2 (the Open Inference Protocol) and plain REST over HTTP, and V2 streams over WebSocket, on one port. Offers the
@@ -51,7 +54,7 @@ const DRAIN_POLL_MILLIS = 5;
  */
 export class HttpDriver extends PipelineDriver<HttpParameters> {
   private parameters: HttpParameters;
-  private app: TemplatedApp | undefined;
+  private app: AppLease | undefined;
   private socket: us_listen_socket | undefined;
   private readonly streams = new Set<StreamConnection>();
   private underWay = 0;
@@ -59,20 +62,28 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   private stopListening: (() => void) | undefined;
   private finished: (() => void) | undefined;
   private readonly counters = { requests: 0, streamsOpened: 0, streamsRefused: 0 };
-  private readonly exchanges = new Exchanges({
-    begun: () => {
-      this.counters.requests += 1;
-      this.underWay += 1;
-    },
-    ended: () => {
-      this.underWay -= 1;
-    },
-  });
+  private readonly exchanges: Exchanges;
+  /** `performance.now()` at the end of the last request. */
+  private lastEnded = Number.NEGATIVE_INFINITY;
   private tasks: Tasks | undefined;
 
   constructor(options: Partial<HttpParameters> = {}) {
     super(options);
     this.parameters = httpParameters(options);
+    const driver = this;
+    this.exchanges = new Exchanges({
+      get isDraining() {
+        return driver.draining;
+      },
+      begun: () => {
+        this.counters.requests += 1;
+        this.underWay += 1;
+      },
+      ended: () => {
+        this.underWay -= 1;
+        this.lastEnded = performance.now();
+      },
+    });
   }
 
   override resourcesRequest(): ResourcesRequest {
@@ -98,15 +109,17 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     const tasks = new Tasks({ inference, store: this.makeTaskStore(), parameters: host.parameters, log: this.log });
     this.tasks = tasks;
     this.logRequests(this.parameters);
-    this.app = uWS.App();
+    const limits = this.streamLimits();
+    const app = AppLease.take(limits);
+    this.app = app;
     // Before the routes: of equal patterns uWebSockets.js takes the first.
-    this.registerStreams(this.app, host);
-    const router = new Router(this.app, this.exchanges);
+    this.registerStreams(app, limits, host);
+    const router = new Router(app, this.exchanges);
     new Routes({ ...host, counters: () => ({ driver: this.counters, tasks: tasks.stats() }) }).register(router);
     new RestRoutes({ ...host, tasks }).register(router);
     new DocsRoutes(inference).register(router);
     router.otherwise();
-    const port = await this.listen(this.app, this.parameters.port === 0 ? 0 : resources.port("http"));
+    const port = await this.listen(app.app, this.parameters.port === 0 ? 0 : resources.port("http"));
     this.stopListening = inference.direct?.engine.onFlush(() => outbox.flush());
     this.parameters = { ...this.parameters, port };
     return [{ name: "http", address: this.parameters.host, port, meta: { protocol: "v2", model: inference.name } }];
@@ -122,10 +135,12 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   override async stop(signal: AbortSignal): Promise<void> {
     this.draining = true;
     this.closeListenSocket();
-    while (!signal.aborted && this.busy()) await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MILLIS));
+    while (!signal.aborted && (this.busy() || this.isExpectingMore())) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MILLIS));
+    }
     this.tasks?.close();
     for (const stream of [...this.streams]) stream.goAway();
-    this.app?.close();
+    this.app?.giveBack();
     this.app = undefined;
     this.stopListening?.();
     this.finished?.();
@@ -166,6 +181,14 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     return false;
   }
 
+  /**
+   * A client that had an answer just now may have sent its next request already: it is told to go elsewhere, with 503 and
+   * `Connection: close`, where closing the connection at once would leave it not knowing what became of it.
+   */
+  private isExpectingMore(): boolean {
+    return performance.now() - this.lastEnded < LAST_REQUEST_MILLIS;
+  }
+
   private listen(app: TemplatedApp, port: number): Promise<number> {
     const { host } = this.parameters;
     // The overload with host, port and options is there, but not in uWebSockets.js' own types.
@@ -193,16 +216,21 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     this.socket = undefined;
   }
 
-  private registerStreams(app: TemplatedApp, host: StreamHost): void {
+  private streamLimits(): StreamLimits<UserData> {
+    return {
+      // Ours to refuse (StreamConnection.message), with a close code: uWebSockets.js just drops the connection. It still
+      // does so for what is far too large, before it is all there.
+      maxPayloadLength: Math.min(2 * this.parameters.maxBodyBytes, MAX_FRAME_BYTES),
+      // Ours to watch (StreamConnection.flush): uWebSockets.js would drop answers silently.
+      maxBackpressure: 0,
+      idleTimeout: this.parameters.idleTimeoutSeconds,
+      sendPingsAutomatically: true,
+    };
+  }
+
+  private registerStreams(app: AppLease, limits: StreamLimits<UserData>, host: StreamHost): void {
     for (const pattern of ["/v2/models/:model/stream", "/v2/models/:model/versions/:version/stream"]) {
-      app.ws<UserData>(pattern, {
-        // Ours to refuse (StreamConnection.message), with a close code: uWebSockets.js just drops the connection. It still
-        // does so for what is far too large, before it is all there.
-        maxPayloadLength: Math.min(2 * this.parameters.maxBodyBytes, MAX_FRAME_BYTES),
-        // Ours to watch (StreamConnection.flush): uWebSockets.js would drop answers silently.
-        maxBackpressure: 0,
-        idleTimeout: this.parameters.idleTimeoutSeconds,
-        sendPingsAutomatically: true,
+      app.stream<UserData>(pattern, limits, {
         upgrade: (response, request, context) => {
           let connection: StreamConnection;
           try {

@@ -1,6 +1,7 @@
-import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
+import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { HeadraceError, toHeadraceError } from "../../errors.js";
 import { encodeV2Error } from "../../protocol/index.js";
+import type { AppLease } from "./app-pool.js";
 import type { ErrorEncoder, Exchange } from "./exchange.js";
 import type { Exchanges } from "./request-trace.js";
 
@@ -17,17 +18,19 @@ export interface Methods {
 /** Registers routes: each request gets an exchange, and a method that a route does not have a 405. */
 export class Router {
   constructor(
-    private readonly app: TemplatedApp,
+    private readonly app: AppLease,
     private readonly exchanges: Exchanges,
   ) {}
 
   route(pattern: string, encode: ErrorEncoder, { GET, POST, DELETE }: Methods): void {
     const { app } = this;
-    if (GET !== undefined) app.get(pattern, (response, request) => this.run(response, request, encode, GET));
-    if (POST !== undefined) app.post(pattern, (response, request) => this.run(response, request, encode, POST));
-    if (DELETE !== undefined) app.del(pattern, (response, request) => this.run(response, request, encode, DELETE));
+    if (GET !== undefined) app.route("get", pattern, (response, request) => this.run(response, request, encode, GET));
+    if (POST !== undefined)
+      app.route("post", pattern, (response, request) => this.run(response, request, encode, POST));
+    if (DELETE !== undefined)
+      app.route("del", pattern, (response, request) => this.run(response, request, encode, DELETE));
     const allowed = Object.entries({ GET, POST, DELETE }).flatMap(([name, handler]) => (handler ? [name] : []));
-    app.any(pattern, (response, request) => {
+    app.route("any", pattern, (response, request) => {
       const message = `${request.getUrl()} takes ${allowed.join(" or ")}, not ${request.getMethod().toUpperCase()}`;
       const exchange = this.exchanges.open(response, request);
       const body = encode(new HeadraceError("METHOD_NOT_ALLOWED", message), exchange.trace?.id);
@@ -37,7 +40,7 @@ export class Router {
 
   /** Everything that no other route has: to be registered last. */
   otherwise(): void {
-    this.app.any("/*", (response, request) => {
+    this.app.route("any", "/*", (response, request) => {
       const what = `there is no ${request.getMethod().toUpperCase()} ${request.getUrl()}`;
       this.exchanges.open(response, request).error(new HeadraceError("NOT_FOUND", what), encodeV2Error);
     });

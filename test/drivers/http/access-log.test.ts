@@ -87,7 +87,7 @@ t.test("errors of plain REST name the request, those of V2 have their message on
 
 t.test("one line for each request, without bodies and queries, and only while it is on", async (t) => {
   const { url, driver, lines } = await logged(t, myPipeline());
-  const body = '{"inputs":{"input":41},"stateId":"secret"}';
+  const body = '{"inputs":{"input":7654321234567},"stateId":"secret"}';
   await (await post(`${url}/predict`, body)).text();
   t.same(lines, [], "it is off by default");
 
@@ -121,7 +121,7 @@ t.test("one line for each request, without bodies and queries, and only while it
   t.equal(lines.length, 5);
   t.equal(lines[1]?.requestId, made.headers.get("x-request-id"), "an id that was made is told");
   for (const { micros } of lines) t.ok(Number.isSafeInteger(micros) && Number(micros) >= 0);
-  t.notMatch(JSON.stringify(lines), /secret|41/);
+  t.notMatch(JSON.stringify(lines), /secret|7654321234567/);
 
   await driver.setParameters({ ...driver.getParameters(), accessLog: false });
   const silent = await fetch(`${url}/health/live`);

@@ -38,9 +38,20 @@ t.test("accepted requests are answered, new ones refused", async (t) => {
   const body = jsonRequest("input", [gruInput(1)], { parameters: { sequence_id: "s" } });
   const accepted = await post(t, port, body);
   await until(1);
-  const idle = await RawConnection.open(t, port);
-  await idle.write("GET /v2/health/live HTTP/1.1\r\nHost: test\r\n\r\n");
-  await idle.answer();
+  const idle = await Promise.all([1, 2, 3].map(() => RawConnection.open(t, port)));
+  for (const connection of idle) {
+    await connection.write("GET /v2/health/live HTTP/1.1\r\nHost: test\r\n\r\n");
+    t.equal((await connection.answer()).headers.connection, undefined);
+  }
+  /** The last answer of an idle connection. */
+  const last = async (request: string) => {
+    const connection = idle.pop();
+    await connection?.write(request);
+    const answer = await connection?.answer();
+    t.equal(answer?.headers.connection, "close");
+    await connection?.closed;
+    return answer;
+  };
   const stream = await Peer.open(t, `${url}/v2/models/gru/stream`);
 
   let stopped = false;
@@ -49,16 +60,13 @@ t.test("accepted requests are answered, new ones refused", async (t) => {
   });
   await turn();
   t.equal(driver.status, "stopping");
-  await idle.write("GET /v2/health/ready HTTP/1.1\r\nHost: test\r\n\r\n");
-  const ready = await idle.answer();
-  t.equal(ready.status, 503);
-  t.same(JSON.parse(ready.body.toString()), { ready: false });
-  await idle.write("GET /v2/models/gru/ready HTTP/1.1\r\nHost: test\r\n\r\n");
-  t.equal((await idle.answer()).status, 503);
-  await idle.write(postHead(INFER, { "Content-Length": body.length }) + body);
-  const refused = await idle.answer();
-  t.equal(refused.status, 503);
-  t.same(JSON.parse(refused.body.toString()), { error: "the server is stopping" });
+  const ready = await last("GET /v2/health/ready HTTP/1.1\r\nHost: test\r\n\r\n");
+  t.equal(ready?.status, 503);
+  t.same(JSON.parse(String(ready?.body)), { ready: false });
+  t.equal((await last("GET /v2/models/gru/ready HTTP/1.1\r\nHost: test\r\n\r\n"))?.status, 503);
+  const refused = await last(postHead(INFER, { "Content-Length": body.length }) + body);
+  t.equal(refused?.status, 503);
+  t.same(JSON.parse(String(refused?.body)), { error: "the server is stopping" });
   stream.send(body);
   t.match(await stream.nextJson(), { code: "UNAVAILABLE", error: "the server is stopping" });
   await t.rejects(RawConnection.open(t, port), { code: "ECONNREFUSED" });
@@ -71,7 +79,7 @@ t.test("accepted requests are answered, new ones refused", async (t) => {
   t.ok(distance(outputs[0]?.data ?? [], await reference.stream().step(gruInput(1))) <= TOLERANCE);
   await stopping;
   t.same(await stream.closed, { code: 1001, reason: "UNAVAILABLE: the server is stopping" });
-  await Promise.all([accepted.closed, idle.closed]);
+  await accepted.closed;
   t.equal(process.stats().model?.cancelled, 0n);
 });
 
