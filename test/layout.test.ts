@@ -5,7 +5,7 @@ import t from "tap";
 import { ROOT } from "./support/paths.js";
 
 /** What everything may import. */
-const LEAVES = ["errors", "log", "datatype", "version", "file-error"];
+const LEAVES = ["errors", "log", "datatype", "version", "file-error", "shown"];
 
 /** What else each part may import; of a part in TYPES_ONLY only types. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -14,6 +14,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   datatype: [],
   version: [],
   "file-error": [],
+  shown: [],
   types: [],
   pipeline: ["types", "engine"],
   engine: [],

@@ -189,6 +189,8 @@ export class HeadraceClient {
     const { raw, streams, maxInFlight = DEFAULT_MAX_IN_FLIGHT, signal, model } = options;
     if (!(maxInFlight >= 1))
       throw new InvalidArgumentError(`expected at least 1, got ${maxInFlight}`, { path: "maxInFlight" });
+    if (streams !== undefined && !(Number.isInteger(streams) && streams >= 1 && streams <= 65_536))
+      throw new InvalidArgumentError(`expected an integer from 1 to 65536, got ${streams}`, { path: "streams" });
     if (streams !== undefined && raw === undefined)
       throw new InvalidArgumentError("only raw streams share a connection by number", { path: "streams" });
     const query = new URLSearchParams();
@@ -201,7 +203,9 @@ export class HeadraceClient {
     const url = this.url.replace(/^http/, "ws") + path;
     const connection = { url, headers, timeoutMs, maxInFlight, signal, open: openSocket };
     if (raw === undefined) return new InferStream(tensorCodec, connection);
-    return streams === undefined ? new InferStream(rawCodec, connection) : new InferStream(numberedCodec, connection);
+    return streams === undefined
+      ? new InferStream(rawCodec, connection)
+      : new InferStream(numberedCodec(streams), connection);
   }
 
   /** A task as the server has it, as soon as it is finished or the server has waited long enough. */

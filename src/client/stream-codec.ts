@@ -60,11 +60,13 @@ const NUMBER_BYTES = 4;
 const NOTHING = new Uint8Array(0);
 
 /** Raw frames of several streams, each with the number of its stream in front. */
-export const numberedCodec: StreamCodec<NumberedStep, NumberedAnswer> = {
+export const numberedCodec = (streams: number): StreamCodec<NumberedStep, NumberedAnswer> => ({
   encode({ stream, data }, options) {
     refuseStartAndEnd(options, "a step without data ends its stream");
-    if (!Number.isInteger(stream) || stream < 0 || stream > 0xffff_ffff)
-      throw new InvalidArgumentError(`expected the number of a stream, got ${stream}`, { path: "stream" });
+    if (!Number.isInteger(stream) || stream < 0 || stream >= streams) {
+      const message = `expected the number of a stream, 0 to ${streams - 1}, got ${stream}`;
+      throw new InvalidArgumentError(message, { path: "stream" });
+    }
     const bytes = data === undefined ? NOTHING : bytesOf(data);
     if (data !== undefined && bytes.byteLength === 0)
       throw new InvalidArgumentError("has no bytes; leave it out to end the stream", { path: "data" });
@@ -81,7 +83,7 @@ export const numberedCodec: StreamCodec<NumberedStep, NumberedAnswer> = {
   },
   decodeText: refuseText,
   decodeError: ({ stream, error }) => (stream === undefined ? undefined : { stream, data: NOTHING, error }),
-};
+});
 
 function refuseStartAndEnd({ start, end }: SendOptions, remedy: string): void {
   if (!start && !end) return;

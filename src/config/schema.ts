@@ -63,6 +63,8 @@ function message({ keyword, params, data, message, schema }: ErrorObject): strin
       }`;
     case "minimum":
       return `expected at least ${params.limit}, got ${shown(data)}`;
+    case "maximum":
+      return `expected at most ${params.limit}, got ${shown(data)}`;
     case "exclusiveMinimum":
       return `expected a number above ${params.limit}, got ${shown(data)}`;
     case "minLength":

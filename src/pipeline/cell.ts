@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
 import type { Logger } from "../log.js";
+import { shown } from "../shown.js";
 import type { InputOf, NoTypes, Types, ValueOf, ValuesOf } from "../types/index.js";
 import type { OnnxCell } from "./onnx-options.js";
 
@@ -68,7 +69,8 @@ export interface FunctionCellOptions<
   close?(resources: R): void | Promise<void>;
   /**
    * One step: gives the outputs, or a promise of them. It runs on the thread that started the inference process, so long
-   * computations belong in an ONNX cell. An error thrown fails this prediction only, as CELL_FAILED.
+   * computations belong in an ONNX cell. An error thrown fails this prediction only: an InvalidArgumentError, which says that
+   * the input is at fault, as INVALID_ARGUMENT, any other as CELL_FAILED.
    */
   call?(context: CellContext<I, P, S, R>): CellResult<O> | Promise<CellResult<O>>;
   /**
@@ -169,7 +171,9 @@ function checkFunctions(call: unknown, batch: unknown, cell: string): void {
 
 function maxBatchOf(maxBatch: number, cell: string): number {
   if (Number.isSafeInteger(maxBatch) && maxBatch >= 1) return maxBatch;
-  throw new InvalidArgumentError(`expected an integer of at least 1, got ${maxBatch}`, { path: `${cell}.maxBatch` });
+  throw new InvalidArgumentError(`expected an integer of at least 1, got ${shown(maxBatch)}`, {
+    path: `${cell}.maxBatch`,
+  });
 }
 
 /** A usable name: not empty, and no key that JavaScript objects treat in their own way. */

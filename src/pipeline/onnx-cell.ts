@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InvalidArgumentError } from "../errors.js";
+import { shown } from "../shown.js";
 import { type AnyValueType, MODEL_TENSOR, type ModelTensorType } from "../types/index.js";
 import { nameOf } from "./cell.js";
 import type {
@@ -186,7 +187,7 @@ function refuseDoubleUse(cell: OnnxCell): void {
 
 function atLeast(value: number, minimum: number, path: string): number {
   if (Number.isSafeInteger(value) && value >= minimum) return value;
-  throw new InvalidArgumentError(`expected an integer of at least ${minimum}, got ${String(value)}`, { path });
+  throw new InvalidArgumentError(`expected an integer of at least ${minimum}, got ${shown(value)}`, { path });
 }
 
 function optional(value: number | undefined, minimum: number, path: string): number | undefined {
@@ -195,7 +196,7 @@ function optional(value: number | undefined, minimum: number, path: string): num
 
 function positive(value: number, path: string): number {
   if (Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError(`expected a number of seconds above 0, got ${String(value)}`, { path });
+  throw new InvalidArgumentError(`expected a number of seconds above 0, got ${shown(value)}`, { path });
 }
 
 /** One of the choices; the first one is the default. */

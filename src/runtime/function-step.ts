@@ -1,5 +1,5 @@
 /** A function cell of an inference process: loaded once, stepped, closed once. */
-import { bug, HeadraceError } from "../errors.js";
+import { bug, HeadraceError, InvalidArgumentError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { CellContext, FunctionCell } from "../pipeline/index.js";
 import { parseValues, type Types } from "../types/index.js";
@@ -46,16 +46,22 @@ export class FunctionStep {
     }
   }
 
-  /** One step, which may assign to the fields of `state`; a promise where the cell gives one. Throws CELL_FAILED. */
+  /**
+   * One step, which may assign to the fields of `state`; a promise where the cell gives one. Throws CELL_FAILED, or
+   * INVALID_ARGUMENT where the cell itself says that its inputs are at fault.
+   */
   run(step: StepContext): Done | Promise<Done> {
+    let called: unknown;
     try {
-      const called = this.called(step);
-      if (!isThenable(called)) return this.checked(called, step);
-      const outputs = Promise.resolve(called).then((outputs) => this.checked(outputs, step));
-      return outputs.catch((error) => this.fail(error));
+      called = this.called(step);
     } catch (error) {
       return this.fail(error);
     }
+    if (!isThenable(called)) return this.checked(called, step);
+    return Promise.resolve(called).then(
+      (outputs) => this.checked(outputs, step),
+      (error) => this.fail(error),
+    );
   }
 
   /** Throws CELL_FAILED with what the cell's own `close` threw. */
@@ -68,14 +74,20 @@ export class FunctionStep {
   }
 
   private checked(outputs: unknown, step: StepContext): Done {
-    return {
-      outputs: parseValues(this.cell.outputs, outputs, `${this.ref}.outputs`),
-      state: parseValues(this.cell.state, step.state, `${this.ref}.state`),
-    };
+    try {
+      return {
+        outputs: parseValues(this.cell.outputs, outputs, `${this.ref}.outputs`),
+        state: parseValues(this.cell.state, step.state, `${this.ref}.state`),
+      };
+    } catch (error) {
+      // What the cell gave is its own fault, and nobody else's argument.
+      throw cellFailed(this.ref, error, "failed");
+    }
   }
 
   private fail(error: unknown): never {
-    throw cellFailed(this.ref, error, "failed");
+    if (!(error instanceof InvalidArgumentError)) throw cellFailed(this.ref, error, "failed");
+    throw new InvalidArgumentError(`cell '${this.ref}' refused its input: ${error.message}`, { cause: error });
   }
 
   private called(context: StepContext): unknown {

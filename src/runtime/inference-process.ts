@@ -3,6 +3,7 @@ import { HeadraceError, InvalidArgumentError } from "../errors.js";
 import { type Logger, makeLogger } from "../log.js";
 import type { Pipeline, PipelineInputs, PipelineOutputs } from "../pipeline/index.js";
 import { checkTypes } from "../pipeline/index.js";
+import { shown } from "../shown.js";
 import { isWellFormed, type Types } from "../types/index.js";
 import { Cancellation } from "./cancellation.js";
 import { type DirectModel, directModel } from "./direct-model.js";
@@ -191,7 +192,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   async setReplicas(replicas: number, cell?: string): Promise<void> {
     this.refuseOver();
     if (!Number.isSafeInteger(replicas) || replicas < 1 || replicas > MAX_REPLICAS) {
-      const message = `expected an integer from 1 to ${MAX_REPLICAS}, got ${replicas}`;
+      const message = `expected an integer from 1 to ${MAX_REPLICAS}, got ${shown(replicas)}`;
       throw new InvalidArgumentError(message, { path: "replicas" });
     }
     if (this.environment.mode === "debug") {
@@ -329,12 +330,20 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   }
 }
 
-function checkOptions({ timeoutMs, priority, stateId, start, end }: PredictOptions): void {
+const OPTION_NAMES = new Set(["stateId", "start", "end", "timeoutMs", "signal", "priority"]);
+
+function checkOptions(options: PredictOptions): void {
+  // A misspelt stateId would be a prediction without one, and nobody would notice.
+  for (const name in options) {
+    if (OPTION_NAMES.has(name)) continue;
+    throw new InvalidArgumentError(`is not an option; there are ${[...OPTION_NAMES].join(", ")}`, { path: name });
+  }
+  const { timeoutMs, priority, stateId, start, end } = options;
   if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs < 2 ** 31)) {
-    throw new InvalidArgumentError(`expected milliseconds above 0, got ${timeoutMs}`, { path: "timeoutMs" });
+    throw new InvalidArgumentError(`expected milliseconds above 0, got ${shown(timeoutMs)}`, { path: "timeoutMs" });
   }
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255)) {
-    throw new InvalidArgumentError(`expected an integer from 0 to 255, got ${priority}`, { path: "priority" });
+    throw new InvalidArgumentError(`expected an integer from 0 to 255, got ${shown(priority)}`, { path: "priority" });
   }
   if (stateId !== undefined && (typeof stateId !== "string" || stateId === "")) {
     throw new InvalidArgumentError("expected a string that is not empty", { path: "stateId" });

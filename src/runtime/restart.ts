@@ -1,11 +1,12 @@
 /** Whether and when a driver that failed is started again. */
 import { InvalidArgumentError } from "../errors.js";
+import { shown } from "../shown.js";
 
 /** What happens when a driver fails while it runs. */
 export interface RestartOptions {
   /** "on-failure": it is made and started again, with the parameters it had. Default: "never". */
   restart?: "never" | "on-failure";
-  /** Milliseconds before the first restart; doubled for each failure in a row, at most 30000. Default: 100. */
+  /** Milliseconds before the first restart, at most 30000; doubled for each failure in a row, up to as much. Default: 100. */
   backoffMs?: number;
   /** Failures in a row after which it is given up. Default: no limit. */
   maxRestarts?: number;
@@ -25,15 +26,17 @@ export interface RestartPolicy {
 export function restartPolicy(options: RestartOptions): RestartPolicy {
   const { restart = "never", backoffMs = 100, maxRestarts = Number.POSITIVE_INFINITY } = options;
   if (restart !== "never" && restart !== "on-failure") {
-    const message = `expected "never" or "on-failure", got ${JSON.stringify(restart)}`;
+    const message = `expected "never" or "on-failure", got ${shown(restart)}`;
     throw new InvalidArgumentError(message, { path: "restart" });
   }
   if (!(backoffMs >= 0 && backoffMs <= MAX_BACKOFF_MILLIS)) {
-    const message = `expected milliseconds from 0 to ${MAX_BACKOFF_MILLIS}, got ${backoffMs}`;
+    const message = `expected milliseconds from 0 to ${MAX_BACKOFF_MILLIS}, got ${shown(backoffMs)}`;
     throw new InvalidArgumentError(message, { path: "backoffMs" });
   }
   if (!(maxRestarts >= 0)) {
-    throw new InvalidArgumentError(`expected a number of at least 0, got ${maxRestarts}`, { path: "maxRestarts" });
+    throw new InvalidArgumentError(`expected a number of at least 0, got ${shown(maxRestarts)}`, {
+      path: "maxRestarts",
+    });
   }
   let failures = 0;
   return {

@@ -1,5 +1,6 @@
 /** `headrace/sources/dummy`: made-up inputs, for trying out and for tests. */
 import { InvalidArgumentError } from "../errors.js";
+import { shown } from "../shown.js";
 import { fakeValues, Random, type Types } from "../types/index.js";
 import { Pace, Source, type SourceContext, type SourceItem } from "./source.js";
 
@@ -33,6 +34,12 @@ export class DummySource extends Source {
     if (!(rate >= 0)) throw refused("expected items per second, 0 or more", rate, "rate");
     if (!(count >= 0)) throw refused("expected a number of items, 0 or more", count, "count");
     if (!Number.isSafeInteger(seed)) throw refused("expected an integer", seed, "seed");
+    const { format = {} } = options;
+    const isTypes = typeof format === "object" && format !== null;
+    if (!isTypes) throw refused("expected types by name, such as { n: Integer() }", format, "format");
+    for (const [name, type] of Object.entries(format)) {
+      if (typeof type?.fake !== "function") throw refused("expected a type, such as Integer()", type, `format.${name}`);
+    }
   }
 
   override async open(context: SourceContext): Promise<void> {
@@ -56,5 +63,5 @@ export class DummySource extends Source {
 }
 
 function refused(expectation: string, value: unknown, option: string): InvalidArgumentError {
-  return new InvalidArgumentError(`${expectation}; got ${String(value)}`, { path: `DummySource.${option}` });
+  return new InvalidArgumentError(`${expectation}; got ${shown(value)}`, { path: `DummySource.${option}` });
 }

@@ -2,6 +2,7 @@
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { HeadraceError, InvalidArgumentError } from "../errors.js";
 import { fileError } from "../file-error.js";
+import { shown } from "../shown.js";
 import { AudioType, type Types } from "../types/index.js";
 import { jsonLines } from "./file/lines.js";
 import { hasWildcard, matchingFiles } from "./file/matching.js";
@@ -188,5 +189,5 @@ function formatOf(path: string): FileFormat {
 }
 
 function refused(expectation: string, value: unknown, option: string): InvalidArgumentError {
-  return new InvalidArgumentError(`${expectation}; got ${String(value)}`, { path: `FileSource.${option}` });
+  return new InvalidArgumentError(`${expectation}; got ${shown(value)}`, { path: `FileSource.${option}` });
 }

@@ -62,13 +62,16 @@ export function floatToJson(value: number): Json {
   return Number.isFinite(value) ? value : `${value}`;
 }
 
-function float(encode: (value: number) => number, decode: (stored: number) => number): ElementCodec {
+function float(datatype: string, encode: (value: number) => number, decode: (stored: number) => number): ElementCodec {
   return {
-    expected: "a number",
+    expected: `a number that ${datatype} can hold`,
     schema: floatSchema,
     parse(value) {
       const number = floatFromJson(value);
-      return number === undefined ? undefined : encode(number);
+      if (number === undefined) return undefined;
+      const stored = encode(number);
+      // Rounded, but not to something else: an infinity is only what was given as one.
+      return Number.isFinite(number) && !Number.isFinite(decode(stored)) ? undefined : stored;
     },
     toJson: (stored) => floatToJson(decode(stored as number)),
     fake: (random) => encode(random.float(-1, 1)),
@@ -159,9 +162,9 @@ export const ELEMENTS: Readonly<Record<Datatype, ElementCodec>> = {
   INT16: integer(-0x8000, 0x7fff),
   INT32: integer(-0x8000_0000, 0x7fff_ffff),
   INT64: wideInteger(-(2n ** 63n), 2n ** 63n - 1n),
-  FP16: float(toHalf, fromHalf),
-  FP32: float(Math.fround, same),
-  FP64: float(same, same),
-  BF16: float(toBfloat, fromBfloat),
+  FP16: float("FP16", toHalf, fromHalf),
+  FP32: float("FP32", Math.fround, same),
+  FP64: float("FP64", same, same),
+  BF16: float("BF16", toBfloat, fromBfloat),
   BYTES: bytes,
 };

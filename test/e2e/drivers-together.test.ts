@@ -1,5 +1,7 @@
 /** Many drivers on one process at once: no two streams mix, and one that is removed costs the others nothing. */
 import { getActiveResourcesInfo } from "node:process";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import t from "tap";
 import { HeadraceClient } from "../../src/client/index.js";
 import { HttpDriver } from "../../src/drivers/http/index.js";
@@ -206,4 +208,19 @@ t.test("200 drivers come and go under load, and leave nothing behind", async (t)
   t.pass("handles are what they were");
   const [first = 0, last = 0] = [heap[0], heap.at(-1)];
   t.ok(last - first < 32 << 20, `resident memory went from ${first >> 20} to ${last >> 20} MiB over 150 cycles`);
+});
+
+t.test("a driver that is gone leaves nothing on the heap", async (t) => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const proc = await start(t, myPipeline());
+  const cycles = async (count: number): Promise<number> => {
+    for (let i = 0; i < count; ++i) await (await proc.addDriver("web", HttpDriver, { port: 0 })).stop();
+    await new Promise(setImmediate);
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = await cycles(50);
+  const grown = (await cycles(150)) - before;
+  t.ok(grown < 1 << 20, `150 drivers left ${grown >> 10} KiB`);
 });

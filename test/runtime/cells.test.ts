@@ -1,5 +1,6 @@
 /** Function cells in a process: what they load and close, parameters that change, many steps at once. */
 import t from "tap";
+import { InvalidArgumentError } from "../../src/errors.js";
 import { type CellContext, defineCell, type FunctionCell, PipelineFactory } from "../../src/pipeline/index.js";
 import { Inference } from "../../src/runtime/index.js";
 import { Integer, String as Text, type Types } from "../../src/types/index.js";
@@ -235,4 +236,32 @@ t.test("a promise of any make is waited for", async (t) => {
   });
   const process = await start(t, alone(cell));
   t.same(await process.predict({}), { n: 7 });
+});
+
+t.test("a cell that refuses its input says so: the caller's fault, with the cell's name", async (t) => {
+  const state = { count: Integer({ default: 0 }) };
+  const refuse = (n: number, isAsync: boolean): { n: number } | Promise<{ n: number }> => {
+    const error = new InvalidArgumentError("is below 0", { path: "n" });
+    if (n >= 0) return { n };
+    if (isAsync) return Promise.reject(error);
+    throw error;
+  };
+  for (const isAsync of [false, true]) {
+    const cell = defineCell({
+      name: "Picky",
+      inputs: { n: Integer() },
+      outputs: { n: Integer() },
+      state,
+      call: ({ inputs, state }) => {
+        state.count += 1;
+        return refuse(inputs.n, isAsync);
+      },
+    });
+    const process = await start(t, alone(cell));
+    await t.rejects(process.predict({ n: -1 }, { stateId: "s" }), {
+      code: "INVALID_ARGUMENT",
+      message: "cell 'cell' refused its input: n: is below 0",
+    });
+    t.same(await process.predict({ n: 1 }, { stateId: "s" }), { n: 1 });
+  }
 });

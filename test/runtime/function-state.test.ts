@@ -201,6 +201,7 @@ t.test("options and inputs of predict are validated with their path", async (t) 
     [{ stateId: "half of a \ud800 pair" }, "stateId"],
     [{ start: true }, "start"],
     [{ end: true }, "end"],
+    [{ stateID: "x" } as object, "stateID"],
   ] as const;
   for (const [options, path] of wrong) {
     await t.rejects(proc.predict({ input: 1 }, options), { code: "INVALID_ARGUMENT", path }, JSON.stringify(options));

@@ -50,7 +50,8 @@ t.test("the format says what to make instead of the pipeline's inputs", async (t
 });
 
 t.test("options out of range are refused with their path", async (t) => {
-  const wrong = [{ rate: -1 }, { rate: Number.NaN }, { count: -1 }, { seed: 0.5 }];
+  const wrong = [{ rate: -1 }, { rate: Number.NaN }, { count: -1 }, { seed: 0.5 }, { format: "foo" as never }];
+  t.throws(() => new DummySource({ format: { n: 3 as never } }), { path: "DummySource.format.n" } as never);
   for (const options of wrong) {
     const path = `DummySource.${Object.keys(options)[0]}`;
     t.throws(() => new DummySource(options), { code: "INVALID_ARGUMENT", path });

@@ -23,7 +23,7 @@ t.test("the message names what does not fit", async (t) => {
     t.throws(() => parseValues(TYPES, values, "inputs"), { code: "INVALID_ARGUMENT", message });
   refused({}, "inputs.count: is missing; expected Integer");
   refused({ count: "3" }, 'inputs.count: expected an integer, got "3"');
-  refused({ count: 3, "odd name": [1, "2"] }, 'inputs["odd name"][1]: expected a number, got "2"');
+  refused({ count: 3, "odd name": [1, "2"] }, 'inputs["odd name"][1]: expected a number that FP32 can hold, got "2"');
   refused({ count: 3, cuont: 3 }, "inputs.cuont: is not a known name; known: count, gain, odd name");
   refused(
     JSON.parse('{"count": 3, "__proto__": 3}'),

@@ -139,9 +139,9 @@ t.test("nested arrays are checked at every level, and the message says where", a
       [1, 2, 3],
       [4, "5", 6],
     ],
-    'inputs.x[1][1]: expected a number, got "5"',
+    'inputs.x[1][1]: expected a number that FP32 can hold, got "5"',
   );
-  refused([1, null, 3], "inputs.x[1]: expected a number, got null");
+  refused([1, null, 3], "inputs.x[1]: expected a number that FP32 can hold, got null");
   refused(
     [
       [1, 2, 3],
@@ -150,13 +150,15 @@ t.test("nested arrays are checked at every level, and the message says where", a
     "inputs.x[1]: expected 3 elements for the shape [-1,3], got 2",
   );
   refused([[1, 2, 3], 4], "inputs.x[1]: expected an array of 3, got 4");
-  refused([[1, 2, [3]]], "inputs.x[0][2]: expected a number, got an array of 1");
+  refused([[1, 1e39, 3]], "inputs.x[0][1]: expected a number that FP32 can hold, got 1e+39");
+  t.same(plain(type.parse([["Infinity", 2, 3]], "x")).elements, [Number.POSITIVE_INFINITY, 2, 3]);
+  refused([[1, 2, [3]]], "inputs.x[0][2]: expected a number that FP32 can hold, got an array of 1");
   refused([1, 2], "inputs.x: expected 3 elements for the shape [-1,3], got 2");
   refused([], "inputs.x: expected 3 elements for the shape [-1,3], got 0");
   refused(7, "inputs.x: expected arrays nested as [-1,3], got 7");
   refused({ 0: 1 }, "inputs.x: expected arrays nested as [-1,3], got an object");
   // biome-ignore lint/suspicious/noSparseArray: a hole is an element that is missing
-  refused([1, , 3], "inputs.x[1]: expected a number, got undefined");
+  refused([1, , 3], "inputs.x[1]: expected a number that FP32 can hold, got undefined");
   t.throws(
     () =>
       Tensor("FP32", [-1, -1, 2]).parse(

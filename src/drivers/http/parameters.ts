@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../../errors.js";
+import { shown } from "../../shown.js";
 
 /** The parameters of an HttpDriver. Sizes are bytes. */
 export interface HttpParameters {
@@ -60,7 +61,7 @@ const MAX_TASK_TTL_SECONDS = 604_800;
 
 function integer(path: string, value: number, minimum: number, maximum: number): void {
   if (Number.isSafeInteger(value) && value >= minimum && value <= maximum) return;
-  throw new InvalidArgumentError(`expected an integer from ${minimum} to ${maximum}, got ${String(value)}`, { path });
+  throw new InvalidArgumentError(`expected an integer from ${minimum} to ${maximum}, got ${shown(value)}`, { path });
 }
 
 /** All parameters, the defaults filled in. Throws INVALID_ARGUMENT with the path of what does not fit. */
@@ -80,12 +81,12 @@ export function httpParameters(options: Partial<HttpParameters>): HttpParameters
     integer("idleTimeoutSeconds", parameters.idleTimeoutSeconds, MIN_IDLE_SECONDS, MAX_IDLE_SECONDS);
   const { taskTtlSeconds, accessLog } = parameters;
   if (!(typeof taskTtlSeconds === "number" && taskTtlSeconds >= 0 && taskTtlSeconds <= MAX_TASK_TTL_SECONDS)) {
-    const message = `expected seconds from 0 to ${MAX_TASK_TTL_SECONDS}, got ${String(taskTtlSeconds)}`;
+    const message = `expected seconds from 0 to ${MAX_TASK_TTL_SECONDS}, got ${shown(taskTtlSeconds)}`;
     throw new InvalidArgumentError(message, { path: "taskTtlSeconds" });
   }
   integer("maxTasks", parameters.maxTasks, 1, 1 << 20);
   if (typeof accessLog !== "boolean") {
-    throw new InvalidArgumentError(`expected true or false, got ${String(accessLog)}`, { path: "accessLog" });
+    throw new InvalidArgumentError(`expected true or false, got ${shown(accessLog)}`, { path: "accessLog" });
   }
   if (typeof parameters.host !== "string" || parameters.host === "") {
     throw new InvalidArgumentError("expected an address to listen on", { path: "host" });

@@ -10,6 +10,7 @@ import {
   type RestrictedInferenceProcess,
   type ServiceOffer,
 } from "../../runtime/index.js";
+import { shown } from "../../shown.js";
 import { fakeValues, Random } from "../../types/index.js";
 import { LatencyHistogram } from "./histogram.js";
 
@@ -220,7 +221,7 @@ function checked(parameters: StressParameters): StressParameters {
     [isCount(stateIds), "stateIds", stateIds, "an integer of at least 0"],
   ];
   for (const [fits, path, value, expectation] of wrong) {
-    if (!fits) throw new InvalidArgumentError(`expected ${expectation}; got ${String(value)}`, { path });
+    if (!fits) throw new InvalidArgumentError(`expected ${expectation}; got ${shown(value)}`, { path });
   }
   return parameters;
 }

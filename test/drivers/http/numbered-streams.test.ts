@@ -170,10 +170,12 @@ t.test("what the client refuses before sending", async (t) => {
   const { client } = await serve(t, await gruPipeline());
   const streams = client.stream(undefined, { raw: "input", streams: 2 });
   const data = gruInput(1);
+  await t.rejects(streams.send({ stream: 2, data }), { code: "INVALID_ARGUMENT", path: "stream" });
   await t.rejects(streams.send({ stream: -1, data }), { code: "INVALID_ARGUMENT", path: "stream" });
   await t.rejects(streams.send({ stream: 0.5, data }), { code: "INVALID_ARGUMENT", path: "stream" });
   await t.rejects(streams.send({ stream: 0, data: new Float32Array(0) }), { code: "INVALID_ARGUMENT", path: "data" });
   await t.rejects(streams.send({ stream: 0, data }, { start: true }), { code: "INVALID_ARGUMENT", path: "start" });
+  t.throws(() => client.stream("s", { raw: "input", streams: 0 }), { code: "INVALID_ARGUMENT", path: "streams" });
   t.throws(() => client.stream("s", { streams: 2 } as never), { code: "INVALID_ARGUMENT", path: "streams" });
   await streams.close();
 });
