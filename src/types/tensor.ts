@@ -151,8 +151,9 @@ export class TensorType<D extends Datatype> extends BaseType<TensorValue<D>, Ten
  * read-only `shape`; in plain JSON, arrays nested by shape. A typed array of the right class is taken as it is, without
  * copying and without looking at its elements. One that carries no shape gets it from its length, when that leaves no
  * choice; with a leading -1 (the batch axis) the elements of one row are one row. Numbers are rounded as IEEE 754 says
- * (FP16 and BF16 too, which a Uint16Array carries as bits); integers out of range and floats that would become infinite are refused. 64-bit integers are
- * bigints, in JSON decimal strings beyond ±(2^53 - 1); NaN and the infinities are strings in JSON.
+ * (FP16 and BF16 too, which a Uint16Array carries as bits); integers out of range are refused, and floats that would become
+ * infinite. 64-bit integers are bigints, in JSON decimal strings beyond ±(2^53 - 1); NaN and the infinities are strings in
+ * JSON.
  *
  * ```ts
  * const features = Tensor("FP32", [-1, 3]);
