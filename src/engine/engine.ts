@@ -150,9 +150,12 @@ export class Engine {
     return cancelled;
   }
 
-  /** Cancels everything that `sink` still waits for. It hears of each once more. */
-  cancelAll(sink: StepSink): void {
-    for (const [request, waiting] of this.sinks.entries()) if (waiting === sink) this.cancel(request, "CANCELLED");
+  /** Cancels everything that these sinks still wait for. They hear of each once more. */
+  cancelAll(sinks: ReadonlySet<StepSink>): void {
+    if (sinks.size === 0) return;
+    for (const [request, waiting] of this.sinks.entries()) {
+      if (waiting !== undefined && sinks.has(waiting)) this.cancel(request, "CANCELLED");
+    }
   }
 
   /** Gives a kept step's outputs back; `commit` keeps the new state of a step that was submitted with `hold`. */

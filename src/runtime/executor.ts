@@ -8,7 +8,7 @@ import { parseValues, type Types } from "../types/index.js";
 import type { Cancellation } from "./cancellation.js";
 import type { CellParameterSet } from "./cell-parameters.js";
 import { type CellStates, FunctionStates, type StateLimits } from "./function-states.js";
-import { FunctionStep } from "./function-step.js";
+import { type Done, FunctionStep } from "./function-step.js";
 import { type CellOutcome, ModelCell } from "./model-cell.js";
 import type { PredictOptions } from "./restricted.js";
 import { Turns } from "./turns.js";
@@ -152,46 +152,33 @@ export class Executor {
       const before = this.options.sequential
         ? [...running.values()]
         : cell.predecessors.flatMap((ref) => running.get(ref) ?? []);
-      const outcome =
-        before.length === 0
-          ? this.runCell(cell, values, results, context, running.size > 0)
-          : Promise.all(before).then(() => this.runCell(cell, values, results, context, true));
-      if (outcome instanceof Promise)
-        running.set(
-          cell.ref,
-          outcome.then((outputs) => void results.set(cell.ref, outputs)),
-        );
-      else results.set(cell.ref, outcome);
+      const run = (): void | Promise<void> => this.runCell(cell, values, results, context);
+      // What is thrown while others are under way waits for them.
+      const outcome = running.size === 0 ? run() : Promise.all(before).then(run);
+      if (outcome instanceof Promise) running.set(cell.ref, outcome);
     }
     return running.size === 0 ? results : whenAll([...running.values()], results);
   }
 
-  /** @param isAsync  Others are under way: what this one throws must not hide them. */
+  /** Adds the outputs of a cell, once they are there, to `results`. */
   private runCell(
-    cell: WiredCell,
+    { ref, run, inputsFrom }: WiredCell,
     values: Values,
     results: Results,
     context: StepContext,
-    isAsync: boolean,
-  ): Values | Promise<Values> {
-    const begin = performance.now();
-    let outcome: Values | Promise<Values>;
-    try {
-      context.cancellation.throwIfCancelled();
-      const inputs = cell.inputsFrom(values, results);
-      outcome =
-        cell.run instanceof FunctionStep ? this.call(cell.run, inputs, context) : this.infer(cell.run, inputs, context);
-    } catch (error) {
-      if (!isAsync) throw error;
-      outcome = Promise.reject(error);
-    }
-    if (!this.options.sequential) return outcome;
-    const logged = (outputs: Values): Values => {
+  ): void | Promise<void> {
+    context.cancellation.throwIfCancelled();
+    const { sequential, log } = this.options;
+    const begin = sequential ? performance.now() : 0;
+    const done = (outputs: Values): void => {
+      results.set(ref, outputs);
+      if (!sequential) return;
       const micros = Math.round((performance.now() - begin) * 1000);
-      this.options.log.debug({ cell: cell.ref, stateId: context.options.stateId, micros }, "step");
-      return outputs;
+      log.debug({ cell: ref, stateId: context.options.stateId, micros }, "step");
     };
-    return outcome instanceof Promise ? outcome.then(logged) : logged(outcome);
+    const inputs = inputsFrom(values, results);
+    const outcome = run instanceof FunctionStep ? this.call(run, inputs, context) : this.infer(run, inputs, context);
+    return outcome instanceof Promise ? outcome.then(done) : done(outcome);
   }
 
   private async infer(model: ModelCell, inputs: Values, context: StepContext): Promise<Values> {
@@ -204,9 +191,9 @@ export class Executor {
   private call(step: FunctionStep, inputs: Values, context: StepContext): Values | Promise<Values> {
     const { cancellation, states, parameters, options } = context;
     const { ref } = step;
-    const keep = ({ outputs, state }: { readonly outputs: Values; readonly state: Values }): Values => {
+    const keep = ({ outputs, state }: Done): Values => {
       cancellation.throwIfCancelled();
-      if (states.has(ref)) states.set(ref, { ...state });
+      if (states.has(ref)) states.set(ref, state);
       return outputs;
     };
     const state = states.get(ref) ?? {};

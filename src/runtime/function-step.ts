@@ -16,7 +16,8 @@ export interface StepContext extends Omit<CellContext<Types, Types, Types>, "res
 /** What a step came to. */
 export interface Done {
   readonly outputs: Values;
-  readonly state: Values;
+  /** Its own: nobody else holds it. */
+  readonly state: Record<string, unknown>;
 }
 
 export class FunctionStep {

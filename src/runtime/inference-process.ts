@@ -126,7 +126,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
    * CANCELLED, CELL_FAILED, UNAVAILABLE (stopped). Whatever it throws, the state is as it was before.
    */
   async predict(inputs: PipelineInputs<P>, options: PredictOptions = {}): Promise<PipelineOutputs<P>> {
-    return (await this.predictAny(inputs, options)) as PipelineOutputs<P>;
+    return (await this.begin(inputs, options).outputs) as PipelineOutputs<P>;
   }
 
   /**
@@ -272,10 +272,6 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     });
   }
 
-  private predictAny(inputs: unknown, options: PredictOptions): Promise<Readonly<Record<string, unknown>>> {
-    return this.begin(inputs, options).outputs;
-  }
-
   private begin(inputs: unknown, options: PredictOptions): Prediction {
     const cancellation = new Cancellation();
     return { outputs: this.run(inputs, options, cancellation), cancel: () => cancellation.cancel() };
@@ -314,7 +310,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
       outputs: this.outputs,
       stateful: this.stateful,
       direct: this.direct,
-      predict: (inputs, options = {}) => this.predictAny(inputs, options),
+      predict: (inputs, options = {}) => this.begin(inputs, options).outputs,
       begin: (inputs, options = {}) => this.begin(inputs, options),
       dropState: (stateId) => this.dropState(stateId),
       stats: () => this.stats(),

@@ -13,7 +13,7 @@ export interface WiredCell {
   /** The cells that feed it. */
   readonly predecessors: readonly string[];
   /** Its inputs, once all that feed them are there. Throws INVALID_ARGUMENT where a value does not fit. */
-  inputsFrom(values: Values, results: ReadonlyMap<string, Values>): Values;
+  readonly inputsFrom: (values: Values, results: ReadonlyMap<string, Values>) => Values;
 }
 
 /** Where an input comes from; `cell` undefined: from the pipeline's input `name`. */

@@ -30,7 +30,7 @@ function statusLine(status: number): string {
 /** Who counts the exchanges under way. */
 export interface ExchangeOwner {
   /** Whether connections end with their next answer: clients then know where to send the one after it. */
-  readonly isDraining: boolean;
+  isDraining(): boolean;
   begun(): void;
   /** Called once, when the answer has been written or the client has gone. */
   ended(): void;
@@ -194,7 +194,7 @@ export class Exchange {
 
   private write(body: string | Uint8Array): void {
     this.end();
-    this.response.end(body, this.owner.isDraining);
+    this.response.end(body, this.owner.isDraining());
   }
 
   /** In pieces as the client reads it: uWebSockets.js keeps no copy, and the exchange lasts until all of it is written. */

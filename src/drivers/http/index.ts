@@ -62,7 +62,17 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   private stopListening: (() => void) | undefined;
   private finished: (() => void) | undefined;
   private readonly counters = { requests: 0, streamsOpened: 0, streamsRefused: 0 };
-  private readonly exchanges: Exchanges;
+  private readonly exchanges = new Exchanges({
+    isDraining: () => this.draining,
+    begun: () => {
+      this.counters.requests += 1;
+      this.underWay += 1;
+    },
+    ended: () => {
+      this.underWay -= 1;
+      this.lastEnded = performance.now();
+    },
+  });
   /** `performance.now()` at the end of the last request. */
   private lastEnded = Number.NEGATIVE_INFINITY;
   private tasks: Tasks | undefined;
@@ -70,20 +80,6 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   constructor(options: Partial<HttpParameters> = {}) {
     super(options);
     this.parameters = httpParameters(options);
-    const driver = this;
-    this.exchanges = new Exchanges({
-      get isDraining() {
-        return driver.draining;
-      },
-      begun: () => {
-        this.counters.requests += 1;
-        this.underWay += 1;
-      },
-      ended: () => {
-        this.underWay -= 1;
-        this.lastEnded = performance.now();
-      },
-    });
   }
 
   override resourcesRequest(): ResourcesRequest {

@@ -161,7 +161,9 @@ export class StreamConnection implements StreamOwner {
     for (const { handle } of this.slots) handle?.cancel();
     this.slots.length = 0;
     this.out.length = 0;
-    for (const stream of this.streams) stream?.cancel(this.ownsStates);
+    const streams = this.streams.filter((stream) => stream !== undefined);
+    this.host.inference.direct?.engine.cancelAll(new Set(streams.filter((stream) => stream.isWaiting)));
+    for (const stream of streams) stream.end(this.ownsStates);
     this.streams.length = 0;
   }
 

@@ -52,6 +52,11 @@ export class Stream implements StepSink {
     return true;
   }
 
+  /** Whether a step on the short way has no answer yet. */
+  get isWaiting(): boolean {
+    return this.pending > 0;
+  }
+
   /** The engine's answer to a step that went the short way. */
   completed(request: number, code: number, batch: number, row: number): boolean {
     this.pending -= 1;
@@ -65,12 +70,6 @@ export class Stream implements StepSink {
   end(dropsState: boolean): void {
     if (dropsState) this.inference.dropState(this.stateId);
     if (this.key !== NO_STATE) this.inference.direct?.engine.unpin(this.key);
-  }
-
-  /** Like `end`, but what waits is cancelled. */
-  cancel(dropsState: boolean): void {
-    if (this.pending > 0) this.direct?.engine.cancelAll(this);
-    this.end(dropsState);
   }
 
   private answer(direct: DirectModel, request: number, code: number, batch: number, row: number): Frame {

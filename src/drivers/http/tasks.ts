@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { HeadraceError, toHeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import { restError } from "../../protocol/index.js";
-import type { PredictOptions, RestrictedInferenceProcess } from "../../runtime/index.js";
+import type { Prediction, PredictOptions, RestrictedInferenceProcess } from "../../runtime/index.js";
 import { parseValues, valuesToJson } from "../../types/index.js";
 import type { HttpParameters } from "./parameters.js";
 import type { FinishedTask, TaskStore } from "./task-store.js";
@@ -19,7 +19,7 @@ export interface TasksHost {
 }
 
 interface PendingTask {
-  readonly abort: AbortController;
+  readonly prediction: Prediction;
   /** Those who wait for the outcome; each is called once, with the answer's body or, where there is none, undefined. */
   readonly waiters: Set<(body: string | undefined) => void>;
 }
@@ -77,12 +77,11 @@ export class Tasks {
     }
     if (this.isClosed) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
     const taskId = randomUUID();
-    const task: PendingTask = { abort: new AbortController(), waiters: new Set() };
+    // Steps of one state id run in the order of these calls.
+    const task: PendingTask = { prediction: this.host.inference.begin(inputs, options), waiters: new Set() };
     this.pending.set(taskId, task);
     this.counters.submitted += 1;
-    // Steps of one state id run in the order of these calls.
-    const prediction = this.host.inference.predict(inputs, { ...options, signal: task.abort.signal });
-    this.follow(taskId, task, prediction).catch((error: unknown) => this.failed(error));
+    this.follow(taskId, task).catch((error: unknown) => this.failed(error));
     return taskId;
   }
 
@@ -104,7 +103,7 @@ export class Tasks {
     if (task !== undefined) {
       this.pending.delete(taskId);
       this.counters.cancelled += 1;
-      task.abort.abort();
+      task.prediction.cancel();
       return true;
     }
     // One whose time is over is no longer there, whether or not it has been swept.
@@ -127,8 +126,8 @@ export class Tasks {
   close(): void {
     this.isClosed = true;
     clearInterval(this.sweeper);
-    for (const { abort, waiters } of this.pending.values()) {
-      abort.abort();
+    for (const { prediction, waiters } of this.pending.values()) {
+      prediction.cancel();
       for (const wake of waiters) wake(undefined);
     }
     this.pending.clear();
@@ -143,8 +142,8 @@ export class Tasks {
   }
 
   /** From the prediction to its outcome in the store; meanwhile the task stays pending. */
-  private async follow(taskId: string, task: PendingTask, prediction: Promise<Readonly<Record<string, unknown>>>) {
-    const finished = await this.outcome(taskId, prediction);
+  private async follow(taskId: string, task: PendingTask): Promise<void> {
+    const finished = await this.outcome(taskId, task.prediction);
     try {
       if (this.pending.get(taskId) === task) await this.keep(finished);
     } finally {
@@ -152,11 +151,11 @@ export class Tasks {
     }
   }
 
-  private async outcome(taskId: string, prediction: Promise<Readonly<Record<string, unknown>>>): Promise<FinishedTask> {
+  private async outcome(taskId: string, prediction: Prediction): Promise<FinishedTask> {
     let status: FinishedTask["status"] = "done";
     let body: string;
     try {
-      const outputs = valuesToJson(this.host.inference.outputs, await prediction);
+      const outputs = valuesToJson(this.host.inference.outputs, await prediction.outputs);
       body = JSON.stringify({ taskId, status, outputs });
     } catch (error) {
       status = "failed";
