@@ -80,6 +80,7 @@ export async function inferenceOf(config: HeadraceConfig, where: Where): Promise
     return new Inference({
       pipeline: own.pipeline,
       parameters: merged(own, config),
+      modelPath: own.modelPath,
       stateTtlSeconds: config.stateTtlSeconds ?? own.stateTtlSeconds,
       maxStates: config.maxStates ?? own.maxStates,
       evict: config.evict ?? own.evict,

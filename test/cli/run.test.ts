@@ -35,6 +35,43 @@ drivers:
   t.equal(await readFile(join(folder, "conf", "out.jsonl"), "utf8"), '{"value":1}\n{"value":4}\n{"value":7}\n');
 });
 
+t.test("the built-in sources and sinks, and a module's own modelPath", async (t) => {
+  const { folder, write } = await pluginProject(t);
+  await write(
+    "pipeline.mjs",
+    `import { defineCell, Inference, Integer, PipelineFactory, String as Text } from "headrace";
+const Where = defineCell({
+  name: "Where",
+  inputs: { n: Integer() },
+  outputs: { path: Text() },
+  load: ({ modelPath }) => modelPath,
+  call: ({ resources }) => ({ path: resources }),
+});
+const factory = new PipelineFactory({ name: "where" });
+const where = factory.addCell("where", Where);
+const pipeline = factory.declareInput("n", where.inputs.n).declareOutput("path", where.outputs.path).build();
+export default new Inference({ pipeline, modelPath: "/srv/models" });
+`,
+  );
+  await write(
+    "headrace.yaml",
+    `version: 1
+pipeline: ./pipeline.mjs
+drivers:
+  flow:
+    use: source-sink
+    restart: on-failure
+    options:
+      sources: { made: { source: { use: dummy, options: { count: 2 } } } }
+      sinks: { out: { sink: { use: file, options: { path: out.jsonl } } } }
+`,
+  );
+  t.match(await headraceIn(t, { cwd: folder }, "run"), { code: 0, stderr: "", stdout: /driver flow has ended/ });
+  const lines = (await readFile(join(folder, "out.jsonl"), "utf8")).trimEnd().split("\n");
+  t.equal(lines.length, 2);
+  for (const line of lines) t.match(JSON.parse(line), { outputs: { path: "/srv/models" } });
+});
+
 t.test("--check loads and starts nothing; problems have their place", async (t) => {
   const { folder, write } = await pluginProject(t);
   await write("headrace.yaml", `${CELL}drivers:\n  a: { use: kit/failing }\n  b: { use: http }\n`);
