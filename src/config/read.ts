@@ -24,7 +24,7 @@ export interface LoadOptions {
  * @example
  * const { inference, drivers } = await loadConfig("headrace.yaml");
  * const proc = await (await init()).startInference(inference);
- * for (const { ref, driver, options } of drivers) await proc.addDriver(ref, driver, options);
+ * for (const { ref, driver, options, restart } of drivers) await proc.addDriver(ref, driver, options, restart);
  */
 export async function loadConfig(file: string, options: LoadOptions = {}): Promise<ResolvedConfig> {
   const { environment = process.env, label = file } = options;

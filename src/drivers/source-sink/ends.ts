@@ -1,7 +1,5 @@
 /** Sources and sinks as what they have in common: made by their entry, opened, and closed once, whatever happens. */
-
-import type { HeadraceError } from "../../errors.js";
-import { toHeadraceError } from "../../errors.js";
+import { type HeadraceError, toHeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import { checkMade } from "./parameters.js";
 import { orLeave } from "./patience.js";

@@ -69,7 +69,7 @@ const TURN_MILLIS = 5;
  *
  * ```ts
  * const stress = await proc.addDriver("stress", StressDriver, { concurrency: 64, seconds: 10, stateIds: 64 });
- * await once(stress, "status");
+ * await stress.ended();
  * stress.statistics(); // { predictions: 181204, latencyMillis: { p50: 0.42, … }, … }
  * ```
  */
