@@ -49,6 +49,7 @@ export class ModelRepository implements RepositoryControl {
   private readonly models = new Map<string, RepositoryModel>();
   private readonly wanted = new Set<string>();
   private isStarted = false;
+  private isClosed = false;
 
   private constructor(
     private readonly host: ModelHost,
@@ -75,6 +76,7 @@ export class ModelRepository implements RepositoryControl {
     const failed: FailedModel[] = [];
     for (const name of load === "all" ? await this.host.directory.names() : load) this.wanted.add(name);
     for (const name of this.wanted) {
+      if (this.isClosed) break;
       try {
         await this.load(name);
       } catch (error) {
@@ -83,6 +85,11 @@ export class ModelRepository implements RepositoryControl {
     }
     this.isStarted = true;
     return failed;
+  }
+
+  /** Loads nothing more. What is served stays so: it is the runtime's to stop. */
+  close(): void {
+    this.isClosed = true;
   }
 
   async index(): Promise<readonly RepositoryEntry[]> {
@@ -98,6 +105,7 @@ export class ModelRepository implements RepositoryControl {
    * @param parameters `config`: a configuration in JSON in place of config.pbtxt, until it is loaded again.
    */
   async load(name: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    if (this.isClosed) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
     const config = configOf(parameters);
     const known = this.models.get(name);
     // Only what has a folder is remembered, or anybody could fill the index with names.

@@ -40,14 +40,13 @@ class Parser {
   constructor(private readonly tokens: Tokens) {}
 
   document(): MessageNode {
-    const fields = this.fields(undefined, 0);
+    const fields = this.fields(undefined, 0, 1);
     return { kind: "message", where: this.tokens.place(1), fields };
   }
 
   /** The fields up to the closing sign, which is taken too; undefined: up to the end. */
-  private fields(closing: string | undefined, depth: number): ConfigField[] {
+  private fields(closing: string | undefined, depth: number, opened: number): ConfigField[] {
     const { tokens } = this;
-    const opened = tokens.peeked.line;
     if (depth > MAX_CONFIG_DEPTH) {
       throw configError(tokens.place(opened), `messages are nested deeper than ${MAX_CONFIG_DEPTH}`);
     }
@@ -95,9 +94,10 @@ class Parser {
 
   private single(depth: number): ConfigNode {
     const { tokens } = this;
-    const where = tokens.place(tokens.peeked.line);
-    if (tokens.take("{")) return { kind: "message", where, fields: this.fields("}", depth + 1) };
-    if (tokens.take("<")) return { kind: "message", where, fields: this.fields(">", depth + 1) };
+    const { line } = tokens.peeked;
+    const where = tokens.place(line);
+    if (tokens.take("{")) return { kind: "message", where, fields: this.fields("}", depth + 1, line) };
+    if (tokens.take("<")) return { kind: "message", where, fields: this.fields(">", depth + 1, line) };
     const minus = tokens.take("-") ? "-" : "";
     const token = tokens.next();
     if (token.kind === "number") return { kind: "number", where, text: minus + token.text };
