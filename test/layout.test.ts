@@ -33,7 +33,19 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // Its suggestions for misspelt fields are those of plugins.
   repository: ["types", "pipeline", "runtime", "engine", "plugins"],
   bench: ["index", "client", "drivers"],
-  cli: ["index", "types", "pipeline", "runtime", "plugins", "config", "repository", "drivers", "engine", "client", "bench"],
+  cli: [
+    "index",
+    "types",
+    "pipeline",
+    "runtime",
+    "plugins",
+    "config",
+    "repository",
+    "drivers",
+    "engine",
+    "client",
+    "bench",
+  ],
   index: ["config", "engine", "pipeline", "plugins", "runtime", "sinks", "sources", "types"],
 };
 

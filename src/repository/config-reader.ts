@@ -164,7 +164,7 @@ class Reader {
 function isEmpty(node: ConfigNode): boolean {
   if (node.kind === "message") return node.fields.length === 0;
   if (node.kind === "list") return node.items.length === 0;
-  return node.text === "" || node.text === "false" || node.text === "0";
+  return node.kind === "string" ? node.text === "" : node.text === "false" || node.text === "0";
 }
 
 function refuseTwoOf(places: ReadonlyMap<string, string>): void {

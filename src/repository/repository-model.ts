@@ -37,6 +37,8 @@ export class RepositoryModel {
   private versions: Versions = new Map();
   private state: "LOADING" | "UNLOADING" | "UNAVAILABLE" | "READY" = "UNAVAILABLE";
   private reason = "not loaded";
+  /** Those that should be served, the last time that it was loaded. */
+  private wanted: readonly string[] = [];
   /** What is done to it, one after the other. */
   private work: Promise<void> = Promise.resolve();
 
@@ -52,7 +54,10 @@ export class RepositoryModel {
   /** Of each version that is served, else one of the model. */
   entries(): RepositoryEntry[] {
     const { name, state, reason } = this;
-    if (!this.isServed) return [{ name, version: "", state, reason }];
+    if (!this.isServed) {
+      const versions = this.wanted.length > 0 ? this.wanted : [""];
+      return versions.map((version) => ({ name, version, state, reason }));
+    }
     // While it is loaded again it is served all the same.
     const isGoing = state === "UNLOADING";
     const shown = isGoing ? { state, reason } : ({ state: "READY", reason: "" } as const);
@@ -69,6 +74,7 @@ export class RepositoryModel {
       if (!this.isServed) return;
       this.become("UNLOADING", "");
       await this.stopAll(this.versions);
+      this.wanted = [...this.versions.keys()];
       this.versions = new Map();
       this.become("UNAVAILABLE", "unloaded");
     });
@@ -107,13 +113,15 @@ export class RepositoryModel {
    * started. Where one of them fails, those that were started are stopped, and what was served stays.
    */
   private async swapped(json: string | undefined): Promise<Versions> {
+    this.wanted = [];
     const folder = await this.host.directory.model(this.name);
     const text = configText(folder, json);
     const model = text === undefined ? undefined : readModelConfig(text, this.name);
     const next = new Map<string, ServedVersion>();
     const started: [string, ServedVersion][] = [];
     try {
-      for (const version of servedVersions(folder, model)) {
+      this.wanted = servedVersions(folder, model);
+      for (const version of this.wanted) {
         const print = `${text?.kind} ${text?.text}\n${await this.host.directory.print(folder, version)}`;
         const same = this.versions.get(version);
         const served = same?.print === print ? same : { process: await this.start(folder, version, model), print };
