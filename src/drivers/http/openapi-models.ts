@@ -17,6 +17,10 @@ const SHARED_SCHEMAS = new Set([
   "Task",
   "TaskAccepted",
   "V2Error",
+  "V2Nothing",
+  "V2RepositoryIndex",
+  "V2RepositoryIndexRequest",
+  "V2RepositoryRequest",
   "V2ServerMetadata",
 ]);
 /** Where any model's tasks are. */
