@@ -5,5 +5,5 @@ import { VERSION } from "../version.js";
 export const SERVER: ServerMetadata = {
   name: "headrace",
   version: VERSION,
-  extensions: ["binary_tensor_data", "sequence", "stream"],
+  extensions: ["binary_tensor_data", "sequence", "statistics", "stream"],
 };
