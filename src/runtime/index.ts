@@ -6,6 +6,7 @@ export { type EvictListener, InferenceProcess } from "./inference-process.js";
 export { describeModel } from "./model-cell.js";
 export type { RepositoryControl, RepositoryEntry } from "./repository.js";
 export type { RequestPhases, RequestStatistics, RunStatistics } from "./request-counters.js";
+export type { RequestPolicy } from "./request-policy.js";
 export type { DriverResources, LeasedResources, PortRequest, ResourcesRequest, SharedListener } from "./resources.js";
 export type { RestartOptions } from "./restart.js";
 export type { DriverReport, Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";

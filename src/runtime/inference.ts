@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
 import type { Pipeline } from "../pipeline/index.js";
 import { shown } from "../shown.js";
+import type { RequestPolicy } from "./request-policy.js";
 
 /** Parameters of cells, by cell ref and parameter name. */
 export type CellParameters = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -26,6 +27,13 @@ export interface InferenceOptions<P> {
   readonly stallSeconds?: number;
   /** What happens at `maxStates`: "refuse" the new state id, or drop the idle state stepped longest ago. Default: "refuse". */
   readonly evict?: "refuse" | "lru";
+  /** What becomes of timeouts and priorities that clients ask for. Default: they get what they ask for. */
+  readonly requestPolicy?: RequestPolicy;
+  /**
+   * What V2's model configuration says of it beyond what follows from the pipeline: fields of Triton's ModelConfig, in JSON.
+   * Default: nothing.
+   */
+  readonly modelConfig?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -46,6 +54,8 @@ export class Inference<P extends Pipeline = Pipeline> {
   readonly evict: "refuse" | "lru";
   readonly version: string;
   readonly stallSeconds: number;
+  readonly requestPolicy: RequestPolicy;
+  readonly modelConfig: Readonly<Record<string, unknown>>;
 
   /** @throws InvalidArgumentError for parameters of cells that the pipeline does not have. */
   constructor(options: InferenceOptions<P>) {
@@ -57,6 +67,8 @@ export class Inference<P extends Pipeline = Pipeline> {
     this.evict = options.evict ?? "refuse";
     this.version = options.version ?? "1";
     this.stallSeconds = options.stallSeconds ?? 30;
+    this.requestPolicy = options.requestPolicy ?? {};
+    this.modelConfig = options.modelConfig ?? {};
     for (const ref of Object.keys(this.parameters)) {
       if (Object.hasOwn(this.pipeline.cells, ref)) continue;
       const known = Object.keys(this.pipeline.cells).join(", ");

@@ -92,6 +92,8 @@ export class Exchange {
 
   /** Says which model the request is for, once, as soon as that is known. */
   isFor(model: ExchangeModel): void {
+    // The client may have gone while that was found out.
+    if (this.isEnded) return;
     this.model = model;
     if (this.trace !== undefined) this.trace.log = model.accessLog;
     model.begun();

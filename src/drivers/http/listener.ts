@@ -12,8 +12,10 @@ import { AppLease } from "./app-pool.js";
 import { DocsRoutes } from "./docs-routes.js";
 import { MetricsRoutes } from "./metrics-routes.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
+import { ModelRoutes } from "./model-routes.js";
 import { Outbox } from "./outbox.js";
 import { type HttpParameters, LISTENER_PARAMETERS, type ListenerParameters } from "./parameters.js";
+import { RepositoryRoutes } from "./repository-routes.js";
 import { Exchanges } from "./request-trace.js";
 import { RestRoutes } from "./rest-routes.js";
 import { Router } from "./router.js";
@@ -65,6 +67,8 @@ export class HttpListener implements SharedListener {
     // Before the routes of models: there is a model named `stats` only by its version.
     new MetricsRoutes(this).register(router);
     new Routes(this).register(router);
+    new ModelRoutes(this).register(router);
+    new RepositoryRoutes(this).register(router);
     new RestRoutes(this).register(router);
     new DocsRoutes(this).register(router);
     router.otherwise();
@@ -124,7 +128,8 @@ export class HttpListener implements SharedListener {
 
   /** Whether requests are taken, and every model gets on with its own. */
   get isReady(): boolean {
-    return !this.isDraining && this.models.all().every(({ inference }) => inference.isProgressing());
+    if (this.isDraining || !(this.repository?.isReady ?? true)) return false;
+    return this.models.all().every(({ inference }) => inference.isProgressing());
   }
 
   /**

@@ -73,9 +73,11 @@ export class RestRoutes {
     const answer = async (): Promise<void> => {
       const signal = goneSignal(exchange);
       for (const endpoint of this.listener.models.all()) {
+        const isPending = endpoint.tasks.isPending(taskId);
+        if (isPending) exchange.isFor(endpoint);
         const body = await endpoint.tasks.find(taskId, waitMs, signal);
         if (body === undefined) continue;
-        if (!exchange.isOver) exchange.isFor(endpoint);
+        if (!isPending) exchange.isFor(endpoint);
         return exchange.json(200, body, [["Cache-Control", "no-store"]]);
       }
       throw unknownTask(taskId);
@@ -88,7 +90,7 @@ export class RestRoutes {
     const answer = async (): Promise<void> => {
       for (const endpoint of this.listener.models.all()) {
         if (!(await endpoint.tasks.delete(taskId))) continue;
-        if (!exchange.isOver) exchange.isFor(endpoint);
+        exchange.isFor(endpoint);
         return exchange.empty(204);
       }
       throw unknownTask(taskId);

@@ -18,6 +18,7 @@ import {
 } from "../../protocol/index.js";
 import { isBinary } from "../../serving/infer-service.js";
 import type { InferDone, RequestHead, TimedStep } from "../../serving/infer-types.js";
+import { platformOf } from "../../serving/model-config.js";
 import type { PreparedInfer } from "../../serving/prepared-infer.js";
 import { SERVER } from "../../serving/server-metadata.js";
 import type { BodyPieces, Exchange } from "./exchange.js";
@@ -64,7 +65,7 @@ export class Routes {
 
   private metadata(exchange: Exchange, endpoint: ModelEndpoint): void {
     const { inference, service, name } = endpoint;
-    const platform = inference.direct === undefined ? "headrace_pipeline" : "onnxruntime_onnx";
+    const platform = platformOf(inference);
     const { inputs, outputs } = service;
     const versions = this.listener.models.versionsOf(name);
     exchange.json(200, JSON.stringify({ name, versions, platform, inputs, outputs }));
