@@ -20,8 +20,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   engine: [],
   protocol: [],
   runtime: ["types", "pipeline", "engine"],
+  // What servers of one protocol have in common: past the runtime's values, straight to the engine.
+  serving: ["types", "pipeline", "runtime", "protocol", "engine"],
   // The HTTP driver's hot path goes past the runtime's values, straight to the engine.
-  drivers: ["types", "pipeline", "runtime", "protocol", "engine", "sources", "sinks"],
+  drivers: ["types", "pipeline", "runtime", "serving", "protocol", "engine", "sources", "sinks"],
   sources: ["types", "runtime"],
   sinks: ["types", "runtime"],
   client: ["protocol"],

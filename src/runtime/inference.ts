@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
 import type { Pipeline } from "../pipeline/index.js";
+import { shown } from "../shown.js";
 
 /** Parameters of cells, by cell ref and parameter name. */
 export type CellParameters = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -16,6 +17,8 @@ export interface InferenceOptions<P> {
   readonly stateTtlSeconds?: number;
   /** States of function cells kept at the same time. Default: 10000. */
   readonly maxStates?: number;
+  /** The version that clients know it by, a positive integer in digits; a server may have several of one name. Default: "1". */
+  readonly version?: string;
   /** What happens at `maxStates`: "refuse" the new state id, or drop the idle state stepped longest ago. Default: "refuse". */
   readonly evict?: "refuse" | "lru";
 }
@@ -36,6 +39,7 @@ export class Inference<P extends Pipeline = Pipeline> {
   readonly stateTtlSeconds: number;
   readonly maxStates: number;
   readonly evict: "refuse" | "lru";
+  readonly version: string;
 
   /** @throws InvalidArgumentError for parameters of cells that the pipeline does not have. */
   constructor(options: InferenceOptions<P>) {
@@ -45,6 +49,7 @@ export class Inference<P extends Pipeline = Pipeline> {
     this.stateTtlSeconds = options.stateTtlSeconds ?? 60;
     this.maxStates = options.maxStates ?? 10_000;
     this.evict = options.evict ?? "refuse";
+    this.version = options.version ?? "1";
     for (const ref of Object.keys(this.parameters)) {
       if (Object.hasOwn(this.pipeline.cells, ref)) continue;
       const known = Object.keys(this.pipeline.cells).join(", ");
@@ -59,6 +64,11 @@ export class Inference<P extends Pipeline = Pipeline> {
     }
     if (!Number.isSafeInteger(this.maxStates) || this.maxStates < 1) {
       throw new InvalidArgumentError(`expected an integer of at least 1, got ${this.maxStates}`, { path: "maxStates" });
+    }
+    if (typeof this.version !== "string" || !/^[1-9]\d{0,14}$/.test(this.version)) {
+      throw new InvalidArgumentError(`expected a positive integer in digits, such as "2", got ${shown(this.version)}`, {
+        path: "version",
+      });
     }
     if (this.evict !== "refuse" && this.evict !== "lru") {
       throw new InvalidArgumentError(`expected "refuse" or "lru", got ${JSON.stringify(this.evict)}`, {

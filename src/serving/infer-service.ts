@@ -2,9 +2,9 @@
  * V2 requests to predictions and back, the same for HTTP and WebSocket. Where the pipeline is one ONNX cell, bytes go from
  * the socket's buffer into the engine and outputs are views over its memory; else values go through `predict`.
  */
-import { DATATYPES, elementCount, typedArrayOver } from "../../datatype.js";
-import { NO_STATE } from "../../engine/engine.js";
-import { bug, InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import { DATATYPES, elementCount, typedArrayOver } from "../datatype.js";
+import { NO_STATE } from "../engine/engine.js";
+import { bug, InvalidArgumentError, toHeadraceError } from "../errors.js";
 import {
   type DecodedInput,
   type DecodedRequest,
@@ -13,18 +13,16 @@ import {
   type RequestPlan,
   type TensorMetadata,
   toRawTensor,
-} from "../../protocol/index.js";
-import { EngineStep, type EngineStepOptions, type StepTensor } from "../../runtime/engine-step.js";
-import type { DirectModel, DirectTensor, RestrictedInferenceProcess } from "../../runtime/index.js";
-import { stepFlags } from "../../runtime/model-cell.js";
-import { checkRows, joinRows, rowCount, shapeOfOne } from "../../runtime/rows.js";
-import { valuesToTensors } from "../../types/index.js";
+} from "../protocol/index.js";
+import { EngineStep, type EngineStepOptions, type StepTensor } from "../runtime/engine-step.js";
+import type { DirectModel, DirectTensor, RestrictedInferenceProcess } from "../runtime/index.js";
+import { stepFlags } from "../runtime/model-cell.js";
+import { checkRows, joinRows, rowCount, shapeOfOne } from "../runtime/rows.js";
+import { valuesToTensors } from "../types/index.js";
 import type { InferDone, InferHandle, RequestHead } from "./infer-types.js";
 import { InferUpload } from "./infer-upload.js";
 import { PreparedInfer } from "./prepared-infer.js";
 
-/** There is one of each model. */
-export const MODEL_VERSION = "1";
 /** Timers of more than 31 bits go off at once; this one is 24 days. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
@@ -131,7 +129,12 @@ export class InferService {
       if (datatype === "BYTES") throw bug("an output of strings has no fixed size");
       return { name, datatype, shape: oneRow, data: typedArrayOver(datatype, new Uint8Array(rowBytes)) };
     });
-    const answer = { modelName: this.inference.name, modelVersion: MODEL_VERSION, id: plan.id, outputs: empty };
+    const answer = {
+      modelName: this.inference.name,
+      modelVersion: this.inference.version,
+      id: plan.id,
+      outputs: empty,
+    };
     const response = encodeInferResponse(answer, () => true);
     const { flags } = stepOptions(direct, plan, undefined);
     return new PreparedInfer(direct, plan.sequenceId, flags, input.byteLength, outputs, response);
