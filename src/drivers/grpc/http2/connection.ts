@@ -15,7 +15,6 @@ import {
   MAX_FRAME_BYTES,
   MAX_WINDOW,
   PREFACE,
-  SETTING,
   writeFrameHeader,
 } from "./frames.js";
 import { type HeaderBlock, HpackDecoder } from "./hpack-decoder.js";
@@ -239,7 +238,7 @@ export class Connection {
     if (body.length > 0) this.guard.useful();
     else if (!isEnd) this.guard.control();
     if (stream === undefined) return;
-    if (stream.hasRemoteEnded) return this.reset(stream, H2.STREAM_CLOSED);
+    if (stream.hasRemoteEnded) return this.lose(stream, H2.STREAM_CLOSED);
     stream.receiveWindow -= bytes;
     if (stream.receiveWindow < 0) return this.lose(stream, H2.FLOW_CONTROL_ERROR);
     if (bytes > body.length) this.credit(stream, bytes - body.length);

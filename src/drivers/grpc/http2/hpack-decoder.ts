@@ -40,7 +40,7 @@ export class HpackDecoder {
 
   decode(block: Buffer): HeaderBlock {
     if (block.length > MAX_CACHED_BLOCK_BYTES) return this.decodeNew(block);
-    const key = block.latin1Slice();
+    const key = block.toString("latin1");
     const known = this.cache.get(key);
     if (known !== undefined) return known;
     const before = this.dynamicBytes;
@@ -139,7 +139,7 @@ export class HpackDecoder {
     const end = start + length;
     if (end > this.bytes.length) throw broken("a string that ends after its block");
     this.at = end;
-    if (!isHuffman) return this.bytes.latin1Slice(start, end);
+    if (!isHuffman) return this.bytes.toString("latin1", start, end);
     const text = huffmanDecode(this.bytes, start, end);
     if (text === undefined) throw broken("a string that is no Huffman code");
     return text;

@@ -68,5 +68,5 @@ export function huffmanDecode(bytes: Uint8Array, at: number, end: number): strin
     }
   }
   // What is left must be the first bits, all ones, of the end of a string, and less than a byte.
-  return depth < 8 && onlyOnes ? out.latin1Slice(0, length) : undefined;
+  return depth < 8 && onlyOnes ? out.toString("latin1", 0, length) : undefined;
 }
