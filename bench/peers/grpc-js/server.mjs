@@ -4,11 +4,10 @@
 //
 //   node server.mjs --model ../../models/gru512.onnx --port 8001
 
-import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
-import { Server, ServerCredentials, status } from "@grpc/grpc-js";
+import { parseArgs } from "node:util";
+import { loadPackageDefinition, Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
-import { loadPackageDefinition } from "@grpc/grpc-js";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 
 const { values: options } = parseArgs({

@@ -101,7 +101,10 @@ export class Call implements StreamHandler {
   }
 
   data(bytes: Buffer): void {
-    if (this.isFinished) return this.stream.consumed(bytes.length);
+    if (this.isFinished) {
+      this.stream.consumed(bytes.length);
+      return;
+    }
     if (this.isPaused || this.held.length > 0) {
       this.held.push(Buffer.from(bytes));
       return;

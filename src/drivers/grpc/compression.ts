@@ -2,7 +2,7 @@
 import { promisify } from "node:util";
 import { deflateSync, gunzip, gzipSync, inflate } from "node:zlib";
 import { HeadraceError, InvalidArgumentError } from "../../errors.js";
-import { type Payload } from "./http2/stream.js";
+import type { Payload } from "./http2/stream.js";
 import type { Encoding } from "./status.js";
 
 /** Smaller messages would grow, or hardly shrink. */

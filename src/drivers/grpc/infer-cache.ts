@@ -51,7 +51,10 @@ export class InferCache {
     if (known === undefined) this.entries.put(key, "once");
     if (known !== "once") return;
     const prepared = model.service.prepare(planOf(message));
-    if (prepared === undefined) return this.entries.put(key, "never");
+    if (prepared === undefined) {
+      this.entries.put(key, "never");
+      return;
+    }
     const wanted = message.request.outputs?.map(({ name }) => name);
     const outputs = (model.inference.direct?.outputs ?? [])
       .filter(({ name }) => wanted === undefined || wanted.includes(name))

@@ -3,12 +3,12 @@ import { HeadraceError, toHeadraceError } from "../../errors.js";
 import type { EncodedMessage, NamedTensor } from "../../protocol/index.js";
 import type { InferHandle } from "../../serving/infer-types.js";
 import type { PreparedClient } from "../../serving/prepared-infer.js";
+import type { ServedModels } from "../../serving/served-models.js";
 import type { Call, CallReceiver } from "./call.js";
 import type { GrpcModel } from "./grpc-model.js";
 import { InferCache, outlineOf } from "./infer-cache.js";
 import { readInferRequest } from "./messages/infer-request.js";
 import { inferResponse, responseHead, tensorBytes } from "./messages/infer-response.js";
-import type { ServedModels } from "../../serving/served-models.js";
 
 /** Who waits for the answer to one request. Exactly one of the two is called, unless it was cancelled. */
 export interface InferClient {
@@ -142,7 +142,8 @@ export class UnaryInfer implements CallReceiver, InferClient {
   }
 
   halfClosed(): void {
-    if (this.inference === undefined) throw new HeadraceError("INVALID_ARGUMENT", "ModelInfer takes one message, got none");
+    if (this.inference === undefined)
+      throw new HeadraceError("INVALID_ARGUMENT", "ModelInfer takes one message, got none");
   }
 
   cancelled(): void {

@@ -145,7 +145,10 @@ export class GrpcListener implements SharedListener, ConnectionHost {
 
   opened(stream: Http2Stream, block: HeaderBlock): void {
     const head = this.headOf(block);
-    if (head.httpError !== undefined) return stream.end(httpAnswer(head.httpError), true);
+    if (head.httpError !== undefined) {
+      stream.end(httpAnswer(head.httpError), true);
+      return;
+    }
     const { connection } = stream;
     try {
       if (head.error !== undefined) throw head.error;

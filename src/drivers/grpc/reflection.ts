@@ -69,7 +69,9 @@ function answerTo(question: MessageObject): MessageObject {
 function file(found: ProtoFile | undefined, what: string): MessageObject {
   if (found === undefined) return error("NOT_FOUND", `there is no ${what}`);
   const needed = (files ?? []).filter(({ name }) => found.dependencies.includes(name));
-  return { file_descriptor_response: { file_descriptor_proto: [found, ...needed].map(({ descriptor }) => descriptor) } };
+  return {
+    file_descriptor_response: { file_descriptor_proto: [found, ...needed].map(({ descriptor }) => descriptor) },
+  };
 }
 
 function error(code: "NOT_FOUND" | "INVALID_ARGUMENT", message: string): MessageObject {

@@ -5,7 +5,7 @@
 import type { HeadraceError } from "../../errors.js";
 import { Bytes, type Call, type CallReceiver } from "./call.js";
 import type { Payload } from "./http2/stream.js";
-import type { Inference, InferClient, Inferences } from "./infer.js";
+import type { InferClient, Inference, Inferences } from "./infer.js";
 import { streamError, streamResponse } from "./messages/infer-response.js";
 import { OK, type Status } from "./status.js";
 

@@ -1,8 +1,8 @@
 /** The methods of inference.GRPCInferenceService besides predictions. */
 import { HeadraceError } from "../../errors.js";
 import type { RepositoryControl } from "../../runtime/index.js";
-import { SERVER } from "../../serving/server-metadata.js";
 import type { ServedModels } from "../../serving/served-models.js";
+import { SERVER } from "../../serving/server-metadata.js";
 import type { GrpcModel } from "./grpc-model.js";
 import type { MessageObject } from "./messages/schema.js";
 import { configOf, platformOf, statisticsOf } from "./model-info.js";
@@ -24,7 +24,9 @@ export function v2Methods(host: V2Host): Readonly<Record<string, UnaryHandler>> 
     ServerMetadata: () => ({ ...SERVER }),
     ModelMetadata: (request) => metadata(host, model(request)),
     ModelConfig: (request) => ({ config: configOf(model(request).inference) }),
-    ModelStatistics: (request) => ({ model_stats: asked(host, request).map(({ inference }) => statisticsOf(inference)) }),
+    ModelStatistics: (request) => ({
+      model_stats: asked(host, request).map(({ inference }) => statisticsOf(inference)),
+    }),
     RepositoryIndex: (request) => index(host, request.ready === true),
     RepositoryModelLoad: async (request) => {
       await repositoryOf(host).load(text(request.model_name), parametersOf(request));

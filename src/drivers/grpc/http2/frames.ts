@@ -58,6 +58,8 @@ export const FRAME_HEADER_BYTES = 9;
 /** The largest payload that we take: HTTP/2's default, which nobody has to be told. */
 export const MAX_FRAME_BYTES = 16_384;
 export const MAX_WINDOW = 2 ** 31 - 1;
+/** What HTTP/2 gives the connection, and each stream, to begin with. */
+export const INITIAL_WINDOW = 65_535;
 
 export type OnFrame = (type: number, flags: number, stream: number, payload: Buffer) => void;
 

@@ -88,7 +88,8 @@ export class HpackDecoder {
   }
 
   private entry(index: number): Header {
-    const entry = index <= STATIC_TABLE.length ? STATIC_TABLE[index - 1] : this.dynamic[index - STATIC_TABLE.length - 1];
+    const entry =
+      index <= STATIC_TABLE.length ? STATIC_TABLE[index - 1] : this.dynamic[index - STATIC_TABLE.length - 1];
     if (entry === undefined) throw broken(`there is no entry ${index}`);
     return entry;
   }

@@ -26,8 +26,8 @@ export class Output {
   }
 
   /** Takes a buffer that the socket needs no more, to be used again. */
-  giveBack(taken: Buffer, whole: Buffer): void {
-    if (this.length === 0 && whole.length <= MAX_KEPT_BYTES && taken.buffer === whole.buffer) this.buffer = whole;
+  giveBack(whole: Buffer): void {
+    if (this.length === 0 && whole.length <= MAX_KEPT_BYTES) this.buffer = whole;
   }
 
   private grow(bytes: number): void {

@@ -1,5 +1,14 @@
 /** SETTINGS (RFC 9113, section 6.5): ours, and those of the client that we go by. */
-import { ConnectionError, FRAME, FRAME_HEADER_BYTES, H2, MAX_FRAME_BYTES, MAX_WINDOW, SETTING, writeFrameHeader } from "./frames.js";
+import {
+  ConnectionError,
+  FRAME,
+  FRAME_HEADER_BYTES,
+  H2,
+  MAX_FRAME_BYTES,
+  MAX_WINDOW,
+  SETTING,
+  writeFrameHeader,
+} from "./frames.js";
 
 /** What the client says about itself. Our header blocks refer to the static table only, so the size of its table is no matter. */
 export interface PeerSettings {

@@ -57,14 +57,14 @@ export class Http2Stream {
 
   /** The headers of the answer: first, and once. */
   sendHeaders(block: Buffer): void {
-    if (!this.isClosed) this.connection.writeHeaders(this, block, false);
+    if (!this.isClosed) this.connection.sender.headers(this, block);
   }
 
   /** Sends a payload as far as windows and socket allow; the rest is copied and follows. */
   sendData(payload: Payload): void {
     if (this.isClosed) return;
     if (this.hasLocalEnded) throw bug("DATA after the end of a stream");
-    this.connection.writeData(this, payload);
+    this.connection.send(this, payload);
   }
 
   /**
@@ -74,7 +74,8 @@ export class Http2Stream {
   end(trailers: Buffer, abandonsRest: boolean): void {
     if (this.isClosed) return;
     this.abandonsRest = abandonsRest;
-    this.connection.writeTrailers(this, trailers);
+    this.hasLocalEnded = true;
+    this.connection.sender.trailers(this, trailers);
   }
 
   /** Gives the stream up. */

@@ -64,7 +64,12 @@ export class Contents {
     }
     if (datatype === "BYTES") return { name, datatype, shape, byteStrings: this.strings(count, path) };
     const isInPlace = datatype === "FP32" || datatype === "FP64";
-    return { name, datatype, shape, bytes: isInPlace ? this.floats(datatype, count, path) : this.integers(datatype, count, path) };
+    return {
+      name,
+      datatype,
+      shape,
+      bytes: isInPlace ? this.floats(datatype, count, path) : this.integers(datatype, count, path),
+    };
   }
 
   private strings(count: number, path: string): Uint8Array[] {
@@ -107,7 +112,8 @@ export class Contents {
       if (wire !== WIRE.BYTES && wire !== WIRE.VARINT) throw malformed("integers of another kind");
       if (wire === WIRE.BYTES) reader.delimited();
       while (reader.at < end) {
-        if (index === count) throw new InvalidArgumentError(`has more than ${count} elements`, { path: `${path}.contents` });
+        if (index === count)
+          throw new InvalidArgumentError(`has more than ${count} elements`, { path: `${path}.contents` });
         put(index++, reader);
       }
     }
@@ -122,7 +128,11 @@ function checkCount(found: number, count: number, path: string): void {
 }
 
 /** Reads one element into its place. */
-function putInto(array: TypedArray, datatype: FixedDatatype, path: string): (index: number, reader: ProtoReader) => void {
+function putInto(
+  array: TypedArray,
+  datatype: FixedDatatype,
+  path: string,
+): (index: number, reader: ProtoReader) => void {
   if (array instanceof BigInt64Array || array instanceof BigUint64Array) {
     return (index, reader) => {
       array[index] = reader.uint64();

@@ -1,7 +1,12 @@
 /** ModelInferRequest: read field by field from the bytes as they arrived; tensors are views into them. */
 import { DATATYPES, elementCount, isDatatype } from "../../../datatype.js";
 import { HeadraceError, InvalidArgumentError } from "../../../errors.js";
-import { canonicalSequenceId, type DecodedInput, type DecodedRequest, type WantedOutput } from "../../../protocol/index.js";
+import {
+  canonicalSequenceId,
+  type DecodedInput,
+  type DecodedRequest,
+  type WantedOutput,
+} from "../../../protocol/index.js";
 import { checkBooleans, unpackByteStrings } from "../../../protocol/tensor.js";
 import { shown } from "../../../shown.js";
 import { Contents } from "./contents.js";
@@ -30,35 +35,7 @@ interface OutputMessage {
 
 /** More dimensions than any model runtime takes. */
 const MAX_RANK = 32;
-/** The field that clients write last, behind all that is not a tensor. */
 const RAW_TAG = tagOf(7, WIRE.BYTES);
-
-/** Where the single raw tensor of a message begins, if that is what the rest of the message is; else undefined. */
-export interface RawTail {
-  /** The tag of the tensor's field. */
-  readonly headEnd: number;
-  /** Its first byte. */
-  readonly start: number;
-}
-
-/**
- * Looks for `raw_input_contents` of one tensor of `byteLength` bytes at the very end of a message, without reading the rest:
- * whoever has seen the bytes in front of it before knows what they say.
- */
-export function rawTail(message: Buffer, byteLength: number): RawTail | undefined {
-  const start = message.length - byteLength;
-  let size = 1;
-  for (let rest = byteLength; rest >= 0x80; rest = Math.floor(rest / 0x80)) size += 1;
-  const headEnd = start - size - 1;
-  if (headEnd < 0 || message[headEnd] !== RAW_TAG) return undefined;
-  let rest = byteLength;
-  for (let at = headEnd + 1; at < start; at++) {
-    const more = at + 1 < start;
-    if (message[at] !== (more ? (rest % 0x80) | 0x80 : rest)) return undefined;
-    rest = Math.floor(rest / 0x80);
-  }
-  return { headEnd, start };
-}
 
 /** Throws HeadraceError: INVALID_ARGUMENT for what is no such message or fits no tensor, UNIMPLEMENTED. */
 export function readInferRequest(bytes: Buffer): InferMessage {
@@ -221,7 +198,9 @@ function decodedInput(input: InputMessage, raw: Buffer | undefined, path: string
 function countOf(shape: readonly number[], path: string): number {
   for (const [axis, size] of shape.entries()) {
     if (Number.isSafeInteger(size) && size >= 0) continue;
-    throw new InvalidArgumentError(`expected an integer from 0 to 2^53 - 1, got ${size}`, { path: `${path}.shape[${axis}]` });
+    throw new InvalidArgumentError(`expected an integer from 0 to 2^53 - 1, got ${size}`, {
+      path: `${path}.shape[${axis}]`,
+    });
   }
   const elements = elementCount(shape);
   if (Number.isSafeInteger(elements)) return elements;

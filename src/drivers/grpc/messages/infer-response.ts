@@ -1,6 +1,7 @@
 /** ModelInferResponse and ModelStreamInferResponse: written straight to where they are sent from. */
-import { binaryOf } from "../../../protocol/tensor.js";
+
 import type { NamedTensor } from "../../../protocol/index.js";
+import { binaryOf } from "../../../protocol/tensor.js";
 import type { Payload } from "../http2/stream.js";
 import { booleanParameter } from "./parameters.js";
 import { bytesField, bytesFieldHead, packedField, stringField } from "./writer.js";
