@@ -3,15 +3,16 @@ import { HeadraceError } from "../../errors.js";
 import { Bytes, type Call, type CallReceiver } from "./call.js";
 import type { DeclaredMethod } from "./messages/schema.js";
 import type { UnaryHandler } from "./unary.js";
-import type { V2Host } from "./v2-methods.js";
+import { isReady, type V2Host } from "./v2-methods.js";
 
 type Health = "SERVING" | "NOT_SERVING" | "SERVICE_UNKNOWN";
 
 /** Names that mean the server as a whole. */
 const SERVER_NAMES = ["", "inference.GRPCInferenceService"];
 
-function healthOf({ models, isDraining }: V2Host, service: string): Health {
-  if (SERVER_NAMES.includes(service)) return isDraining ? "NOT_SERVING" : "SERVING";
+function healthOf(host: V2Host, service: string): Health {
+  const { models } = host;
+  if (SERVER_NAMES.includes(service)) return isReady(host) ? "SERVING" : "NOT_SERVING";
   const versions = models.all().filter(({ name }) => name === service);
   if (versions.length === 0) return "SERVICE_UNKNOWN";
   return versions.every((model) => model.isDraining) ? "NOT_SERVING" : "SERVING";

@@ -4,6 +4,7 @@ import {
   PipelineDriver,
   type ResourcesRequest,
   type RestrictedInferenceProcess,
+  type Runtime,
   type ServiceOffer,
 } from "../../runtime/index.js";
 import { GrpcModel } from "./grpc-model.js";
@@ -15,6 +16,8 @@ export type { GrpcParameters } from "./parameters.js";
 /** How often a stopping driver looks whether the last answers have been given. */
 const DRAIN_POLL_MILLIS = 5;
 const PORT = "grpc";
+
+const portRequest = (port: number): ResourcesRequest => ({ ports: [{ name: PORT, port, sharedAs: "grpc" }] });
 
 /**
  * Serves V2 (the Open Inference Protocol, as Triton has it) over gRPC, with health and reflection. Drivers of one runtime that
@@ -37,14 +40,13 @@ export class GrpcDriver extends PipelineDriver<GrpcParameters> {
   }
 
   override resourcesRequest(): ResourcesRequest {
-    return { ports: [{ name: PORT, port: this.parameters.port, sharedAs: "grpc" }] };
+    return portRequest(this.parameters.port);
   }
 
   override async start(inference: RestrictedInferenceProcess, resources: DriverResources): Promise<ServiceOffer[]> {
     const init = {
       parameters: listenerParameters(this.parameters),
       repository: () => inference.repository,
-      maxInFlightPerStream: () => this.parameters.maxInFlightPerStream,
     };
     const listener = await resources.listener(PORT, (port) => GrpcListener.open(init, port));
     await listener.join(this, this.options);
@@ -87,5 +89,44 @@ export class GrpcDriver extends PipelineDriver<GrpcParameters> {
 
   override statistics(): Readonly<Record<string, unknown>> {
     return { ...this.model?.counters };
+  }
+}
+
+/** A port that is open for the gRPC drivers of a runtime; see `openGrpcPort`. */
+export interface OpenGrpcPort {
+  readonly port: number;
+  /** Closes it, unless drivers share it: then the last of them does. */
+  close(): void;
+}
+
+/**
+ * Opens a port for gRPC drivers to come: until there is one it answers for the server alone, its health and its repository.
+ * Drivers that name the port share it.
+ *
+ * ```ts
+ * const front = await openGrpcPort(runtime, { port: 0 });
+ * await proc.addDriver("grpc", GrpcDriver, { port: front.port });
+ * front.close();
+ * ```
+ *
+ * @param options Of the parameters of a GrpcDriver those that all who share a port have in common.
+ * @throws HeadraceError PORT_IN_USE, INVALID_ARGUMENT
+ */
+export async function openGrpcPort(runtime: Runtime, options: Partial<GrpcParameters> = {}): Promise<OpenGrpcPort> {
+  const parameters = grpcParameters(options);
+  const resources = await runtime.lease(portRequest(parameters.port));
+  try {
+    const init = { parameters: listenerParameters(parameters), repository: () => runtime.repository };
+    const listener = await resources.listener(PORT, (port) => GrpcListener.open(init, port));
+    const user = {};
+    await listener.join(user, options);
+    const close = (): void => {
+      listener.leave(user);
+      resources.release();
+    };
+    return { port: listener.port, close };
+  } catch (error) {
+    resources.release();
+    throw error;
   }
 }

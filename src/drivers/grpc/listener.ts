@@ -33,8 +33,6 @@ export interface ListenerInit {
   readonly parameters: ListenerParameters;
   /** What loads and unloads models, as of now. */
   readonly repository: () => RepositoryControl | undefined;
-  /** Requests of one ModelStreamInfer that may wait for their answers, as of now. */
-  readonly maxInFlightPerStream: () => number;
   /** Throws what a call that may not be made ends with. Default: all may. */
   readonly authorize?: (intent: CallIntent) => void;
 }
@@ -180,7 +178,7 @@ export class GrpcListener implements SharedListener, ConnectionHost {
 
   private openStream(call: Call): CallReceiver {
     const stream = new StreamInfer(call, this.inferences, {
-      maxInFlight: this.init.maxInFlightPerStream(),
+      maxInFlight: this.parameters.maxInFlightPerStream,
       maxBackpressureBytes: this.parameters.maxBackpressureBytes,
       over: () => this.streams.delete(stream),
     });

@@ -2,16 +2,9 @@
 import { HeadraceError } from "../../errors.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
 
-/** The message ModelConfig, as its JSON. */
-export function configOf(inference: RestrictedInferenceProcess): object {
-  throw new HeadraceError("UNIMPLEMENTED", `there is no configuration of ${inference.name}`);
-}
+export { modelConfig, platformOf } from "../../serving/model-config.js";
 
 /** The message ModelStatistics, as its JSON. */
-export function statisticsOf(inference: RestrictedInferenceProcess): object {
+export function modelStatistics(inference: RestrictedInferenceProcess): object {
   throw new HeadraceError("UNIMPLEMENTED", `there are no statistics of ${inference.name}`);
-}
-
-export function platformOf({ direct }: RestrictedInferenceProcess): string {
-  return direct === undefined ? "headrace_pipeline" : "onnxruntime_onnx";
 }

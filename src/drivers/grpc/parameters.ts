@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../../errors.js";
 import { shown } from "../../shown.js";
 
-/** The parameters of a GrpcDriver. Sizes are bytes. All but `maxInFlightPerStream` cannot change while it runs. */
+/** The parameters of a GrpcDriver. Sizes are bytes. None can change while it runs. */
 export interface GrpcParameters {
   /** The port; 0 takes any free one. Default: 8001. */
   port: number;
@@ -15,7 +15,7 @@ export interface GrpcParameters {
   maxStreamsPerConnection: number;
   /**
    * Requests of one ModelStreamInfer that wait for their answers; no more of it are read until there are fewer, so the client has
-   * to wait. A change is for streams opened from then on. Default: 256.
+   * to wait. Default: 256.
    */
   maxInFlightPerStream: number;
   /**
@@ -47,6 +47,7 @@ export const LISTENER_PARAMETERS = [
   "maxMessageBytes",
   "maxHeaderBytes",
   "maxStreamsPerConnection",
+  "maxInFlightPerStream",
   "maxBackpressureBytes",
 ] as const;
 
@@ -97,7 +98,6 @@ export function changedParameters(current: GrpcParameters, wanted: GrpcParameter
   return parameters;
 }
 
-export function listenerParameters(parameters: GrpcParameters): ListenerParameters {
-  const { host, maxMessageBytes, maxHeaderBytes, maxStreamsPerConnection, maxBackpressureBytes } = parameters;
-  return { host, maxMessageBytes, maxHeaderBytes, maxStreamsPerConnection, maxBackpressureBytes };
+export function listenerParameters({ port: _, replace: __, ...shared }: GrpcParameters): ListenerParameters {
+  return shared;
 }

@@ -1,11 +1,12 @@
 /** The methods of inference.GRPCInferenceService besides predictions. */
 import { HeadraceError } from "../../errors.js";
 import type { RepositoryControl } from "../../runtime/index.js";
+import { repositoryControl, repositoryIndex } from "../../serving/repository.js";
 import type { ServedModels } from "../../serving/served-models.js";
 import { SERVER } from "../../serving/server-metadata.js";
 import type { GrpcModel } from "./grpc-model.js";
 import type { MessageObject } from "./messages/schema.js";
-import { configOf, platformOf, statisticsOf } from "./model-info.js";
+import { modelConfig, modelStatistics, platformOf } from "./model-info.js";
 import type { UnaryHandler } from "./unary.js";
 
 export interface V2Host {
@@ -19,21 +20,23 @@ export function v2Methods(host: V2Host): Readonly<Record<string, UnaryHandler>> 
   const model = (request: MessageObject): GrpcModel => host.models.find(text(request.name), text(request.version));
   return {
     ServerLive: () => ({ live: true }),
-    ServerReady: () => ({ ready: !host.isDraining }),
+    ServerReady: () => ({ ready: isReady(host) }),
     ModelReady: (request) => ({ ready: !model(request).isDraining }),
     ServerMetadata: () => ({ ...SERVER }),
     ModelMetadata: (request) => metadata(host, model(request)),
-    ModelConfig: (request) => ({ config: configOf(model(request).inference) }),
+    ModelConfig: (request) => ({ config: modelConfig(model(request).inference) }),
     ModelStatistics: (request) => ({
-      model_stats: asked(host, request).map(({ inference }) => statisticsOf(inference)),
+      model_stats: asked(host, request).map(({ inference }) => modelStatistics(inference)),
     }),
-    RepositoryIndex: (request) => index(host, request.ready === true),
+    RepositoryIndex: async (request) => {
+      return { models: await repositoryIndex(host.repository, host.models, request.ready === true) };
+    },
     RepositoryModelLoad: async (request) => {
-      await repositoryOf(host).load(text(request.model_name), parametersOf(request));
+      await repositoryControl(host.repository).load(text(request.model_name), parametersOf(request));
       return {};
     },
     RepositoryModelUnload: async (request) => {
-      await repositoryOf(host).unload(text(request.model_name), parametersOf(request));
+      await repositoryControl(host.repository).unload(text(request.model_name), parametersOf(request));
       return {};
     },
     // Load generators ask for these first; there never is any shared memory to tell of.
@@ -47,6 +50,11 @@ export function v2Methods(host: V2Host): Readonly<Record<string, UnaryHandler>> 
     TraceSetting: () => refuse("Triton's trace settings", "traces are OpenTelemetry's"),
     LogSettings: () => refuse("Triton's log settings", "the log is configured where the server is started"),
   };
+}
+
+/** Whether the server can be sent requests. */
+export function isReady({ isDraining, repository }: V2Host): boolean {
+  return !isDraining && (repository?.isReady ?? true);
 }
 
 function refuse(what: string, instead: string): never {
@@ -63,21 +71,6 @@ function asked({ models }: V2Host, { name, version }: MessageObject): GrpcModel[
   if (text(name) === "") return models.all();
   const found = models.find(text(name), text(version));
   return text(version) === "" ? models.all().filter((other) => other.name === found.name) : [found];
-}
-
-async function index(host: V2Host, onlyReady: boolean): Promise<MessageObject> {
-  const { repository, models } = host;
-  const served = (): MessageObject[] =>
-    models.all().map(({ name, version, isDraining }) => {
-      return { name, version, state: isDraining ? "UNLOADING" : "READY", reason: "" };
-    });
-  const entries = repository === undefined ? served() : await repository.index();
-  return { models: entries.filter(({ state }) => !onlyReady || state === "READY") };
-}
-
-function repositoryOf({ repository }: V2Host): RepositoryControl {
-  if (repository !== undefined) return repository;
-  throw new HeadraceError("UNIMPLEMENTED", "this server has no model repository: models are what it was started with");
 }
 
 /** ModelRepositoryParameter by name, as plain values. */

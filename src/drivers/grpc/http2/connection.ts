@@ -77,8 +77,6 @@ export class Connection implements SenderOwner {
     // What went wrong with a client's connection is the client's affair; `close` follows.
     socket.on("error", () => {});
     socket.on("close", () => this.over());
-    this.sender.raw(settingsFrame(limits));
-    this.sender.windowUpdate(0, limits.connectionWindowBytes - INITIAL_WINDOW);
   }
 
   /** Whether no request is open and nothing waits to be written. */
@@ -155,7 +153,15 @@ export class Connection implements SenderOwner {
     const isRight = PREFACE.compare(chunk, 0, count, this.prefaceBytes, this.prefaceBytes + count) === 0;
     if (!isRight) throw new ConnectionError(H2.PROTOCOL_ERROR, "no HTTP/2");
     this.prefaceBytes += count;
+    if (this.prefaceBytes === PREFACE.length) this.greet();
     return count;
+  }
+
+  /** Not before it is clear that the client speaks HTTP/2: one that does not is to have an answer that it understands. */
+  private greet(): void {
+    const { limits } = this.host;
+    this.sender.raw(settingsFrame(limits));
+    this.sender.windowUpdate(0, limits.connectionWindowBytes - INITIAL_WINDOW);
   }
 
   private frame(type: number, flags: number, id: number, payload: Buffer): void {
