@@ -3,19 +3,21 @@ import { HeadraceError } from "../../errors.js";
 import { Bytes, type Call, type CallReceiver } from "./call.js";
 import type { DeclaredMethod } from "./messages/schema.js";
 import type { UnaryHandler } from "./unary.js";
-import { isReady, type V2Host } from "./v2-methods.js";
+import type { V2Host } from "./v2-methods.js";
 
 type Health = "SERVING" | "NOT_SERVING" | "SERVICE_UNKNOWN";
 
+/** How often it is looked whether models still get on, while somebody watches. */
+const LOOK_MILLIS = 1000;
 /** Names that mean the server as a whole. */
 const SERVER_NAMES = ["", "inference.GRPCInferenceService"];
 
 function healthOf(host: V2Host, service: string): Health {
   const { models } = host;
-  if (SERVER_NAMES.includes(service)) return isReady(host) ? "SERVING" : "NOT_SERVING";
+  if (SERVER_NAMES.includes(service)) return host.isReady ? "SERVING" : "NOT_SERVING";
   const versions = models.all().filter(({ name }) => name === service);
   if (versions.length === 0) return "SERVICE_UNKNOWN";
-  return versions.every((model) => model.isDraining) ? "NOT_SERVING" : "SERVING";
+  return versions.some((model) => model.isReady) ? "SERVING" : "NOT_SERVING";
 }
 
 export function healthCheck(host: V2Host): UnaryHandler {
@@ -29,6 +31,8 @@ export function healthCheck(host: V2Host): UnaryHandler {
 /** Calls of Watch that are open. */
 export class HealthWatches {
   private readonly watches = new Set<Watch>();
+  /** Models can stop getting on without anybody telling. */
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly host: V2Host,
@@ -36,6 +40,7 @@ export class HealthWatches {
   ) {}
 
   open(call: Call): CallReceiver {
+    this.timer ??= setInterval(() => this.look(), LOOK_MILLIS).unref();
     return new Watch(call, this.method, this.watches, (service) => healthOf(this.host, service));
   }
 
@@ -48,6 +53,13 @@ export class HealthWatches {
       watch.tell();
       if (isLast) watch.end();
     }
+  }
+
+  private look(): void {
+    for (const watch of this.watches) watch.tell();
+    if (this.watches.size > 0) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 /** `headrace/drivers/grpc`: serves an inference process over gRPC. */
 import {
+  type DriverMetric,
   type DriverResources,
   PipelineDriver,
   type ResourcesRequest,
@@ -85,6 +86,10 @@ export class GrpcDriver extends PipelineDriver<GrpcParameters> {
 
   override async setParameters(parameters: GrpcParameters): Promise<void> {
     this.parameters = changedParameters(this.parameters, parameters);
+  }
+
+  override metrics(): readonly DriverMetric[] {
+    return this.model?.metrics() ?? [];
   }
 
   override statistics(): Readonly<Record<string, unknown>> {

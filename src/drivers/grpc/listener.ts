@@ -93,6 +93,12 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     return this.users.size === 0;
   }
 
+  /** Whether requests are taken, and every model gets on with its own. */
+  get isReady(): boolean {
+    if (this.isDraining || !(this.repository?.isReady ?? true)) return false;
+    return this.models.all().every(({ inference }) => inference.isProgressing());
+  }
+
   /** Whether calls are open, or answers not all written. */
   get isBusy(): boolean {
     for (const connection of this.connections.keys()) if (!connection.isIdle) return true;

@@ -1,17 +1,19 @@
 /** The methods of inference.GRPCInferenceService besides predictions. */
 import { HeadraceError } from "../../errors.js";
 import type { RepositoryControl } from "../../runtime/index.js";
+import { modelConfig, platformOf } from "../../serving/model-config.js";
 import { repositoryControl, repositoryIndex } from "../../serving/repository.js";
 import type { ServedModels } from "../../serving/served-models.js";
 import { SERVER } from "../../serving/server-metadata.js";
+import { modelStatistics } from "../../serving/statistics.js";
 import type { GrpcModel } from "./grpc-model.js";
 import type { MessageObject } from "./messages/schema.js";
-import { modelConfig, modelStatistics, platformOf } from "./model-info.js";
 import type { UnaryHandler } from "./unary.js";
 
 export interface V2Host {
   readonly models: ServedModels<GrpcModel>;
-  readonly isDraining: boolean;
+  /** Whether requests are taken, and every model gets on with its own. */
+  readonly isReady: boolean;
   readonly repository: RepositoryControl | undefined;
 }
 
@@ -20,8 +22,8 @@ export function v2Methods(host: V2Host): Readonly<Record<string, UnaryHandler>> 
   const model = (request: MessageObject): GrpcModel => host.models.find(text(request.name), text(request.version));
   return {
     ServerLive: () => ({ live: true }),
-    ServerReady: () => ({ ready: isReady(host) }),
-    ModelReady: (request) => ({ ready: !model(request).isDraining }),
+    ServerReady: () => ({ ready: host.isReady }),
+    ModelReady: (request) => ({ ready: model(request).isReady }),
     ServerMetadata: () => ({ ...SERVER }),
     ModelMetadata: (request) => metadata(host, model(request)),
     ModelConfig: (request) => ({ config: modelConfig(model(request).inference) }),
@@ -50,11 +52,6 @@ export function v2Methods(host: V2Host): Readonly<Record<string, UnaryHandler>> 
     TraceSetting: () => refuse("Triton's trace settings", "traces are OpenTelemetry's"),
     LogSettings: () => refuse("Triton's log settings", "the log is configured where the server is started"),
   };
-}
-
-/** Whether the server can be sent requests. */
-export function isReady({ isDraining, repository }: V2Host): boolean {
-  return !isDraining && (repository?.isReady ?? true);
 }
 
 function refuse(what: string, instead: string): never {
