@@ -69,6 +69,7 @@ function restSchemas({ inputs, outputs }: RestrictedInferenceProcess): Record<st
       models: { type: "object", additionalProperties: { type: "object" }, description: "By the name of the cell." },
       driver: counters,
       tasks: counters,
+      listener: counters,
     }),
   };
 }

@@ -60,7 +60,8 @@ export class Routes {
 
   private stats(exchange: Exchange): void {
     const { inference, counters, tasks } = this.listener.models.only();
-    const stats = { models: inference.stats(), driver: counters, tasks: tasks.stats() };
+    const listener = this.listener.counters();
+    const stats = { models: inference.stats(), driver: counters, tasks: tasks.stats(), listener };
     // Counters are 64-bit; JSON integers have no limit, so none is rounded. No name of a cell begins with the marked NUL.
     const text = JSON.stringify(stats, (_, value) => (typeof value === "bigint" ? `\u0000${value}` : value));
     exchange.json(200, text.replace(/"\\u0000(\d+)"/g, "$1"));
