@@ -52,7 +52,7 @@ export class Entrance {
 
   close(): void {
     this.access.close();
-    this.front?.close();
+    this.front?.stopListening();
   }
 }
 

@@ -107,7 +107,7 @@ export class HttpListener implements SharedListener {
     const { unauthenticated, permissionDenied } = this.gate.counters;
     return {
       connections: this.app.connections,
-      connectionsRefused: this.app.refusedConnections,
+      connectionsRefused: this.app.refusedConnections + (this.entrance.front?.refused ?? 0),
       unauthenticated,
       permissionDenied,
       rateLimited: this.gate.limiter?.refused ?? 0,

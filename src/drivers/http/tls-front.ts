@@ -7,8 +7,7 @@
  * PROXY header of its own guess another's: it is 128 random bits, and never leaves the process.
  */
 import { randomBytes } from "node:crypto";
-import { connect, type Socket } from "node:net";
-import { pipeline } from "node:stream";
+import { connect } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { HeadraceError } from "../../errors.js";
 import { certificateName } from "../../serving/certificate.js";
@@ -26,6 +25,8 @@ const PROXY_HEAD = Buffer.from("0d0a0d0a000d0a515549540a2121", "hex");
 /** Two addresses and two ports. */
 const PROXY_ADDRESSES = 36;
 const NUMBER_BYTES = 16;
+/** How long a client may take to read the last of what it was sent. */
+const READ_GRACE_MILLIS = 1000;
 
 export interface TlsFrontInit {
   readonly files: TlsFiles;
@@ -38,10 +39,11 @@ export interface TlsFrontInit {
 }
 
 export class TlsFront {
+  /** Connections that were closed for being too many. */
+  refused = 0;
   private readonly server: Server;
   /** By number, in hexadecimal. */
   private readonly clients = new Map<string, TlsClient>();
-  private readonly sockets = new Set<TLSSocket>();
 
   constructor(private readonly init: TlsFrontInit) {
     const { key, cert, ca, passphrase } = init.files;
@@ -59,6 +61,9 @@ export class TlsFront {
       (socket) => this.accept(socket),
     );
     this.server.maxConnections = init.maxConnections;
+    this.server.on("drop", () => {
+      this.refused += 1;
+    });
   }
 
   /** Listens on a port; 0 takes any free one. Resolves with its number. Rejects with PORT_IN_USE. */
@@ -77,14 +82,9 @@ export class TlsFront {
     });
   }
 
-  /** Takes no new connections; those that are open go on. */
+  /** Takes no new connections; those that are open go on until the other side of this closes them. */
   stopListening(): void {
     if (this.server.listening) this.server.close();
-  }
-
-  close(): void {
-    this.stopListening();
-    for (const socket of this.sockets) socket.destroy();
   }
 
   /** Who sent a request. Throws UNAUTHENTICATED for one that came past this. */
@@ -106,19 +106,24 @@ export class TlsFront {
     const key = number.toString("hex");
     const name = hasCertificate ? certificateName(shown) : undefined;
     this.clients.set(key, { address: socket.remoteAddress ?? "", certificateName: name });
-    this.sockets.add(socket);
     const inner = connect({ host: "127.0.0.1", port: this.init.port(), noDelay: true });
     socket.setNoDelay(true);
     inner.write(proxyHeader(number));
-    pipeline(socket, inner, socket, () => this.gone(socket, inner, key));
+    socket.pipe(inner).pipe(socket);
+    // Either end may break; what matters is that both go then.
+    for (const end of [socket, inner]) end.on("error", () => {});
+    inner.once("close", () => endAfterAll(socket));
+    socket.once("close", () => {
+      this.clients.delete(key);
+      inner.destroy();
+    });
   }
+}
 
-  private gone(socket: TLSSocket, inner: Socket, key: string): void {
-    socket.destroy();
-    inner.destroy();
-    this.sockets.delete(socket);
-    this.clients.delete(key);
-  }
+/** Ends a connection when its client has read what there is, or will not. */
+function endAfterAll(socket: TLSSocket): void {
+  socket.setTimeout(READ_GRACE_MILLIS, () => socket.destroy());
+  socket.destroySoon();
 }
 
 function proxyHeader(source: Buffer): Buffer {

@@ -1,5 +1,5 @@
 /** HTTPS: its options, and the files that they name. */
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { InvalidArgumentError, toHeadraceError } from "../../errors.js";
@@ -74,7 +74,8 @@ export function readTls(options: TlsOptions): TlsFiles {
   const phrase = passphrase === undefined || typeof passphrase === "string" ? passphrase : passphrase.reveal();
   check("tls.certFile", () => createSecureContext({ cert }));
   check("tls.keyFile", () => createSecureContext({ cert, key, passphrase: phrase }));
-  check("tls.caFile", () => createSecureContext({ ca }));
+  // Node.js takes whatever it is given as an authority, and then trusts nobody.
+  if (ca !== undefined) check("tls.caFile", () => new X509Certificate(ca));
   const hash = createHash("sha256");
   for (const part of [key, cert, ca ?? ""]) hash.update(`${part.length}:`).update(part);
   return { key, cert, ca, passphrase: phrase, fingerprint: hash.digest("base64url") };
@@ -88,7 +89,7 @@ function contents(name: string, path: string): Buffer {
   }
 }
 
-function check(path: string, use: () => void): void {
+function check(path: string, use: () => unknown): void {
   try {
     use();
   } catch (error) {
