@@ -3,9 +3,8 @@
  * module in the shape of `fetch`, as far as the client uses it. Nothing of Node.js is imported: the client loads in browsers too.
  */
 
-import type { IncomingMessage } from "node:http";
-import type { Agent, AgentOptions, RequestOptions } from "node:https";
 import { HeadraceError } from "../errors.js";
+import { joinBytes } from "../protocol/index.js";
 import type { Fetch } from "./http.js";
 
 /** TLS of a client; everything is PEM, as text or as the bytes of a file. */
@@ -29,40 +28,53 @@ export function tlsConnection({ serverName, ...tls }: ClientTls): TlsConnection 
   return serverName === undefined ? tls : { ...tls, servername: serverName };
 }
 
+/** As much of Node.js' https module as the client uses. */
+interface Https {
+  readonly Agent: new (options: object) => object;
+  request(url: string, options: object, answered: (answer: Answer) => void): Request;
+}
+
+interface Request {
+  on(event: "error", listener: (error: Error) => void): unknown;
+  end(body?: unknown): unknown;
+}
+
+interface Answer extends AsyncIterable<Uint8Array> {
+  readonly statusCode?: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+interface NodeProcess {
+  getBuiltinModule?(name: string): unknown;
+}
+
 /** Connections are kept for the next request. Throws UNIMPLEMENTED where there is no Node.js. */
 export function tlsFetch(tls: TlsConnection): Fetch {
-  const { getBuiltinModule } = (globalThis as { process?: Partial<NodeJS.Process> }).process ?? {};
-  const https = getBuiltinModule?.("node:https");
+  const { process } = globalThis as { process?: NodeProcess };
+  const https = process?.getBuiltinModule?.("node:https") as Https | undefined;
   if (https === undefined) throw new HeadraceError("UNIMPLEMENTED", "`tls` needs Node.js 20.16 or later");
-  const agent: Agent = new https.Agent({ ...(tls as AgentOptions), keepAlive: true });
+  const agent = new https.Agent({ ...tls, keepAlive: true });
   return (url, { method, headers, body, signal }) =>
     new Promise((resolve, reject) => {
-      const options = { method, headers, agent, signal } as RequestOptions;
-      const request = https.request(url, options, (answer) => {
+      const request = https.request(url, { method, headers, agent, signal: signal ?? undefined }, (answer) => {
         read(answer).then((bytes) => resolve(responseOf(answer, bytes)), reject);
       });
       request.on("error", (error) => reject(signal?.aborted ? signal.reason : error));
-      request.end(body);
+      request.end(body ?? undefined);
     });
 }
 
-async function read(answer: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
+async function read(answer: Answer): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of answer as AsyncIterable<Uint8Array>) {
+  for await (const chunk of answer) {
     chunks.push(chunk);
     length += chunk.byteLength;
   }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return whole;
+  return joinBytes(chunks, length) as Uint8Array<ArrayBuffer>;
 }
 
-function responseOf({ statusCode = 0, headers }: IncomingMessage, body: Uint8Array<ArrayBuffer>): Response {
+function responseOf({ statusCode = 0, headers }: Answer, body: Uint8Array<ArrayBuffer>): Response {
   const pairs = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]);
   return new Response(body.byteLength === 0 ? null : body, { status: statusCode, headers: pairs });
 }

@@ -1,5 +1,4 @@
 /** A WebSocket wherever the client runs: the platform's own, or the `ws` package on a Node that has none. */
-import type { ClientOptions } from "ws";
 import { HeadraceError } from "../errors.js";
 import type { TlsConnection } from "./node-tls.js";
 
@@ -43,8 +42,8 @@ export function socketOpener({ headers, token, tls }: SocketSettings): OpenSocke
     }
     const { WebSocket } = await importWs(Platform !== undefined);
     const all = token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` };
-    const options = { ...tls, headers: all, perMessageDeflate: false } as ClientOptions;
-    return new WebSocket(url, options) as unknown as Socket;
+    const options = { ...tls, headers: all, perMessageDeflate: false };
+    return new WebSocket(url, options as object) as unknown as Socket;
   };
 }
 
@@ -55,8 +54,8 @@ function protocolsOf(token: string): string[] {
 }
 
 function isNode(): boolean {
-  const { versions } = (globalThis as { process?: Partial<NodeJS.Process> }).process ?? {};
-  return versions?.node !== undefined;
+  const { process } = globalThis as { process?: { versions?: { node?: string } } };
+  return process?.versions?.node !== undefined;
 }
 
 async function importWs(hasPlatformSocket: boolean): Promise<typeof import("ws")> {
