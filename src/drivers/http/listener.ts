@@ -7,14 +7,19 @@ import { HeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { RepositoryControl, SharedListener } from "../../runtime/index.js";
 import { ServedModels } from "../../serving/served-models.js";
+import { isTracing } from "../../serving/tracing.js";
 import { AppLease } from "./app-pool.js";
 import { DocsRoutes } from "./docs-routes.js";
 import { Entrance } from "./entrance.js";
 import type { Gate } from "./gate.js";
+import type { ListenerCounters } from "./listener-metrics.js";
 import { checkShared, type ListenerParameters } from "./listener-parameters.js";
+import { MetricsRoutes } from "./metrics-routes.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
+import { ModelRoutes } from "./model-routes.js";
 import { Outbox } from "./outbox.js";
 import { type HttpParameters, httpParameters } from "./parameters.js";
+import { RepositoryRoutes } from "./repository-routes.js";
 import { Exchanges } from "./request-trace.js";
 import { RestRoutes } from "./rest-routes.js";
 import { Router } from "./router.js";
@@ -37,6 +42,8 @@ export class HttpListener implements SharedListener {
   readonly models = new ServedModels<ModelEndpoint>();
   readonly outbox = new Outbox();
   readonly exchanges: Exchanges;
+  /** Whether requests have spans. */
+  readonly isTracing = isTracing();
   private readonly app: AppLease;
   private socket: us_listen_socket | undefined;
   private boundPort = 0;
@@ -68,7 +75,11 @@ export class HttpListener implements SharedListener {
     // Before the routes: of equal patterns uWebSockets.js takes the first.
     new StreamRoutes(this).register(this.app, limits);
     const router = new Router(this.app, this.exchanges, entrance.gate);
+    // Before the routes of models: there is a model named `stats` only by its version.
+    new MetricsRoutes(this).register(router);
     new Routes(this).register(router);
+    new ModelRoutes(this).register(router);
+    new RepositoryRoutes(this).register(router);
     new RestRoutes(this).register(router);
     new DocsRoutes(this).register(router);
     router.otherwise();
@@ -103,15 +114,18 @@ export class HttpListener implements SharedListener {
   }
 
   /** What it counts, of all models together. */
-  counters(): Readonly<Record<string, number>> {
-    const { unauthenticated, permissionDenied } = this.gate.counters;
+  counters(): ListenerCounters {
+    const { limiter, counters } = this.gate;
+    const { refusedConnections, connections } = this.app;
     return {
-      connections: this.app.connections,
-      connectionsRefused: this.app.refusedConnections + (this.entrance.front?.refused ?? 0),
-      unauthenticated,
-      permissionDenied,
-      rateLimited: this.gate.limiter?.refused ?? 0,
-      rateLimitedClients: this.gate.limiter?.clients ?? 0,
+      connections,
+      refused: {
+        unauthenticated: counters.unauthenticated,
+        permission_denied: counters.permissionDenied,
+        rate_limited: limiter?.refused ?? 0,
+        too_many_connections: refusedConnections + (this.entrance.front?.refused ?? 0),
+      },
+      rateLimitedClients: limiter?.clients ?? 0,
     };
   }
 
@@ -140,6 +154,12 @@ export class HttpListener implements SharedListener {
   leave(user: object): void {
     this.users.delete(user);
     if (this.isDraining) this.closeListenSocket();
+  }
+
+  /** Whether requests are taken, and every model gets on with its own. */
+  get isReady(): boolean {
+    if (this.isDraining || !(this.repository?.isReady ?? true)) return false;
+    return this.models.all().every(({ inference }) => inference.isProgressing());
   }
 
   /**

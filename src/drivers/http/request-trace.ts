@@ -69,8 +69,8 @@ export class Exchanges {
   ) {}
 
   /** Must be called synchronously in the route's handler. */
-  open(response: HttpResponse, request: HttpRequest, encodeError: ErrorEncoder): Exchange {
-    const exchange = new Exchange(response, this.owner, encodeError);
+  open(response: HttpResponse, request: HttpRequest, encodeError: ErrorEncoder, route = ""): Exchange {
+    const exchange = new Exchange(response, this.owner, encodeError, route);
     if (this.gate.cors !== undefined) exchange.pageHeaders = this.gate.cors.of(request);
     const sent = request.getHeader(REQUEST_ID_FIELD);
     if (sent !== "" || this.accessLog !== undefined) {

@@ -20,16 +20,25 @@ export const ROUTE_ROLES: Readonly<Record<string, RouteRole>> = {
   "GET /tasks/:id": "predict",
   "DELETE /tasks/:id": "predict",
   "POST /v2/models/:model/infer": "predict",
+  "POST /v2/models/:model/generate": "predict",
+  "POST /v2/models/:model/generate_stream": "predict",
   "WS /v2/models/:model/stream": "predict",
 
   "GET /v2": "read",
   "GET /v2/models/:model": "read",
-  "GET /stats": "read",
+  "GET /v2/models/:model/config": "read",
+  "GET /v2/models/:model/stats": "read",
+  "GET /v2/models/stats": "read",
+  "POST /v2/repository/index": "read",
+  "GET /metrics": "read",
   "GET /openapi.json": "read",
   "GET /docs": "read",
   "GET /docs/start.js": "read",
   "GET /docs/swagger-ui-bundle.js": "read",
   "GET /docs/swagger-ui.css": "read",
+
+  "POST /v2/repository/models/:model/load": "admin",
+  "POST /v2/repository/models/:model/unload": "admin",
 };
 
 const VERSION = /\/versions\/:version(?=\/|$)/;

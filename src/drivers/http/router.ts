@@ -21,6 +21,7 @@ const METHODS = { GET: "get", POST: "post", DELETE: "del" } as const;
 
 interface Route {
   readonly encode: ErrorEncoder;
+  readonly pattern: string;
   readonly role: RouteRole;
   readonly handler: Handler;
 }
@@ -43,7 +44,7 @@ export class Router {
       const handler = methods[name as keyof Methods];
       if (handler === undefined) continue;
       allowed.push(name);
-      const route = { encode, role: roleOf(name, pattern), handler };
+      const route = { encode, pattern, role: roleOf(name, pattern), handler };
       app.route(method, pattern, (response, request) => this.run(response, request, route));
     }
     app.route("any", pattern, (response, request) => this.refuseMethod(response, request, encode, allowed));
@@ -57,8 +58,8 @@ export class Router {
     });
   }
 
-  private run(response: HttpResponse, request: HttpRequest, { encode, role, handler }: Route): void {
-    const exchange = this.exchanges.open(response, request, encode);
+  private run(response: HttpResponse, request: HttpRequest, { encode, pattern, role, handler }: Route): void {
+    const exchange = this.exchanges.open(response, request, encode, pattern);
     try {
       this.gate.admit(response, request, role);
       handler(exchange, request);

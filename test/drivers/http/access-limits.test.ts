@@ -3,6 +3,7 @@ import { once } from "node:events";
 import t from "tap";
 import type { HttpParameters } from "../../../src/drivers/http/index.js";
 import { myPipeline } from "../../support/cells.js";
+import { parseMetrics, scrape } from "../../support/metrics.js";
 import { gruPipeline, serve } from "../../support/serve.js";
 import { Peer, RawConnection, refusedUpgrade } from "../../support/sockets.js";
 
@@ -25,9 +26,9 @@ t.test("a client beyond its rate waits, others do not", async (t) => {
   t.ok(Number.isInteger(seconds) && seconds > 900 && seconds <= 1000, `Retry-After: ${seconds}`);
   t.match(await refused.json(), { error: { code: "RESOURCE_EXHAUSTED", message: /rateLimit.*next one in/ } });
   t.equal((await fetch(`${url}/health/live`, as(ALICE))).status, 200, "health is free");
-  const stats = await fetch(`${url}/stats`, as(BOB));
-  t.equal(stats.status, 200);
-  t.match(await stats.json(), { listener: { rateLimited: 1, rateLimitedClients: 2 } });
+  const metrics = await scrape(url, as(BOB).headers);
+  t.equal(metrics.value("headrace_listener_refused_total", { reason: "rate_limited" }), 1);
+  t.equal(metrics.value("headrace_listener_limited_clients"), 2);
 });
 
 t.test("clients without names are told apart by address; wrong tokens count too", async (t) => {
@@ -77,24 +78,27 @@ t.test("rates are checked", async (t) => {
 
 t.test("one connection more than maxConnections is closed, WebSockets counted", async (t) => {
   const { url, port } = await serve(t, await gruPipeline(), { maxConnections: 2 });
-  const get = "GET /stats HTTP/1.1\r\nHost: x\r\n\r\n";
   const peer = await Peer.open(t, `${url}/v2/models/gru/stream`);
   const first = await RawConnection.open(t, port);
-  await first.write(get);
-  t.match(JSON.parse((await first.answer()).body.toString()), { listener: { connections: 2, connectionsRefused: 0 } });
+  const counted = async () => {
+    await first.write("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    const lines = parseMetrics((await first.answer()).body.toString());
+    const sample = (name: string, reason?: string) =>
+      lines.find((line) => line.name === name && line.labels.reason === reason)?.value;
+    return {
+      open: sample("headrace_listener_connections"),
+      refused: sample("headrace_listener_refused_total", "too_many_connections"),
+    };
+  };
+  t.same(await counted(), { open: 2, refused: 0 });
   const second = await RawConnection.open(t, port);
   await second.closed;
-  await first.write(get);
-  t.match(JSON.parse((await first.answer()).body.toString()), { listener: { connections: 2, connectionsRefused: 1 } });
+  t.same(await counted(), { open: 2, refused: 1 });
   await peer.close();
   // A place is free again as soon as the server has seen the close, which the first connection can tell.
-  for (;;) {
-    await first.write(get);
-    const { listener } = JSON.parse((await first.answer()).body.toString());
-    if (listener.connections === 1) break;
-  }
+  while ((await counted()).open !== 1);
   const third = await RawConnection.open(t, port);
-  await third.write(get);
+  await third.write("GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n");
   t.equal((await third.answer()).status, 200);
 });
 

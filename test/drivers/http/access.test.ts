@@ -13,6 +13,7 @@ import { ROUTE_ROLES, roleOf } from "../../../src/drivers/http/route-roles.js";
 import { init } from "../../../src/runtime/index.js";
 import { sha256Hex } from "../../../src/serving/access-options.js";
 import { myPipeline } from "../../support/cells.js";
+import { scrape } from "../../support/metrics.js";
 import { ROOT } from "../../support/paths.js";
 import { gruPipeline, serve, start } from "../../support/serve.js";
 import { Peer, refusedUpgrade } from "../../support/sockets.js";
@@ -113,8 +114,9 @@ t.test("refusals have the shape of their surface", async (t) => {
   t.equal(v2.status, 403);
   t.equal(v2.headers.get("www-authenticate"), null);
   t.match(await v2.json(), { error: /'the reader' may not: this needs the role predict/ });
-  const stats = await fetch(`${url}/stats`, { headers: bearer("read") });
-  t.match(await stats.json(), { listener: { unauthenticated: 1, permissionDenied: 1 } });
+  const { value } = await scrape(url, bearer("read"));
+  t.equal(value("headrace_listener_refused_total", { reason: "unauthenticated" }), 1);
+  t.equal(value("headrace_listener_refused_total", { reason: "permission_denied" }), 1);
 });
 
 t.test("health can need a token too", async (t) => {
@@ -160,8 +162,8 @@ t.test("a stream ends when its token is no longer good; others go on", async (t)
   t.match(await going.closed, { code: 1008, reason: /^UNAUTHENTICATED: / });
   staying.send(new Uint8Array(2048));
   t.equal((await staying.nextFloats()).length, 8);
-  t.equal((await fetch(`${url}/stats`, { headers: bearer("admin") })).status, 401);
-  t.equal((await fetch(`${url}/stats`, { headers: bearer("predict") })).status, 200);
+  t.equal((await fetch(`${url}/v2`, { headers: bearer("admin") })).status, 401);
+  t.equal((await fetch(`${url}/v2`, { headers: bearer("predict") })).status, 200);
 });
 
 t.test("parameters show hashes, and can be set again", async (t) => {
