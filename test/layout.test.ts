@@ -20,16 +20,32 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   engine: [],
   protocol: [],
   runtime: ["types", "pipeline", "engine"],
+  // What servers of one protocol have in common: past the runtime's values, straight to the engine.
+  serving: ["types", "pipeline", "runtime", "protocol", "engine"],
   // The HTTP driver's hot path goes past the runtime's values, straight to the engine.
-  drivers: ["types", "pipeline", "runtime", "protocol", "engine", "sources", "sinks"],
+  drivers: ["types", "pipeline", "runtime", "serving", "protocol", "engine", "sources", "sinks"],
   sources: ["types", "runtime"],
   sinks: ["types", "runtime"],
   client: ["protocol"],
   // Its table of built-in names has paths of drivers, sources and sinks, and loads what is used.
   plugins: ["pipeline", "runtime"],
   config: ["types", "pipeline", "runtime", "plugins"],
+  // Its suggestions for misspelt fields are those of plugins.
+  repository: ["types", "pipeline", "runtime", "engine", "plugins"],
   bench: ["index", "client", "drivers"],
-  cli: ["index", "types", "pipeline", "runtime", "plugins", "config", "drivers", "engine", "client", "bench"],
+  cli: [
+    "index",
+    "types",
+    "pipeline",
+    "runtime",
+    "plugins",
+    "config",
+    "repository",
+    "drivers",
+    "engine",
+    "client",
+    "bench",
+  ],
   index: ["config", "engine", "pipeline", "plugins", "runtime", "sinks", "sources", "types"],
 };
 
@@ -39,6 +55,7 @@ const CONTRACTS = ["sources/source.js", "sinks/sink.js"];
 const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
   pipeline: ["engine"],
   cli: ["engine"],
+  repository: ["engine"],
   index: ["engine"],
 };
 

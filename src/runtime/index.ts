@@ -4,7 +4,9 @@ export { type AnyDriverProcess, DriverProcess, type DriverStatus, type StopOptio
 export { type CellParameters, Inference, type InferenceOptions } from "./inference.js";
 export { type EvictListener, InferenceProcess } from "./inference-process.js";
 export { describeModel } from "./model-cell.js";
-export type { DriverResources, PortRequest, ResourcesRequest } from "./resources.js";
+export type { RepositoryControl, RepositoryEntry } from "./repository.js";
+export type { RequestPolicy } from "./request-policy.js";
+export type { DriverResources, LeasedResources, PortRequest, ResourcesRequest, SharedListener } from "./resources.js";
 export type { RestartOptions } from "./restart.js";
 export type { Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
 export { init, Runtime, type RuntimeMode } from "./runtime.js";

@@ -13,6 +13,7 @@ import { Drivers } from "./drivers.js";
 import { Executor } from "./executor.js";
 import type { Inference } from "./inference.js";
 import { LoadedCells } from "./loaded-cells.js";
+import type { RepositoryControl } from "./repository.js";
 import type { PortAllocator } from "./resources.js";
 import type { RestartOptions } from "./restart.js";
 import type { Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
@@ -22,6 +23,8 @@ import { decodeState, dropState, encodeState } from "./state-transfer.js";
 export interface ProcessEnvironment {
   readonly mode: "debug" | "local";
   readonly allocator: PortAllocator;
+  /** What loads and unloads models, as of now. */
+  readonly repository: () => RepositoryControl | undefined;
   nextPid(): number;
 }
 
@@ -44,10 +47,13 @@ const MAX_REPLICAS = 256;
 export class InferenceProcess<P extends Pipeline = Pipeline> {
   readonly pid: number;
   readonly name: string;
+  /** The inference's version, as clients know it. */
+  readonly version: string;
   /** The types of the pipeline's inputs, those of models included. */
   readonly inputs: Types;
   readonly outputs: Types;
   readonly stateful: boolean;
+  private readonly inference: Pick<Inference, "requestPolicy" | "modelConfig">;
   private readonly executor: Executor;
   private readonly direct: DirectModel | undefined;
   private readonly drivers: Drivers;
@@ -71,6 +77,8 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     const { models, functions, parameters } = cells;
     this.pid = environment.nextPid();
     this.name = pipeline.name;
+    this.version = inference.version;
+    this.inference = inference;
     this.log = makeLogger(`process:${pipeline.name}`, environment.mode === "debug" ? "debug" : "warn");
     const ports = checkTypes(pipeline, new Map([...models].map(([ref, cell]) => [ref, cell.ports])));
     this.inputs = ports.inputs;
@@ -304,15 +312,23 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   }
 
   private restricted(): RestrictedInferenceProcess {
+    const { environment } = this;
+    const { requestPolicy, modelConfig } = this.inference;
     return {
       name: this.name,
+      version: this.version,
       inputs: this.inputs,
       outputs: this.outputs,
       stateful: this.stateful,
+      requestPolicy,
+      modelConfig,
       direct: this.direct,
       predict: (inputs, options = {}) => this.begin(inputs, options).outputs,
       begin: (inputs, options = {}) => this.begin(inputs, options),
       dropState: (stateId) => this.dropState(stateId),
+      get repository() {
+        return environment.repository();
+      },
       stats: () => this.stats(),
     };
   }

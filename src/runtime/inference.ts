@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
 import type { Pipeline } from "../pipeline/index.js";
+import { shown } from "../shown.js";
+import type { RequestPolicy } from "./request-policy.js";
 
 /** Parameters of cells, by cell ref and parameter name. */
 export type CellParameters = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -16,8 +18,17 @@ export interface InferenceOptions<P> {
   readonly stateTtlSeconds?: number;
   /** States of function cells kept at the same time. Default: 10000. */
   readonly maxStates?: number;
+  /** The version that clients know it by, a positive integer in digits; a server may have several of one name. Default: "1". */
+  readonly version?: string;
   /** What happens at `maxStates`: "refuse" the new state id, or drop the idle state stepped longest ago. Default: "refuse". */
   readonly evict?: "refuse" | "lru";
+  /** What becomes of timeouts and priorities that clients ask for. Default: they get what they ask for. */
+  readonly requestPolicy?: RequestPolicy;
+  /**
+   * What V2's model configuration says of it beyond what follows from the pipeline: fields of Triton's ModelConfig, in JSON.
+   * Default: nothing.
+   */
+  readonly modelConfig?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -36,6 +47,9 @@ export class Inference<P extends Pipeline = Pipeline> {
   readonly stateTtlSeconds: number;
   readonly maxStates: number;
   readonly evict: "refuse" | "lru";
+  readonly version: string;
+  readonly requestPolicy: RequestPolicy;
+  readonly modelConfig: Readonly<Record<string, unknown>>;
 
   /** @throws InvalidArgumentError for parameters of cells that the pipeline does not have. */
   constructor(options: InferenceOptions<P>) {
@@ -45,6 +59,9 @@ export class Inference<P extends Pipeline = Pipeline> {
     this.stateTtlSeconds = options.stateTtlSeconds ?? 60;
     this.maxStates = options.maxStates ?? 10_000;
     this.evict = options.evict ?? "refuse";
+    this.version = options.version ?? "1";
+    this.requestPolicy = options.requestPolicy ?? {};
+    this.modelConfig = options.modelConfig ?? {};
     for (const ref of Object.keys(this.parameters)) {
       if (Object.hasOwn(this.pipeline.cells, ref)) continue;
       const known = Object.keys(this.pipeline.cells).join(", ");
@@ -59,6 +76,11 @@ export class Inference<P extends Pipeline = Pipeline> {
     }
     if (!Number.isSafeInteger(this.maxStates) || this.maxStates < 1) {
       throw new InvalidArgumentError(`expected an integer of at least 1, got ${this.maxStates}`, { path: "maxStates" });
+    }
+    if (typeof this.version !== "string" || !/^[1-9]\d{0,14}$/.test(this.version)) {
+      throw new InvalidArgumentError(`expected a positive integer in digits, such as "2", got ${shown(this.version)}`, {
+        path: "version",
+      });
     }
     if (this.evict !== "refuse" && this.evict !== "lru") {
       throw new InvalidArgumentError(`expected "refuse" or "lru", got ${JSON.stringify(this.evict)}`, {

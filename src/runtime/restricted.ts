@@ -1,6 +1,8 @@
 import type { NativeStats } from "../engine/surface.js";
 import type { Types } from "../types/index.js";
 import type { DirectModel } from "./direct-model.js";
+import type { RepositoryControl } from "./repository.js";
+import type { RequestPolicy } from "./request-policy.js";
 
 /** How one prediction is made. */
 export interface PredictOptions {
@@ -29,9 +31,15 @@ export interface Prediction {
 export interface RestrictedInferenceProcess {
   /** The pipeline's name; the name of the model on the wire. */
   readonly name: string;
+  /** A positive integer in digits. */
+  readonly version: string;
   readonly inputs: Types;
   readonly outputs: Types;
   readonly stateful: boolean;
+  /** What becomes of timeouts and priorities that clients ask for: `timeoutOf`, `priorityOf`. */
+  readonly requestPolicy: RequestPolicy;
+  /** What V2's model configuration says beyond what follows from the pipeline. */
+  readonly modelConfig: Readonly<Record<string, unknown>>;
   /** Where the pipeline is one ONNX cell: the way past JavaScript values. */
   readonly direct: DirectModel | undefined;
   /** One prediction, as `InferenceProcess.predict`, also while the process is stopping: a driver may finish what it took. */
@@ -43,6 +51,8 @@ export interface RestrictedInferenceProcess {
   begin(inputs: Readonly<Record<string, unknown>>, options?: PredictOptions): Prediction;
   /** Frees the state of a stream that is over: now, or after its steps that are under way. */
   dropState(stateId: string): void;
+  /** What loads and unloads models, where the runtime has been given one. */
+  readonly repository: RepositoryControl | undefined;
   /** Counters of each ONNX cell, by its ref. */
   stats(): Readonly<Record<string, NativeStats>>;
 }

@@ -3,7 +3,8 @@ import type { Pipeline } from "../pipeline/index.js";
 import type { StopOptions } from "./driver-process.js";
 import { Inference } from "./inference.js";
 import { InferenceProcess } from "./inference-process.js";
-import { PortAllocator } from "./resources.js";
+import type { RepositoryControl } from "./repository.js";
+import { LeasedResources, PortAllocator, type ResourcesRequest } from "./resources.js";
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
@@ -26,6 +27,7 @@ export class Runtime {
   private readonly allocator = new PortAllocator();
   private readonly processes = new Set<InferenceProcess>();
   private lastPid = 0;
+  private control: RepositoryControl | undefined;
   private stopping: Promise<void> | undefined;
   /** Ends each wait for a signal. */
   private readonly waits = new Set<() => void>();
@@ -42,7 +44,12 @@ export class Runtime {
     }
     this.refuseStopped();
     let started: InferenceProcess<P> | undefined;
-    const environment = { mode: this.mode, allocator: this.allocator, nextPid: () => ++this.lastPid };
+    const environment = {
+      mode: this.mode,
+      allocator: this.allocator,
+      repository: () => this.control,
+      nextPid: () => ++this.lastPid,
+    };
     const forget = (): void => {
       if (started !== undefined) this.processes.delete(started as unknown as InferenceProcess);
     };
@@ -58,6 +65,35 @@ export class Runtime {
   /** The processes that were started and have not stopped, in the order in which they started. */
   listProcesses(): InferenceProcess[] {
     return [...this.processes];
+  }
+
+  /**
+   * What loads and unloads models for clients that ask a driver to: V2's repository API.
+   *
+   * ```ts
+   * runtime.useRepository({
+   *   index: async () => [{ name: "vad", version: "1", state: "READY", reason: "" }],
+   *   load: async (name) => console.log(`asked to load ${name}`),
+   *   unload: async (name) => console.log(`asked to unload ${name}`),
+   * });
+   * ```
+   */
+  useRepository(repository: RepositoryControl): void {
+    this.control = repository;
+  }
+
+  /** What `useRepository` was given. */
+  get repository(): RepositoryControl | undefined {
+    return this.control;
+  }
+
+  /**
+   * Resources as drivers get them, for what serves before there is a process; the caller releases them.
+   *
+   * @internal
+   */
+  lease(request: ResourcesRequest): Promise<LeasedResources> {
+    return LeasedResources.lease(this.allocator, request);
   }
 
   /** Stops every process with its drivers. The same promise for every caller. */

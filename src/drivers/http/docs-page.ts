@@ -59,10 +59,8 @@ function escaped(text: string): string {
 export class DocsPage {
   private readonly made = new Map<string, Promise<Asset>>();
 
-  constructor(private readonly title: string) {}
-
-  index(): Promise<Asset> {
-    return this.asset("", async () => new Asset("text/html; charset=utf-8", page(this.title), POLICY));
+  index(title: string): Promise<Asset> {
+    return this.asset(`title ${title}`, async () => new Asset("text/html; charset=utf-8", page(title), POLICY));
   }
 
   start(): Promise<Asset> {

@@ -1,19 +1,19 @@
 /** The routes by which the server describes itself: GET /openapi.json and the page at GET /docs. */
 import { toHeadraceError } from "../../errors.js";
 import { encodeRestError } from "../../protocol/index.js";
-import type { RestrictedInferenceProcess } from "../../runtime/index.js";
+import { SERVER } from "../../serving/server-metadata.js";
 import { Asset, knownTags } from "./asset.js";
 import { DocsPage } from "./docs-page.js";
-import { openApi } from "./openapi.js";
+import type { HttpListener } from "./listener.js";
+import { openApiOf } from "./openapi-models.js";
 import type { Router } from "./router.js";
 
 export class DocsRoutes {
-  private readonly page: DocsPage;
-  private description: Promise<Asset> | undefined;
+  private readonly page = new DocsPage();
+  /** The description, and of which revision of the models it is. */
+  private description: { readonly revision: number; readonly asset: Asset } | undefined;
 
-  constructor(private readonly inference: RestrictedInferenceProcess) {
-    this.page = new DocsPage(inference.name);
-  }
+  constructor(private readonly listener: HttpListener) {}
 
   register(router: Router): void {
     const serve = (pattern: string, asset: () => Promise<Asset>): void =>
@@ -22,22 +22,29 @@ export class DocsRoutes {
           const known = knownTags(request);
           asset().then(
             (found) => found.send(exchange, known),
-            (error: unknown) => exchange.error(toHeadraceError(error), encodeRestError),
+            (error: unknown) => exchange.error(toHeadraceError(error)),
           );
         },
       });
     serve("/openapi.json", () => this.openApi());
-    serve("/docs", () => this.page.index());
+    serve("/docs", () => this.index());
     serve("/docs/start.js", () => this.page.start());
     serve("/docs/swagger-ui-bundle.js", () => this.page.bundle());
     serve("/docs/swagger-ui.css", () => this.page.style());
   }
 
-  /** Written when it is first asked for: most servers are never asked. */
-  private openApi(): Promise<Asset> {
-    this.description ??= Promise.resolve().then(
-      () => new Asset("application/json", JSON.stringify(openApi(this.inference))),
-    );
-    return this.description;
+  private async index(): Promise<Asset> {
+    const [only, ...others] = this.listener.models.all();
+    return this.page.index(only === undefined || others.length > 0 ? SERVER.name : only.name);
+  }
+
+  /** Written when it is first asked for, and again when the models have changed: most servers are never asked. */
+  private async openApi(): Promise<Asset> {
+    const { models } = this.listener;
+    if (this.description?.revision !== models.revision) {
+      const text = JSON.stringify(openApiOf(models.all().map(({ inference }) => inference)));
+      this.description = { revision: models.revision, asset: new Asset("application/json", text) };
+    }
+    return this.description.asset;
   }
 }

@@ -3,9 +3,10 @@
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { STATUS_CODES } from "node:http";
 import { HeadraceError } from "../../errors.js";
+import type { Logger } from "../../log.js";
 import type { EncodedMessage } from "../../protocol/index.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
-import type { InferHandle } from "./infer-types.js";
+import type { InferHandle } from "../../serving/infer-types.js";
 import type { RequestTrace } from "./request-trace.js";
 
 const JSON_TYPE = "application/json";
@@ -28,12 +29,22 @@ function statusLine(status: number): string {
 }
 
 /** Who counts the exchanges under way. */
-export interface ExchangeOwner {
-  /** Whether connections end with their next answer: clients then know where to send the one after it. */
-  isDraining(): boolean;
+export interface ExchangeCounter {
   begun(): void;
   /** Called once, when the answer has been written or the client has gone. */
   ended(): void;
+}
+
+/** A model that requests are for. */
+export interface ExchangeModel extends ExchangeCounter {
+  /** Where its requests are logged; undefined: they are not. */
+  readonly accessLog: Logger | undefined;
+}
+
+/** Where the exchange takes place. */
+export interface ExchangeOwner extends ExchangeCounter {
+  /** Whether connections end with their next answer: clients then know where to send the one after it. */
+  isDraining(): boolean;
 }
 
 /** More headers of an answer. */
@@ -48,11 +59,13 @@ export class Exchange {
   private over = false;
   private isEnded = false;
   private work: InferHandle | undefined;
+  private model: ExchangeModel | undefined;
 
   /** Must be made synchronously in the route's handler. */
   constructor(
     private readonly response: HttpResponse,
     private readonly owner: ExchangeOwner,
+    private readonly encodeError: ErrorEncoder,
   ) {
     owner.begun();
     response.onAborted(() => {
@@ -67,6 +80,13 @@ export class Exchange {
   /** Whether the answer was given or the client has gone. */
   get isOver(): boolean {
     return this.over;
+  }
+
+  /** Says which model the request is for, once, as soon as that is known. */
+  isFor(model: ExchangeModel): void {
+    this.model = model;
+    if (this.trace !== undefined) this.trace.log = model.accessLog;
+    model.begun();
   }
 
   /** What to cancel when the client goes before its answer. */
@@ -104,9 +124,9 @@ export class Exchange {
     });
   }
 
-  error(error: HeadraceError, encode: ErrorEncoder): void {
+  error(error: HeadraceError): void {
     const retry = error.code === "RESOURCE_EXHAUSTED" ? ([["Retry-After", "1"]] as const) : [];
-    this.json(error.httpStatus, encode(error, this.trace?.id), retry);
+    this.json(error.httpStatus, this.encodeError(error, this.trace?.id), retry);
   }
 
   /** A V2 message; its parts may be views over memory that is gone after this call. */
@@ -216,6 +236,7 @@ export class Exchange {
     if (this.isEnded) return;
     this.isEnded = true;
     this.trace?.ended();
+    this.model?.ended();
     this.owner.ended();
   }
 }

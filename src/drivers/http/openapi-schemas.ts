@@ -4,7 +4,6 @@ import { ERROR_CODES } from "../../errors.js";
 import { encodeInferRequest, encodeInferResponse, utf8Text } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
 import { fakeValues, type JsonSchema, Random, type Types, valuesSchema, valuesToJson } from "../../types/index.js";
-import { MODEL_VERSION } from "./infer-service.js";
 
 /** The same examples at each start, so that a description that is kept somewhere does not change for nothing. */
 const SEED = 7;
@@ -22,6 +21,7 @@ const object = (properties: Readonly<Record<string, JsonSchema>>, optional: read
 
 const text = (description: string): JsonSchema => ({ type: "string", description });
 const flag = (description: string): JsonSchema => ({ type: "boolean", description });
+const TASK_ID = text("The task's id.");
 const counters: JsonSchema = { type: "object", additionalProperties: { type: "integer" } };
 
 /** All that the description refers to. */
@@ -29,21 +29,24 @@ export function schemas(inference: RestrictedInferenceProcess): Record<string, J
   return { ...restSchemas(inference), ...v2Schemas(inference) };
 }
 
+export function taskSchema(outputs: JsonSchema): JsonSchema {
+  return {
+    oneOf: [
+      object({ taskId: TASK_ID, status: { const: "pending" } }),
+      object({ taskId: TASK_ID, status: { const: "done" }, outputs }),
+      object({ taskId: TASK_ID, status: { const: "failed" }, error: reference("ErrorDetails") }),
+    ],
+  };
+}
+
 function restSchemas({ inputs, outputs }: RestrictedInferenceProcess): Record<string, JsonSchema> {
-  const taskId = text("The task's id.");
   return {
     Inputs: { ...valuesSchema(inputs), description: "The pipeline's inputs, by name." },
     Outputs: { ...valuesSchema(outputs), description: "The pipeline's outputs, by name." },
     PredictRequest: { ...object(stepProperties(), STEP_OPTIONS), additionalProperties: false },
     PredictAnswer: object({ outputs: reference("Outputs") }),
-    TaskAccepted: object({ taskId }),
-    Task: {
-      oneOf: [
-        object({ taskId, status: { const: "pending" } }),
-        object({ taskId, status: { const: "done" }, outputs: reference("Outputs") }),
-        object({ taskId, status: { const: "failed" }, error: reference("ErrorDetails") }),
-      ],
-    },
+    TaskAccepted: object({ taskId: TASK_ID }),
+    Task: taskSchema(reference("Outputs")),
     Error: object({ error: reference("ErrorDetails") }),
     ErrorDetails: object(
       {
@@ -90,7 +93,7 @@ function stepProperties(): Record<string, JsonSchema> {
   };
 }
 
-function v2Schemas({ name, inputs, outputs }: RestrictedInferenceProcess): Record<string, JsonSchema> {
+function v2Schemas({ name, version, inputs, outputs }: RestrictedInferenceProcess): Record<string, JsonSchema> {
   const parameters: JsonSchema = {
     type: "object",
     additionalProperties: { type: ["string", "number", "boolean"] },
@@ -109,7 +112,7 @@ function v2Schemas({ name, inputs, outputs }: RestrictedInferenceProcess): Recor
     }),
     V2ModelMetadata: object({
       name: { const: name },
-      versions: { type: "array", items: { const: MODEL_VERSION } },
+      versions: { type: "array", items: { type: "string" } },
       platform: { type: "string" },
       inputs: metadata(inputs),
       outputs: metadata(outputs),
@@ -131,7 +134,7 @@ function v2Schemas({ name, inputs, outputs }: RestrictedInferenceProcess): Recor
     V2InferAnswer: object(
       {
         model_name: { const: name },
-        model_version: { const: MODEL_VERSION },
+        model_version: { const: version },
         id: { type: "string" },
         outputs: tensors(outputs),
       },
@@ -170,7 +173,7 @@ export interface Examples {
 }
 
 /** Undefined where they would be too large to be read. */
-export function examples({ name, inputs, outputs }: RestrictedInferenceProcess): Examples | undefined {
+export function examples({ name, version, inputs, outputs }: RestrictedInferenceProcess): Examples | undefined {
   const elements = [...Object.values(inputs), ...Object.values(outputs)]
     .map(({ shape }) => shape.reduce((product, size) => product * Math.max(1, size), 1))
     .reduce((sum, count) => sum + count, 0);
@@ -182,7 +185,7 @@ export function examples({ name, inputs, outputs }: RestrictedInferenceProcess):
     Object.entries(types).map(([port, type]) => [port, type.toTensor(values[port])] as const);
   const request = encodeInferRequest({ inputs: Object.fromEntries(tensors(inputs, given)) }, { binary: false });
   const named = tensors(outputs, answered).map(([port, data]) => ({ name: port, ...data }));
-  const response = { modelName: name, modelVersion: MODEL_VERSION, outputs: named };
+  const response = { modelName: name, modelVersion: version, outputs: named };
   const made = {
     inputs: valuesToJson(inputs, given),
     outputs: valuesToJson(outputs, answered),

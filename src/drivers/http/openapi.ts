@@ -4,7 +4,6 @@ import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
 import type { Json, JsonSchema } from "../../types/index.js";
 import { VERSION } from "../../version.js";
-import { MODEL_VERSION } from "./infer-service.js";
 import { type Examples, examples, reference, schemas } from "./openapi-schemas.js";
 import { MAX_WAIT_MS } from "./rest-routes.js";
 
@@ -177,7 +176,7 @@ function v2Paths(inference: RestrictedInferenceProcess, shown: Examples | undefi
     schema: { type: "string", enum: [value], default: value },
   });
   const model = constant("model", inference.name);
-  const version = constant("version", MODEL_VERSION);
+  const version = constant("version", inference.version);
   const server = operation({
     id: "v2ServerMetadata",
     tag: "v2",

@@ -38,6 +38,20 @@ export interface HttpParameters {
    * client and request id, never a body. Costs a write for each request. Default: false.
    */
   accessLog: boolean;
+  /**
+   * Whether it takes over from a driver that serves the same version of the same model on this port: new requests come here, and
+   * the other one, which is then to be stopped, finishes what it has. Else that is refused. Default: false.
+   */
+  replace: boolean;
+}
+
+/** What all drivers that share a port have in common. */
+export const LISTENER_PARAMETERS = ["host", "maxBodyBytes", "idleTimeoutSeconds"] as const;
+
+export type ListenerParameters = Readonly<Pick<HttpParameters, (typeof LISTENER_PARAMETERS)[number]>>;
+
+export function listenerParameters({ host, maxBodyBytes, idleTimeoutSeconds }: HttpParameters): ListenerParameters {
+  return { host, maxBodyBytes, idleTimeoutSeconds };
 }
 
 export const HTTP_DEFAULTS: HttpParameters = {
@@ -50,9 +64,10 @@ export const HTTP_DEFAULTS: HttpParameters = {
   taskTtlSeconds: 60,
   maxTasks: 1000,
   accessLog: false,
+  replace: false,
 };
 
-const FIXED = ["port", "host", "maxBodyBytes", "idleTimeoutSeconds"] as const;
+const FIXED = ["port", "replace", ...LISTENER_PARAMETERS] as const;
 /** uWebSockets.js counts idle time in a byte of four-second ticks, and ends the process for less than two of them. */
 const MIN_IDLE_SECONDS = 8;
 const MAX_IDLE_SECONDS = 960;
@@ -85,8 +100,9 @@ export function httpParameters(options: Partial<HttpParameters>): HttpParameters
     throw new InvalidArgumentError(message, { path: "taskTtlSeconds" });
   }
   integer("maxTasks", parameters.maxTasks, 1, 1 << 20);
-  if (typeof accessLog !== "boolean") {
-    throw new InvalidArgumentError(`expected true or false, got ${shown(accessLog)}`, { path: "accessLog" });
+  for (const [path, value] of Object.entries({ accessLog, replace: parameters.replace })) {
+    if (typeof value === "boolean") continue;
+    throw new InvalidArgumentError(`expected true or false, got ${shown(value)}`, { path });
   }
   if (typeof parameters.host !== "string" || parameters.host === "") {
     throw new InvalidArgumentError("expected an address to listen on", { path: "host" });

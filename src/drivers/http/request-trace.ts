@@ -2,7 +2,7 @@
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { randomUUID } from "node:crypto";
 import type { Logger } from "../../log.js";
-import { Exchange, type ExchangeOwner } from "./exchange.js";
+import { type ErrorEncoder, Exchange, type ExchangeOwner } from "./exchange.js";
 
 const REQUEST_ID_FIELD = "x-request-id";
 /** What may be echoed in a header and written to a log as it is. */
@@ -12,7 +12,6 @@ const CLIENT_GONE = 499;
 
 /** What the line in the access log says of the request. */
 interface LoggedRequest {
-  readonly log: Logger;
   readonly method: string;
   /** Without the query, which names streams. */
   readonly path: string;
@@ -27,10 +26,14 @@ export class RequestTrace {
   private bytes = 0;
   private isAborted = false;
 
-  /** @param logged  undefined: the request is not logged */
+  /**
+   * @param logged  undefined: requests are not logged
+   * @param log  Where to; the model's own once it is known which model the request is for.
+   */
   constructor(
     readonly id: string,
     private readonly logged: LoggedRequest | undefined,
+    public log: Logger | undefined,
   ) {}
 
   answered(status: number, bytes: number): void {
@@ -46,27 +49,28 @@ export class RequestTrace {
   /** Called once, when there is nothing more to come. */
   ended(): void {
     if (this.logged === undefined) return;
-    const { log, method, path, remote, since } = this.logged;
+    const { method, path, remote, since } = this.logged;
     const micros = Math.round((performance.now() - since) * 1000);
     const aborted = this.isAborted ? { aborted: true } : {};
     const { status, bytes, id: requestId } = this;
-    log.info({ method, path, status, bytes, micros, remote, requestId, ...aborted }, "request");
+    this.log?.info({ method, path, status, bytes, micros, remote, requestId, ...aborted }, "request");
   }
 }
 
 /** Opens the exchanges of a listener, each with what is to be known of its request. */
 export class Exchanges {
-  /** Where requests are logged; undefined: they are not. May change at any time. */
+  /** Where requests are logged that are for no model; undefined: none are logged. May change at any time. */
   accessLog: Logger | undefined;
 
   constructor(private readonly owner: ExchangeOwner) {}
 
   /** Must be called synchronously in the route's handler. */
-  open(response: HttpResponse, request: HttpRequest): Exchange {
-    const exchange = new Exchange(response, this.owner);
+  open(response: HttpResponse, request: HttpRequest, encodeError: ErrorEncoder): Exchange {
+    const exchange = new Exchange(response, this.owner, encodeError);
     const sent = request.getHeader(REQUEST_ID_FIELD);
     if (sent !== "" || this.accessLog !== undefined) {
-      exchange.trace = new RequestTrace(REQUEST_ID.test(sent) ? sent : randomUUID(), this.logged(response, request));
+      const id = REQUEST_ID.test(sent) ? sent : randomUUID();
+      exchange.trace = new RequestTrace(id, this.logged(response, request), this.accessLog);
     }
     return exchange;
   }
@@ -74,7 +78,6 @@ export class Exchanges {
   private logged(response: HttpResponse, request: HttpRequest): LoggedRequest | undefined {
     if (this.accessLog === undefined) return undefined;
     return {
-      log: this.accessLog,
       method: request.getMethod().toUpperCase(),
       path: request.getUrl(),
       remote: Buffer.from(response.getRemoteAddressAsText()).toString("latin1"),

@@ -2,37 +2,41 @@
 import type { HttpRequest } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import { encodeRestError, parseJson, utf8Text } from "../../protocol/index.js";
-import type { RestrictedInferenceProcess } from "../../runtime/index.js";
 import { valuesToJson } from "../../types/index.js";
 import type { Exchange } from "./exchange.js";
-import type { HttpParameters } from "./parameters.js";
+import type { HttpListener } from "./listener.js";
+import type { ModelEndpoint } from "./model-endpoint.js";
 import { predictRequest } from "./predict-request.js";
 import type { Router } from "./router.js";
-import type { Tasks } from "./tasks.js";
 
 /** How long one request may wait for a task: less than what proxies allow. */
 export const MAX_WAIT_MS = 60_000;
 
-/** What the routes need of the driver. */
-export interface RestHost {
-  readonly inference: RestrictedInferenceProcess;
-  readonly tasks: Tasks;
-  readonly parameters: () => HttpParameters;
-  readonly isDraining: () => boolean;
-}
-
 type PredictRequest = ReturnType<typeof predictRequest>;
+/** The model that a request is for. */
+type Finder = (request: HttpRequest) => ModelEndpoint;
+type Use = (exchange: Exchange, endpoint: ModelEndpoint, request: PredictRequest) => Promise<void>;
 
 export class RestRoutes {
-  constructor(private readonly host: RestHost) {}
+  constructor(private readonly listener: HttpListener) {}
 
   register(router: Router): void {
-    router.route("/predict", encodeRestError, {
-      POST: (exchange, request) => this.body(exchange, request, (parsed) => this.predict(exchange, parsed)),
-    });
-    router.route("/tasks", encodeRestError, {
-      POST: (exchange, request) => this.body(exchange, request, (parsed) => this.submit(exchange, parsed)),
-    });
+    const { models } = this.listener;
+    const only: Finder = () => models.only();
+    const named: Finder = (request) => models.find(request.getParameter(0) ?? "");
+    const versioned: Finder = (request) => models.find(request.getParameter(0) ?? "", request.getParameter(1));
+    for (const [prefix, find] of [
+      ["", only],
+      ["/models/:model", named],
+      ["/models/:model/versions/:version", versioned],
+    ] as const) {
+      router.route(`${prefix}/predict`, encodeRestError, {
+        POST: (exchange, request) => this.body(exchange, request, find(request), predict),
+      });
+      router.route(`${prefix}/tasks`, encodeRestError, {
+        POST: (exchange, request) => this.body(exchange, request, find(request), submit),
+      });
+    }
     router.route("/tasks/:id", encodeRestError, {
       GET: (exchange, request) => this.task(exchange, request),
       DELETE: (exchange, request) => this.deleteTask(exchange, request),
@@ -40,12 +44,13 @@ export class RestRoutes {
   }
 
   /** Reads the body of a prediction and hands it on; whatever goes wrong becomes the answer. */
-  private body(exchange: Exchange, request: HttpRequest, use: (parsed: PredictRequest) => Promise<void>): void {
-    if (this.host.isDraining()) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
-    const { maxBodyBytes } = this.host.parameters();
+  private body(exchange: Exchange, request: HttpRequest, endpoint: ModelEndpoint, use: Use): void {
+    exchange.isFor(endpoint);
+    if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+    const { maxBodyBytes } = this.listener.parameters;
     const done = (body: Uint8Array): void => {
       try {
-        answered(exchange, use(predictRequest(parseJson(utf8Text(body, "body"), "body"))));
+        answered(exchange, use(exchange, endpoint, predictRequest(parseJson(utf8Text(body, "body"), "body"))));
       } catch (error) {
         failed(exchange, error);
       }
@@ -53,26 +58,20 @@ export class RestRoutes {
     exchange.readBody(request, maxBodyBytes, done, (error) => failed(exchange, error));
   }
 
-  private async predict(exchange: Exchange, { inputs, options }: PredictRequest): Promise<void> {
-    const { inference } = this.host;
-    const prediction = inference.begin(inputs, options);
-    exchange.whenGone(prediction);
-    const outputs = valuesToJson(inference.outputs, await prediction.outputs);
-    exchange.json(200, JSON.stringify({ outputs }));
-  }
-
-  private async submit(exchange: Exchange, { inputs, options }: PredictRequest): Promise<void> {
-    const taskId = await this.host.tasks.submit(inputs, options);
-    exchange.json(202, JSON.stringify({ taskId }), [["Location", `/tasks/${taskId}`]]);
-  }
-
   private task(exchange: Exchange, request: HttpRequest): void {
     const taskId = request.getParameter(0) ?? "";
     const waitMs = waitOf(request.getQuery("waitMs"));
     const answer = async (): Promise<void> => {
-      const body = await this.host.tasks.find(taskId, waitMs, goneSignal(exchange));
-      if (body === undefined) throw unknownTask(taskId);
-      exchange.json(200, body, [["Cache-Control", "no-store"]]);
+      const signal = goneSignal(exchange);
+      for (const endpoint of this.listener.models.all()) {
+        const isPending = endpoint.tasks.isPending(taskId);
+        if (isPending) exchange.isFor(endpoint);
+        const body = await endpoint.tasks.find(taskId, waitMs, signal);
+        if (body === undefined) continue;
+        if (!isPending) exchange.isFor(endpoint);
+        return exchange.json(200, body, [["Cache-Control", "no-store"]]);
+      }
+      throw unknownTask(taskId);
     };
     answered(exchange, answer());
   }
@@ -80,11 +79,27 @@ export class RestRoutes {
   private deleteTask(exchange: Exchange, request: HttpRequest): void {
     const taskId = request.getParameter(0) ?? "";
     const answer = async (): Promise<void> => {
-      if (!(await this.host.tasks.delete(taskId))) throw unknownTask(taskId);
-      exchange.empty(204);
+      for (const endpoint of this.listener.models.all()) {
+        if (!(await endpoint.tasks.delete(taskId))) continue;
+        exchange.isFor(endpoint);
+        return exchange.empty(204);
+      }
+      throw unknownTask(taskId);
     };
     answered(exchange, answer());
   }
+}
+
+async function predict(exchange: Exchange, { inference }: ModelEndpoint, request: PredictRequest): Promise<void> {
+  const prediction = inference.begin(request.inputs, request.options);
+  exchange.whenGone(prediction);
+  const outputs = valuesToJson(inference.outputs, await prediction.outputs);
+  exchange.json(200, JSON.stringify({ outputs }));
+}
+
+async function submit(exchange: Exchange, { tasks }: ModelEndpoint, request: PredictRequest): Promise<void> {
+  const taskId = await tasks.submit(request.inputs, request.options);
+  exchange.json(202, JSON.stringify({ taskId }), [["Location", `/tasks/${taskId}`]]);
 }
 
 function answered(exchange: Exchange, work: Promise<void>): void {
@@ -92,7 +107,7 @@ function answered(exchange: Exchange, work: Promise<void>): void {
 }
 
 function failed(exchange: Exchange, error: unknown): void {
-  exchange.error(toHeadraceError(error), encodeRestError);
+  exchange.error(toHeadraceError(error));
 }
 
 /** Aborted when the client goes before its answer. */

@@ -32,7 +32,7 @@ export class Router {
     const allowed = Object.entries({ GET, POST, DELETE }).flatMap(([name, handler]) => (handler ? [name] : []));
     app.route("any", pattern, (response, request) => {
       const message = `${request.getUrl()} takes ${allowed.join(" or ")}, not ${request.getMethod().toUpperCase()}`;
-      const exchange = this.exchanges.open(response, request);
+      const exchange = this.exchanges.open(response, request, encode);
       const body = encode(new HeadraceError("METHOD_NOT_ALLOWED", message), exchange.trace?.id);
       exchange.json(405, body, [["Allow", allowed.join(", ")]]);
     });
@@ -42,16 +42,16 @@ export class Router {
   otherwise(): void {
     this.app.route("any", "/*", (response, request) => {
       const what = `there is no ${request.getMethod().toUpperCase()} ${request.getUrl()}`;
-      this.exchanges.open(response, request).error(new HeadraceError("NOT_FOUND", what), encodeV2Error);
+      this.exchanges.open(response, request, encodeV2Error).error(new HeadraceError("NOT_FOUND", what));
     });
   }
 
   private run(response: HttpResponse, request: HttpRequest, encode: ErrorEncoder, handler: Handler): void {
-    const exchange = this.exchanges.open(response, request);
+    const exchange = this.exchanges.open(response, request, encode);
     try {
       handler(exchange, request);
     } catch (error) {
-      exchange.error(toHeadraceError(error), encode);
+      exchange.error(toHeadraceError(error));
     }
   }
 }

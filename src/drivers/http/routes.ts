@@ -15,45 +15,25 @@ import {
   parseHeaderLength,
   planBinaryInfer,
   type RequestPlan,
-  type ServerMetadata,
 } from "../../protocol/index.js";
-import type { RestrictedInferenceProcess } from "../../runtime/index.js";
-import { VERSION } from "../../version.js";
+import { isBinary } from "../../serving/infer-service.js";
+import type { InferDone, RequestHead } from "../../serving/infer-types.js";
+import { platformOf } from "../../serving/model-config.js";
+import type { PreparedInfer } from "../../serving/prepared-infer.js";
+import { SERVER } from "../../serving/server-metadata.js";
 import type { BodyPieces, Exchange } from "./exchange.js";
-import { type InferService, isBinary, MODEL_VERSION } from "./infer-service.js";
-import type { InferDone, RequestHead } from "./infer-types.js";
-import type { HttpParameters } from "./parameters.js";
-import type { PreparedInfer } from "./prepared-infer.js";
+import type { HttpListener } from "./listener.js";
+import type { ModelEndpoint } from "./model-endpoint.js";
 import type { Handler, Router } from "./router.js";
 import { UploadPieces } from "./upload-pieces.js";
-
-/** What the routes need of the driver. */
-export interface RouteHost {
-  readonly inference: RestrictedInferenceProcess;
-  readonly service: InferService;
-  readonly parameters: () => HttpParameters;
-  readonly isDraining: () => boolean;
-  /** What GET /stats says besides the models' counters. */
-  readonly counters: () => Readonly<Record<string, Readonly<Record<string, number>>>>;
-}
 
 /** Plans of many clients' headers: each client's differs by its sequence id. */
 const HEADER_PLANS = 4096;
 
-const SERVER: ServerMetadata = {
-  name: "headrace",
-  version: VERSION,
-  extensions: ["binary_tensor_data", "sequence", "stream"],
-};
-
 export class Routes {
   private readonly plans = new HeaderCache<RequestPlan>(HEADER_PLANS);
-  private readonly prepared = new WeakMap<RequestPlan, PreparedInfer | "once" | "never">();
 
-  /** The served model's name as it was in the last path: percent-encoding is looked at once. */
-  private checkedName: string | undefined;
-
-  constructor(private readonly host: RouteHost) {}
+  constructor(private readonly listener: HttpListener) {}
 
   register(router: Router): void {
     const get = (pattern: string, handler: Handler): void => router.route(pattern, encodeV2Error, { GET: handler });
@@ -66,56 +46,47 @@ export class Routes {
       ["/v2/models/:model", false],
       ["/v2/models/:model/versions/:version", true],
     ] as const) {
-      get(model, (exchange, request) => this.metadata(exchange, request, versioned));
-      get(`${model}/ready`, (exchange, request) => this.modelReady(exchange, request, versioned));
-      const infer: Handler = (exchange, request) => this.infer(exchange, request, versioned);
+      get(model, (exchange, request) => this.metadata(exchange, this.endpoint(request, versioned)));
+      get(`${model}/ready`, (exchange, request) => this.modelReady(exchange, this.endpoint(request, versioned)));
+      const infer: Handler = (exchange, request) => this.infer(exchange, request, this.endpoint(request, versioned));
       router.route(`${model}/infer`, encodeV2Error, { POST: infer });
     }
     get("/stats", (exchange) => this.stats(exchange));
   }
 
   private ready(exchange: Exchange): void {
-    const ready = !this.host.isDraining();
+    const { isDraining, repository } = this.listener;
+    const ready = !isDraining && (repository?.isReady ?? true);
     exchange.json(ready ? 200 : 503, JSON.stringify({ ready }));
   }
 
   private stats(exchange: Exchange): void {
-    const stats = { models: this.host.inference.stats(), ...this.host.counters() };
+    const { inference, counters, tasks } = this.listener.models.only();
+    const stats = { models: inference.stats(), driver: counters, tasks: tasks.stats() };
     // Counters are 64-bit; JSON integers have no limit, so none is rounded. No name of a cell begins with the marked NUL.
     const text = JSON.stringify(stats, (_, value) => (typeof value === "bigint" ? `\u0000${value}` : value));
     exchange.json(200, text.replace(/"\\u0000(\d+)"/g, "$1"));
   }
 
-  private checkModel(request: HttpRequest, versioned: boolean): void {
-    const name = request.getParameter(0);
-    if (name !== this.checkedName) checkModelName(name, this.host.inference.name);
-    this.checkedName = name;
-    if (!versioned) return;
-    const version = request.getParameter(1);
-    if (version === "" || version === MODEL_VERSION) return;
-    throw new HeadraceError(
-      "MODEL_NOT_FOUND",
-      `model '${this.host.inference.name}' has no version '${version}', only ${MODEL_VERSION}`,
-    );
+  private endpoint(request: HttpRequest, versioned: boolean): ModelEndpoint {
+    return this.listener.models.find(request.getParameter(0) ?? "", versioned ? request.getParameter(1) : undefined);
   }
 
-  private metadata(exchange: Exchange, request: HttpRequest, versioned: boolean): void {
-    this.checkModel(request, versioned);
-    const { inference, service } = this.host;
-    const platform = inference.direct === undefined ? "headrace_pipeline" : "onnxruntime_onnx";
+  private metadata(exchange: Exchange, endpoint: ModelEndpoint): void {
+    const { inference, service, name } = endpoint;
+    const platform = platformOf(inference);
     const { inputs, outputs } = service;
-    exchange.json(200, JSON.stringify({ name: inference.name, versions: [MODEL_VERSION], platform, inputs, outputs }));
+    const versions = this.listener.models.versionsOf(name);
+    exchange.json(200, JSON.stringify({ name, versions, platform, inputs, outputs }));
   }
 
-  private modelReady(exchange: Exchange, request: HttpRequest, versioned: boolean): void {
-    this.checkModel(request, versioned);
-    const ready = !this.host.isDraining();
-    exchange.json(ready ? 200 : 503, JSON.stringify({ name: this.host.inference.name, ready }));
+  private modelReady(exchange: Exchange, { name, isDraining }: ModelEndpoint): void {
+    exchange.json(isDraining ? 503 : 200, JSON.stringify({ name, ready: !isDraining }));
   }
 
-  private infer(exchange: Exchange, request: HttpRequest, versioned: boolean): void {
-    this.refuseDraining();
-    this.checkModel(request, versioned);
+  private infer(exchange: Exchange, request: HttpRequest, endpoint: ModelEndpoint): void {
+    exchange.isFor(endpoint);
+    if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
     const encoding = request.getHeader("content-encoding");
     if (encoding !== "" && encoding !== "identity") {
       throw new HeadraceError(
@@ -124,38 +95,41 @@ export class Routes {
       );
     }
     const headerLength = parseHeaderLength(request.getHeader(HEADER_LENGTH_FIELD.toLowerCase()));
-    const failed = (error: HeadraceError): void => exchange.error(error, encodeV2Error);
-    const { maxBodyBytes } = this.host.parameters();
+    const failed = (error: HeadraceError): void => exchange.error(error);
+    const { maxBodyBytes } = this.listener.parameters;
     exchange.readBody(
       request,
       maxBodyBytes,
       (body) => {
         try {
-          if (headerLength) this.inferBinary(exchange, body, headerLength);
-          else this.inferBody(exchange, this.decode(body, headerLength));
+          if (headerLength) this.inferBinary(exchange, endpoint, body, headerLength);
+          else this.inferBody(exchange, endpoint, decode(endpoint, body, headerLength));
         } catch (error) {
           failed(toHeadraceError(error));
         }
       },
       failed,
-      (first, most) => this.inferPieces(exchange, first, most, headerLength),
+      (first, most) => this.inferPieces(exchange, endpoint, first, most, headerLength),
     );
   }
 
   /** Where a binary body comes in pieces and its first one has all of the JSON: the rest goes straight into the engine. */
   private inferPieces(
     exchange: Exchange,
+    endpoint: ModelEndpoint,
     first: Uint8Array,
     most: number,
     headerLength: number | undefined,
   ): BodyPieces | undefined {
     if (headerLength === undefined || headerLength === 0 || first.byteLength < headerLength) return undefined;
-    const failed = (error: unknown): void => exchange.error(toHeadraceError(error), encodeV2Error);
+    const failed = (error: unknown): void => exchange.error(toHeadraceError(error));
     try {
       const plan = planBinaryInfer(first.subarray(0, headerLength), this.plans);
       // A header that promises more than can come must not take memory for it; the whole body will tell.
       if (headerLength + plan.inputs.binaryBytes > most) return undefined;
-      const upload = this.host.service.upload(plan, (error, outputs) => this.answer(exchange, plan, error, outputs));
+      const upload = endpoint.service.upload(plan, (error, outputs) =>
+        answer(exchange, endpoint, plan, error, outputs),
+      );
       if (upload === undefined) return undefined;
       exchange.whenGone({ cancel: () => upload.abandon() });
       return new UploadPieces(exchange, upload, headerLength, failed);
@@ -165,64 +139,50 @@ export class Routes {
     }
   }
 
-  private inferBinary(exchange: Exchange, body: Uint8Array, headerLength: number): void {
+  private inferBinary(exchange: Exchange, endpoint: ModelEndpoint, body: Uint8Array, headerLength: number): void {
     const plan = planBinaryInfer(headerBytes(body, headerLength), this.plans);
-    if (this.preparedFor(plan)?.run(exchange, body, headerLength)) return;
-    this.inferBody(exchange, decodePlannedInfer(plan, body, headerLength));
+    if (this.preparedFor(endpoint, plan)?.run(exchange, body, headerLength)) return;
+    this.inferBody(exchange, endpoint, decodePlannedInfer(plan, body, headerLength));
   }
 
   /** Made when a header comes for the second time: headers that never come again are not worth it. */
-  private preparedFor(plan: RequestPlan): PreparedInfer | undefined {
-    const known = this.prepared.get(plan);
+  private preparedFor(endpoint: ModelEndpoint, plan: RequestPlan): PreparedInfer | undefined {
+    const { prepared } = endpoint;
+    const known = prepared.get(plan);
     if (known !== undefined && known !== "once") return known === "never" ? undefined : known;
-    this.prepared.set(plan, known === undefined ? "once" : (this.host.service.prepare(plan) ?? "never"));
+    prepared.set(plan, known === undefined ? "once" : (endpoint.service.prepare(plan) ?? "never"));
     return undefined;
   }
 
-  /** A body that is all JSON, or, with a header of 0 bytes, all tensor. */
-  private decode(body: Uint8Array, headerLength: number | undefined): DecodedRequest {
-    if (headerLength === undefined) return decodeJsonInfer(body);
-    const [input, ...others] = this.host.service.inputs;
-    if (input !== undefined && others.length === 0) return decodeRawInfer(body, input);
-    throw new InvalidArgumentError("is 0, a raw body, which needs a model with a single input", {
-      path: HEADER_LENGTH_FIELD,
-    });
-  }
-
-  private inferBody(exchange: Exchange, request: DecodedRequest): void {
-    const { service } = this.host;
-    const answer: InferDone = (error, outputs) => this.answer(exchange, request, error, outputs);
-    exchange.whenGone(service.infer(request, undefined, answer));
-  }
-
-  private answer(
-    exchange: Exchange,
-    request: RequestHead,
-    error: HeadraceError | undefined,
-    outputs: readonly NamedTensor[],
-  ): void {
-    if (exchange.isOver) return;
-    const response = { modelName: this.host.inference.name, modelVersion: MODEL_VERSION, id: request.id, outputs };
-    try {
-      if (error !== undefined) throw error;
-      exchange.message(encodeInferResponse(response, (name) => isBinary(request, name)));
-    } catch (failure) {
-      exchange.error(toHeadraceError(failure), encodeV2Error);
-    }
-  }
-
-  private refuseDraining(): void {
-    if (this.host.isDraining()) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+  private inferBody(exchange: Exchange, endpoint: ModelEndpoint, request: DecodedRequest): void {
+    const done: InferDone = (error, outputs) => answer(exchange, endpoint, request, error, outputs);
+    exchange.whenGone(endpoint.service.infer(request, undefined, done));
   }
 }
 
-/** Throws MODEL_NOT_FOUND unless the name in a path is the served model's. */
-export function checkModelName(encoded: string | undefined, served: string): void {
-  let name = encoded ?? "";
+/** A body that is all JSON, or, with a header of 0 bytes, all tensor. */
+function decode({ service }: ModelEndpoint, body: Uint8Array, headerLength: number | undefined): DecodedRequest {
+  if (headerLength === undefined) return decodeJsonInfer(body);
+  const [input, ...others] = service.inputs;
+  if (input !== undefined && others.length === 0) return decodeRawInfer(body, input);
+  throw new InvalidArgumentError("is 0, a raw body, which needs a model with a single input", {
+    path: HEADER_LENGTH_FIELD,
+  });
+}
+
+function answer(
+  exchange: Exchange,
+  { name, version }: ModelEndpoint,
+  request: RequestHead,
+  error: HeadraceError | undefined,
+  outputs: readonly NamedTensor[],
+): void {
+  if (exchange.isOver) return;
+  const response = { modelName: name, modelVersion: version, id: request.id, outputs };
   try {
-    name = decodeURIComponent(name);
-  } catch {
-    // Not percent-encoding: then it is nobody's name as it stands.
+    if (error !== undefined) throw error;
+    exchange.message(encodeInferResponse(response, (output) => isBinary(request, output)));
+  } catch (failure) {
+    exchange.error(toHeadraceError(failure));
   }
-  if (name !== served) throw new HeadraceError("MODEL_NOT_FOUND", `there is no model '${name}'; served: ${served}`);
 }

@@ -20,11 +20,9 @@ import {
   type TensorMetadata,
   utf8Text,
 } from "../../protocol/index.js";
-import type { RestrictedInferenceProcess } from "../../runtime/index.js";
-import { type InferService, MODEL_VERSION } from "./infer-service.js";
-import type { InferHandle } from "./infer-types.js";
+import type { InferHandle } from "../../serving/infer-types.js";
+import type { ModelEndpoint } from "./model-endpoint.js";
 import type { Outbox } from "./outbox.js";
-import type { HttpParameters } from "./parameters.js";
 import { type Frame, Stream, type StreamOwner } from "./stream.js";
 
 /** An answer in its place in the order. */
@@ -48,17 +46,6 @@ export interface StreamRequest {
   readonly streams: number | undefined;
 }
 
-/** What all connections of a listener share. */
-export interface StreamHost {
-  readonly inference: RestrictedInferenceProcess;
-  readonly service: InferService;
-  readonly outbox: Outbox;
-  readonly parameters: () => HttpParameters;
-  readonly isDraining: () => boolean;
-  /** A connection was closed for what it did. */
-  readonly refused: (error: HeadraceError) => void;
-}
-
 let lastStream = 0;
 
 /** In front of the raw frames of a connection with several streams, and of their answers: a u32, little-endian. */
@@ -79,7 +66,8 @@ export class StreamConnection implements StreamOwner {
   private rawPending = 0;
 
   constructor(
-    private readonly host: StreamHost,
+    private readonly endpoint: ModelEndpoint,
+    private readonly outbox: Outbox,
     private readonly request: StreamRequest,
   ) {
     this.ownsStates = request.sequenceId === undefined;
@@ -90,6 +78,8 @@ export class StreamConnection implements StreamOwner {
 
   opened(socket: WebSocket<unknown>): void {
     this.socket = socket;
+    this.endpoint.counters.streamsOpened += 1;
+    this.endpoint.streams.add(this);
   }
 
   /** Whether every answer has been given, and read as far as the operating system takes it. */
@@ -100,7 +90,7 @@ export class StreamConnection implements StreamOwner {
 
   message(bytes: ArrayBuffer, isBinary: boolean): void {
     if (this.socket === undefined) return;
-    const { maxInFlightPerConnection: limit, maxBodyBytes } = this.host.parameters();
+    const { maxInFlightPerConnection: limit, maxBodyBytes } = this.endpoint.parameters;
     if (bytes.byteLength > maxBodyBytes) {
       const message = `a frame of ${bytes.byteLength} bytes, at most ${maxBodyBytes} are allowed (maxBodyBytes)`;
       this.end(new HeadraceError("PAYLOAD_TOO_LARGE", message));
@@ -124,7 +114,7 @@ export class StreamConnection implements StreamOwner {
     this.rawPending -= 1;
     this.put(frame, number);
     if (this.rawPending === 0 && this.slots.length > 0) this.moveReady();
-    this.host.outbox.add(this);
+    this.outbox.add(this);
   }
 
   /** Writes what is ready, in one go. For the outbox. */
@@ -134,7 +124,7 @@ export class StreamConnection implements StreamOwner {
     socket.cork(() => this.write(socket));
     out.length = 0;
     this.outNumbers.length = 0;
-    const limit = this.host.parameters().maxBackpressureBytes;
+    const limit = this.endpoint.parameters.maxBackpressureBytes;
     const unread = socket.getBufferedAmount();
     if (unread > limit) {
       this.end(
@@ -146,7 +136,7 @@ export class StreamConnection implements StreamOwner {
   /** Closes the connection because of an error; its reason says which. */
   end(error: HeadraceError): void {
     const { code, reason } = closeFrameOf(error);
-    this.host.refused(error);
+    this.endpoint.streamRefused(error.code, error.message);
     this.socket?.end(code, reason);
   }
 
@@ -158,18 +148,19 @@ export class StreamConnection implements StreamOwner {
   /** The socket is gone: what waits is cancelled, states that were this connection's own are freed. */
   closed(): void {
     this.socket = undefined;
+    this.endpoint.streams.delete(this);
     for (const { handle } of this.slots) handle?.cancel();
     this.slots.length = 0;
     this.out.length = 0;
     const streams = this.streams.filter((stream) => stream !== undefined);
-    this.host.inference.direct?.engine.cancelAll(new Set(streams.filter((stream) => stream.isWaiting)));
+    this.endpoint.inference.direct?.engine.cancelAll(new Set(streams.filter((stream) => stream.isWaiting)));
     for (const stream of streams) stream.end(this.ownsStates);
     this.streams.length = 0;
   }
 
   private openStream(number: number | undefined): Stream {
     const stateId = number === undefined ? this.stateId : `${this.stateId}/${number}`;
-    const stream = new Stream(this, this.host.inference, stateId, number);
+    const stream = new Stream(this, this.endpoint.inference, stateId, number);
     this.streams[number ?? 0] = stream;
     return stream;
   }
@@ -196,12 +187,12 @@ export class StreamConnection implements StreamOwner {
     this.streams[number] = undefined;
     this.slots.push({ kind: "raw", stream: number, answer: NOTHING, handle: undefined });
     this.moveReady();
-    this.host.outbox.addLater(this);
+    this.outbox.addLater(this);
   }
 
   private rawFrame(bytes: ArrayBuffer, offset: number, number: number, raw: TensorMetadata): void {
     const stream = this.streams[number] ?? this.openStream(number);
-    if (this.slots.length === 0 && !this.host.isDraining() && stream.step(bytes, offset)) {
+    if (this.slots.length === 0 && !this.endpoint.isDraining && stream.step(bytes, offset)) {
       this.rawPending += 1;
       return;
     }
@@ -214,9 +205,9 @@ export class StreamConnection implements StreamOwner {
     let request: DecodedRequest | undefined;
     try {
       request = decode();
-      if (this.host.isDraining()) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+      if (this.endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
       const { id } = request;
-      slot.handle = this.host.service.infer(request, this.stateIdOf(stream, request), (error, outputs) => {
+      slot.handle = this.endpoint.service.infer(request, this.stateIdOf(stream, request), (error, outputs) => {
         this.settle(slot, error === undefined ? () => this.encode(slot.kind, outputs, id) : error, id);
       });
     } catch (error) {
@@ -227,7 +218,7 @@ export class StreamConnection implements StreamOwner {
   /** The state id of a request that names none of its own. */
   private stateIdOf(stream: Stream | undefined, request: DecodedRequest): string | undefined {
     // A model without state has no streams to keep apart.
-    if (!this.host.inference.stateful) return undefined;
+    if (!this.endpoint.inference.stateful) return undefined;
     if (stream !== undefined) return stream.stateId;
     if (this.request.streams === undefined || request.sequenceId !== undefined) return this.stateId;
     throw new InvalidArgumentError(
@@ -244,7 +235,7 @@ export class StreamConnection implements StreamOwner {
 
   private encode(kind: FrameKind, outputs: readonly NamedTensor[], id: string | undefined): Frame {
     if (kind === "raw") return encodeRawAnswer(outputs).slice();
-    const response = { modelName: this.host.inference.name, modelVersion: MODEL_VERSION, id, outputs };
+    const response = { modelName: this.endpoint.name, modelVersion: this.endpoint.version, id, outputs };
     const message = encodeInferResponse(response, () => kind === "binary");
     return kind === "binary" ? encodeStreamFrame(message) : utf8Text(message.header, "answer");
   }
@@ -258,7 +249,7 @@ export class StreamConnection implements StreamOwner {
       slot.answer = encodeStreamError(toHeadraceError(error), { id, stream });
     }
     this.moveReady();
-    this.host.outbox.addLater(this);
+    this.outbox.addLater(this);
   }
 
   /** Slots whose turn it is: raw frames before them have been answered, and so have the slots before them. */

@@ -1,5 +1,5 @@
+import type { InferUpload } from "../../serving/infer-upload.js";
 import type { BodyPieces, Exchange } from "./exchange.js";
-import type { InferUpload } from "./infer-upload.js";
 
 /** The pieces of a body, the JSON header left out, on their way into an upload. */
 export class UploadPieces implements BodyPieces {

@@ -3,10 +3,22 @@
  * header was worked out once, so the tensor's bytes go straight into the engine, and those of the outputs behind a response
  * header that is the same every time.
  */
-import { NO_STATE, OK, type StepSink } from "../../engine/engine.js";
-import { type EncodedMessage, encodeV2Error } from "../../protocol/index.js";
-import type { DirectModel, DirectTensor } from "../../runtime/index.js";
-import type { Exchange } from "./exchange.js";
+import { NO_STATE, OK, type StepSink } from "../engine/engine.js";
+import type { HeadraceError } from "../errors.js";
+import type { EncodedMessage } from "../protocol/index.js";
+import type { DirectModel, DirectTensor } from "../runtime/index.js";
+import type { InferHandle } from "./infer-types.js";
+
+/** Who waits for the answer to a prepared request. */
+export interface PreparedClient {
+  /** Whether nobody waits any more. */
+  readonly isOver: boolean;
+  /** What to cancel when the client goes before its answer. */
+  whenGone(work: InferHandle): void;
+  /** The answer; its parts are views that are gone after this call. */
+  message(message: EncodedMessage): void;
+  error(error: HeadraceError): void;
+}
 
 export class PreparedInfer {
   /**
@@ -24,14 +36,14 @@ export class PreparedInfer {
   ) {}
 
   /** Steps with a request of this header and answers it, or returns false: it has other bytes than the header says. */
-  run(exchange: Exchange, body: Uint8Array, headerLength: number): boolean {
+  run(client: PreparedClient, body: Uint8Array, headerLength: number): boolean {
     if (body.byteLength !== headerLength + this.inputBytes) return false;
     const { engine } = this.direct;
     const key = this.stateId === undefined ? NO_STATE : engine.keyOf(this.stateId);
-    const step = new PreparedStep(this, exchange);
+    const step = new PreparedStep(this, client);
     const offset = body.byteOffset + headerLength;
     const request = engine.submit(step, body.buffer as ArrayBuffer, offset, this.inputBytes, key, this.flags, 0);
-    if (request < 0) exchange.error(engine.errorFor(request), encodeV2Error);
+    if (request < 0) client.error(engine.errorFor(request));
     else step.submitted(request);
     return true;
   }
@@ -50,19 +62,19 @@ class PreparedStep implements StepSink {
 
   constructor(
     private readonly infer: PreparedInfer,
-    private readonly exchange: Exchange,
+    private readonly client: PreparedClient,
   ) {}
 
   submitted(request: number): void {
     this.request = request;
-    this.exchange.whenGone(this);
+    this.client.whenGone(this);
   }
 
   completed(request: number, code: number, batch: number, row: number): boolean {
     this.request = -1;
-    if (this.exchange.isOver) return false;
-    if (code === OK) this.exchange.message(this.infer.messageOf(batch, row));
-    else this.exchange.error(this.infer.direct.engine.errorFor(code, request), encodeV2Error);
+    if (this.client.isOver) return false;
+    if (code === OK) this.client.message(this.infer.messageOf(batch, row));
+    else this.client.error(this.infer.direct.engine.errorFor(code, request));
     return false;
   }
 

@@ -1,9 +1,9 @@
-import { OK } from "../../engine/engine.js";
-import { InvalidArgumentError } from "../../errors.js";
-import { checkBooleans, type TensorHeader } from "../../protocol/index.js";
-import type { EngineStepOptions } from "../../runtime/engine-step.js";
-import type { DirectModel } from "../../runtime/index.js";
-import { withoutAxis } from "../../runtime/rows.js";
+import { OK } from "../engine/engine.js";
+import { InvalidArgumentError } from "../errors.js";
+import { checkBooleans, type TensorHeader } from "../protocol/index.js";
+import type { EngineStepOptions } from "../runtime/engine-step.js";
+import type { DirectModel } from "../runtime/index.js";
+import { withoutAxis } from "../runtime/rows.js";
 import type { InferHandle } from "./infer-types.js";
 
 /**

@@ -1,5 +1,5 @@
-import type { HeadraceError } from "../../errors.js";
-import type { DecodedRequest, NamedTensor } from "../../protocol/index.js";
+import type { HeadraceError } from "../errors.js";
+import type { DecodedRequest, NamedTensor } from "../protocol/index.js";
 
 /** The outcome; outputs that are views are valid until the callback returns. */
 export type InferDone = (error: HeadraceError | undefined, outputs: readonly NamedTensor[]) => void;

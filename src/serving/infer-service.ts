@@ -2,9 +2,9 @@
  * V2 requests to predictions and back, the same for HTTP and WebSocket. Where the pipeline is one ONNX cell, bytes go from
  * the socket's buffer into the engine and outputs are views over its memory; else values go through `predict`.
  */
-import { DATATYPES, elementCount, typedArrayOver } from "../../datatype.js";
-import { NO_STATE } from "../../engine/engine.js";
-import { bug, InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import { DATATYPES, elementCount, typedArrayOver } from "../datatype.js";
+import { NO_STATE } from "../engine/engine.js";
+import { bug, InvalidArgumentError, toHeadraceError } from "../errors.js";
 import {
   type DecodedInput,
   type DecodedRequest,
@@ -13,18 +13,17 @@ import {
   type RequestPlan,
   type TensorMetadata,
   toRawTensor,
-} from "../../protocol/index.js";
-import { EngineStep, type EngineStepOptions, type StepTensor } from "../../runtime/engine-step.js";
-import type { DirectModel, DirectTensor, RestrictedInferenceProcess } from "../../runtime/index.js";
-import { stepFlags } from "../../runtime/model-cell.js";
-import { checkRows, joinRows, rowCount, shapeOfOne } from "../../runtime/rows.js";
-import { valuesToTensors } from "../../types/index.js";
+} from "../protocol/index.js";
+import { EngineStep, type EngineStepOptions, type StepTensor } from "../runtime/engine-step.js";
+import type { DirectModel, DirectTensor, RestrictedInferenceProcess } from "../runtime/index.js";
+import { stepFlags } from "../runtime/model-cell.js";
+import { priorityOf, type RequestPolicy, timeoutOf } from "../runtime/request-policy.js";
+import { checkRows, joinRows, rowCount, shapeOfOne } from "../runtime/rows.js";
+import { valuesToTensors } from "../types/index.js";
 import type { InferDone, InferHandle, RequestHead } from "./infer-types.js";
 import { InferUpload } from "./infer-upload.js";
 import { PreparedInfer } from "./prepared-infer.js";
 
-/** There is one of each model. */
-export const MODEL_VERSION = "1";
 /** Timers of more than 31 bits go off at once; this one is 24 days. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
@@ -85,7 +84,7 @@ export class InferService {
       direct,
       request,
       directInputs(direct, request, stateId),
-      stepOptions(direct, request, stateId),
+      stepOptions(direct, request, stateId, this.inference.requestPolicy),
       done,
     );
   }
@@ -103,7 +102,7 @@ export class InferService {
     const order = engineOrder(direct, tensors, plan.sequenceId);
     const rows = tensors.map(({ shape }, index) => rowCount(shape, direct.inputs[order[index] ?? -1]?.batchAxis ?? -1));
     if (rows.some((count) => count !== 1)) return undefined;
-    const options = stepOptions(direct, plan, plan.sequenceId);
+    const options = stepOptions(direct, plan, plan.sequenceId, this.inference.requestPolicy);
     return new InferUpload(direct, tensors, order, options, (begun) =>
       this.run(direct, plan, [], { ...options, begun }, done),
     );
@@ -115,7 +114,9 @@ export class InferService {
     const [input, ...others] = plan.inputs.tensors;
     if (direct === undefined || input === undefined || others.length > 0) return undefined;
     // The bytes of a BOOL have to be looked at, and a timeout needs a timer.
-    const isPlain = plan.inputs.isShareable && input.datatype !== "BOOL" && plan.timeoutMicros === undefined;
+    const { requestPolicy } = this.inference;
+    const timeoutMicros = timeoutOf(requestPolicy, plan.timeoutMicros ?? 0);
+    const isPlain = plan.inputs.isShareable && input.datatype !== "BOOL" && timeoutMicros === 0;
     const [wanted] = direct.inputs;
     if (!isPlain || wanted === undefined || !wanted.fixed || input.byteLength !== wanted.rowBytes) return undefined;
     const outputs = direct.outputs.filter(({ name }) => this.wanted(plan, name));
@@ -131,9 +132,14 @@ export class InferService {
       if (datatype === "BYTES") throw bug("an output of strings has no fixed size");
       return { name, datatype, shape: oneRow, data: typedArrayOver(datatype, new Uint8Array(rowBytes)) };
     });
-    const answer = { modelName: this.inference.name, modelVersion: MODEL_VERSION, id: plan.id, outputs: empty };
+    const answer = {
+      modelName: this.inference.name,
+      modelVersion: this.inference.version,
+      id: plan.id,
+      outputs: empty,
+    };
     const response = encodeInferResponse(answer, () => true);
-    const { flags } = stepOptions(direct, plan, undefined);
+    const { flags } = stepOptions(direct, plan, undefined, requestPolicy);
     return new PreparedInfer(direct, plan.sequenceId, flags, input.byteLength, outputs, response);
   }
 
@@ -175,12 +181,12 @@ export class InferService {
       if (type === undefined) throw unknownInput(input.name, index, Object.keys(types));
       values[input.name] = type.fromTensor(toRawTensor(owned(input)), `inputs[${index}]`);
     }
+    const { requestPolicy } = this.inference;
+    const timeoutMicros = timeoutOf(requestPolicy, request.timeoutMicros ?? 0);
     const options = {
       ...(stateId === undefined ? {} : { stateId, start: request.sequenceStart, end: request.sequenceEnd }),
-      ...(request.timeoutMicros === undefined
-        ? {}
-        : { timeoutMs: Math.min(request.timeoutMicros / 1000, MAX_TIMEOUT_MS) }),
-      priority: Math.min(request.priority ?? 0, 255),
+      ...(timeoutMicros === 0 ? {} : { timeoutMs: Math.min(timeoutMicros / 1000, MAX_TIMEOUT_MS) }),
+      priority: priorityOf(requestPolicy, request.priority ?? 0),
     };
     const prediction = this.inference.begin(values, options);
     prediction.outputs.then(
@@ -254,15 +260,20 @@ function engineOrder(
   return order;
 }
 
-function stepOptions(direct: DirectModel, request: RequestHead, stateId: string | undefined): EngineStepOptions {
+function stepOptions(
+  direct: DirectModel,
+  request: RequestHead,
+  stateId: string | undefined,
+  policy: RequestPolicy,
+): EngineStepOptions {
   return {
     key: stateId === undefined ? NO_STATE : direct.engine.keyOf(stateId),
     flags: stepFlags({
       start: request.sequenceStart,
       end: request.sequenceEnd,
-      priority: Math.min(request.priority ?? 0, 255),
+      priority: priorityOf(policy, request.priority ?? 0),
     }),
-    timeoutMicros: request.timeoutMicros ?? 0,
+    timeoutMicros: timeoutOf(policy, request.timeoutMicros ?? 0),
     keep: false,
   };
 }

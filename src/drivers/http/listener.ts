@@ -1,0 +1,171 @@
+/**
+ * A port over which one or several drivers of a runtime serve their models. It owns the sockets and the routes; each driver
+ * brings a ModelEndpoint, and the routes find it by the model's name.
+ */
+import uWS, { type us_listen_socket } from "uWebSockets.js";
+import { HeadraceError, InvalidArgumentError } from "../../errors.js";
+import type { RepositoryControl, SharedListener } from "../../runtime/index.js";
+import { ServedModels } from "../../serving/served-models.js";
+import { shown } from "../../shown.js";
+import { AppLease } from "./app-pool.js";
+import { DocsRoutes } from "./docs-routes.js";
+import type { ModelEndpoint } from "./model-endpoint.js";
+import { ModelRoutes } from "./model-routes.js";
+import { Outbox } from "./outbox.js";
+import { type HttpParameters, LISTENER_PARAMETERS, type ListenerParameters } from "./parameters.js";
+import { RepositoryRoutes } from "./repository-routes.js";
+import { Exchanges } from "./request-trace.js";
+import { RestRoutes } from "./rest-routes.js";
+import { Router } from "./router.js";
+import { Routes } from "./routes.js";
+import { StreamRoutes, streamLimits } from "./stream-routes.js";
+
+/** LIBUS_LISTEN_EXCLUSIVE_PORT, which uWebSockets.js' own types lack: without it two servers could share a port unnoticed. */
+const EXCLUSIVE_PORT = 1;
+/** How long after an answer the next request of its connection may be on its way. */
+const LAST_REQUEST_MILLIS = 25;
+
+export interface ListenerInit {
+  readonly parameters: ListenerParameters;
+  /** What loads and unloads models, as of now. */
+  readonly repository: () => RepositoryControl | undefined;
+}
+
+export class HttpListener implements SharedListener {
+  readonly models = new ServedModels<ModelEndpoint>();
+  readonly outbox = new Outbox();
+  readonly exchanges: Exchanges;
+  private readonly app: AppLease;
+  private socket: us_listen_socket | undefined;
+  private boundPort = 0;
+  /** Those who serve here and do not stop. */
+  private readonly users = new Set<object>();
+  private underWay = 0;
+  /** `performance.now()` at the end of the last request. */
+  private lastEnded = Number.NEGATIVE_INFINITY;
+
+  private constructor(private readonly init: ListenerInit) {
+    this.exchanges = new Exchanges({
+      isDraining: () => this.isDraining,
+      begun: () => {
+        this.underWay += 1;
+      },
+      ended: () => {
+        this.underWay -= 1;
+        this.lastEnded = performance.now();
+      },
+    });
+    const limits = streamLimits(init.parameters);
+    this.app = AppLease.take(limits);
+    // Before the routes: of equal patterns uWebSockets.js takes the first.
+    new StreamRoutes(this).register(this.app, limits);
+    const router = new Router(this.app, this.exchanges);
+    new Routes(this).register(router);
+    new ModelRoutes(this).register(router);
+    new RepositoryRoutes(this).register(router);
+    new RestRoutes(this).register(router);
+    new DocsRoutes(this).register(router);
+    router.otherwise();
+  }
+
+  /** Listens on a port; 0 takes any free one. Rejects with PORT_IN_USE. */
+  static async open(init: ListenerInit, port: number): Promise<HttpListener> {
+    const listener = new HttpListener(init);
+    try {
+      await listener.listen(port);
+      return listener;
+    } catch (error) {
+      listener.close();
+      throw error;
+    }
+  }
+
+  get port(): number {
+    return this.boundPort;
+  }
+
+  get parameters(): ListenerParameters {
+    return this.init.parameters;
+  }
+
+  get repository(): RepositoryControl | undefined {
+    return this.init.repository();
+  }
+
+  /** Whether nobody goes on serving here: connections end with their next answer. */
+  get isDraining(): boolean {
+    return this.users.size === 0;
+  }
+
+  /**
+   * Someone serves here from now on, until `leave`.
+   * @param wanted What the user said of the parameters that all who share a port have in common.
+   * Throws INVALID_ARGUMENT where it is something else than what the listener has.
+   */
+  async join(user: object, wanted: Partial<HttpParameters>): Promise<void> {
+    for (const name of LISTENER_PARAMETERS) {
+      const [own, other] = [this.parameters[name], wanted[name]];
+      if (other === undefined || JSON.stringify(own) === JSON.stringify(other)) continue;
+      const message = `is ${shown(other)} here, and ${shown(own)} for whoever serves on port ${this.port} already; drivers that share a port share it too`;
+      throw new InvalidArgumentError(message, { path: name });
+    }
+    this.users.add(user);
+    // Whoever was last here may have stopped listening, and not be gone yet.
+    if (this.socket === undefined) await this.listen(this.port);
+  }
+
+  /** Someone stops serving here. The last one closes the door first; connections that are open go on. */
+  leave(user: object): void {
+    this.users.delete(user);
+    if (this.isDraining) this.closeListenSocket();
+  }
+
+  /**
+   * Whether requests are under way, or may be: a client that had an answer just now may have sent its next request already.
+   * It is told to go elsewhere, with 503 and `Connection: close`, where closing the connection at once would leave it not
+   * knowing what became of it.
+   */
+  get isBusy(): boolean {
+    return this.underWay > 0 || performance.now() - this.lastEnded < LAST_REQUEST_MILLIS;
+  }
+
+  /** To be called when a model's access log was switched on or off. */
+  logsChanged(): void {
+    const logging = this.models.all().find(({ accessLog }) => accessLog !== undefined);
+    this.exchanges.accessLog = logging?.accessLog;
+  }
+
+  close(): void {
+    this.closeListenSocket();
+    this.app.giveBack();
+  }
+
+  private closeListenSocket(): void {
+    if (this.socket !== undefined) uWS.us_listen_socket_close(this.socket);
+    this.socket = undefined;
+  }
+
+  private listen(port: number): Promise<void> {
+    const { host } = this.parameters;
+    const { app } = this.app;
+    // The overload with host, port and options is there, but not in uWebSockets.js' own types.
+    const listen = app.listen.bind(app) as unknown as (
+      host: string,
+      port: number,
+      options: number,
+      done: (socket: us_listen_socket | false) => void,
+    ) => void;
+    return new Promise((resolve, reject) => {
+      listen(host, port, EXCLUSIVE_PORT, (socket) => {
+        if (socket === false) {
+          const message = `cannot listen on ${host}:${port}: the port is in use, or the address is not this machine's; choose another port (0 takes any free one) or host`;
+          reject(new HeadraceError("PORT_IN_USE", message));
+          return;
+        }
+        this.socket = socket;
+        this.boundPort = uWS.us_socket_local_port(socket as never);
+        resolve();
+      });
+    });
+  }
+}

@@ -1,0 +1,76 @@
+/** A model at a listener: what one HttpDriver serves, and what is under way there. */
+import type { Logger } from "../../log.js";
+import type { RequestPlan } from "../../protocol/index.js";
+import type { RestrictedInferenceProcess } from "../../runtime/index.js";
+import { InferService } from "../../serving/infer-service.js";
+import type { PreparedInfer } from "../../serving/prepared-infer.js";
+import type { ServedModel } from "../../serving/served-models.js";
+import type { HttpParameters } from "./parameters.js";
+import type { StreamConnection } from "./stream-connection.js";
+import type { TaskStore } from "./task-store.js";
+import { Tasks } from "./tasks.js";
+
+export interface ModelEndpointInit {
+  readonly inference: RestrictedInferenceProcess;
+  readonly store: TaskStore;
+  /** As they are now. */
+  readonly parameters: () => HttpParameters;
+  readonly log: Logger | undefined;
+}
+
+export class ModelEndpoint implements ServedModel {
+  readonly name: string;
+  readonly version: string;
+  readonly inference: RestrictedInferenceProcess;
+  readonly service: InferService;
+  readonly tasks: Tasks;
+  /** What follows for this model from headers of binary requests that have come before. */
+  readonly prepared = new WeakMap<RequestPlan, PreparedInfer | "once" | "never">();
+  readonly streams = new Set<StreamConnection>();
+  readonly counters = { requests: 0, streamsOpened: 0, streamsRefused: 0 };
+  /** Where its requests are logged; undefined: they are not. May change at any time. */
+  accessLog: Logger | undefined;
+  /** Set when the driver stops: what is new is refused. */
+  isDraining = false;
+  private underWay = 0;
+
+  constructor(private readonly init: ModelEndpointInit) {
+    const { inference, store, parameters, log } = init;
+    this.inference = inference;
+    this.name = inference.name;
+    this.version = inference.version;
+    this.service = new InferService(inference);
+    this.tasks = new Tasks({ inference, store, parameters, log });
+  }
+
+  get parameters(): HttpParameters {
+    return this.init.parameters();
+  }
+
+  /** Whether answers are still to come, or to be read. */
+  get isBusy(): boolean {
+    if (this.underWay > 0 || this.tasks.pendingCount > 0) return true;
+    for (const stream of this.streams) if (!stream.isIdle) return true;
+    return false;
+  }
+
+  begun(): void {
+    this.counters.requests += 1;
+    this.underWay += 1;
+  }
+
+  ended(): void {
+    this.underWay -= 1;
+  }
+
+  streamRefused(code: string, message: string): void {
+    this.counters.streamsRefused += 1;
+    this.init.log?.warn({ code }, `stream closed: ${message}`);
+  }
+
+  /** Ends what has had its answers, and cancels what has not. */
+  close(): void {
+    this.tasks.close();
+    for (const stream of [...this.streams]) stream.goAway();
+  }
+}
