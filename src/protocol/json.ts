@@ -31,16 +31,27 @@ export function parseJson(text: string, path: string): unknown {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new InvalidArgumentError(`not JSON${hint(text, cause)}`, { path, cause });
+    const detail = cause instanceof Error ? ` (${cause.message})` : "";
+    throw new InvalidArgumentError(`not JSON${detail}`, { path, cause });
   }
   return LONG_INTEGER.test(text) ? new ExactReader(text, path).read() : value;
 }
 
-function hint(text: string, cause: unknown): string {
-  if (/[[,:\s](?:NaN|-?Infinity)[\s\],}]/.test(text)) {
-    return `: JSON has no NaN and no Infinity; write the strings "NaN", "Infinity", "-Infinity", or send binary data`;
+/** A string, which is left alone, or a token that Triton writes and reads, though JSON has none such. */
+const STRING_OR_NONFINITE = /"[^"\\]*(?:\\.[^"\\]*)*"|(-?)(?:(NaN)|Inf(?:inity)?)/g;
+
+/** As `parseJson`, but numbers may be NaN and infinite: they are read as the strings "NaN", "Infinity" and "-Infinity". */
+export function parseTensorJson(text: string, path: string): unknown {
+  try {
+    return parseJson(text, path);
+  } catch (error) {
+    const strict = text.replace(STRING_OR_NONFINITE, (match, minus: string | undefined, nan: string | undefined) => {
+      if (match.startsWith('"')) return match;
+      return nan === undefined ? `"${minus}Infinity"` : '"NaN"';
+    });
+    if (strict === text) throw error;
+    return parseJson(strict, path);
   }
-  return cause instanceof Error ? ` (${cause.message})` : "";
 }
 
 /** Reads text that `JSON.parse` has already accepted, so it need not check the grammar again. */

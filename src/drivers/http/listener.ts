@@ -5,6 +5,7 @@
 import uWS, { type us_listen_socket } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError } from "../../errors.js";
 import type { RepositoryControl, SharedListener } from "../../runtime/index.js";
+import { InferDecoder } from "../../serving/infer-decoder.js";
 import { ServedModels } from "../../serving/served-models.js";
 import { shown } from "../../shown.js";
 import { AppLease } from "./app-pool.js";
@@ -34,6 +35,7 @@ export interface ListenerInit {
 export class HttpListener implements SharedListener {
   readonly models = new ServedModels<ModelEndpoint>();
   readonly outbox = new Outbox();
+  readonly decoder = new InferDecoder();
   readonly exchanges: Exchanges;
   private readonly app: AppLease;
   private socket: us_listen_socket | undefined;
