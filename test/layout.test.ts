@@ -128,7 +128,10 @@ t.test("drivers, sources and sinks do not reach into each other", async (t) => {
 });
 
 t.test("the engine and the JSON part compile without Node", async (t) => {
-  const files = [...(await filesUnder("native/engine", /\.(cc|h)$/)), ...(await filesUnder("native/json", /\.(cc|h)$/))];
+  const files = [
+    ...(await filesUnder("native/engine", /\.(cc|h)$/)),
+    ...(await filesUnder("native/json", /\.(cc|h)$/)),
+  ];
   t.ok(files.length > 20, "files were found");
   const wrong: string[] = [];
   for (const file of files) {

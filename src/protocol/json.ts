@@ -31,10 +31,16 @@ export function parseJson(text: string, path: string): unknown {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    const detail = cause instanceof Error ? ` (${cause.message})` : "";
-    throw new InvalidArgumentError(`not JSON${detail}`, { path, cause });
+    throw new InvalidArgumentError(`not JSON${hint(text, cause)}`, { path, cause });
   }
   return LONG_INTEGER.test(text) ? new ExactReader(text, path).read() : value;
+}
+
+function hint(text: string, cause: unknown): string {
+  if (/[[,:\s](?:NaN|-?Infinity)[\s\],}]/.test(text)) {
+    return `: JSON has no NaN and no Infinity; write the strings "NaN", "Infinity", "-Infinity", or send binary data`;
+  }
+  return cause instanceof Error ? ` (${cause.message})` : "";
 }
 
 /** A string, which is left alone, or a token that Triton writes and reads, though JSON has none such. */
