@@ -23,7 +23,8 @@ const char* read_exponent(const char* p, const char* end, int& exponent) {
   return p;
 }
 
-// Where from_chars says "out of range", which of the two ends it was: the position of the first digit that counts decides.
+// Where from_chars says "out of range", which of the two ends it was: the position of the first digit that counts
+// decides.
 bool is_too_large(const char* p, const char* end, int exponent) {
   int64_t position = 0;  // of the first digit that is not 0, relative to the point
   bool after_point = false;

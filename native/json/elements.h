@@ -1,4 +1,5 @@
-// One element of a tensor: from its JSON to its bytes. Whether it fits its datatype is the same question for all readers.
+// One element of a tensor: from its JSON to its bytes. Whether it fits its datatype is the same question for all
+// readers.
 #pragma once
 
 #include <charconv>

@@ -1,6 +1,6 @@
-// The commonest number of a tensor: one digit, a point, and up to 14 digits more, as -0.0416283, and a comma after it. Read
-// without a loop and without a branch that depends on its digits, at about half of what read_decimal takes. SSE2, which
-// every x86-64 has; elsewhere read_decimal does all of the work.
+// The commonest number of a tensor: one digit, a point, and up to 14 digits more, as -0.0416283, and a comma after it.
+// Read without a loop and without a branch that depends on its digits, at about half of what read_decimal takes. SSE2,
+// which every x86-64 has; elsewhere read_decimal does all of the work.
 #pragma once
 
 #include <cstdint>
@@ -73,7 +73,8 @@ inline const char* fast_fraction(const char* p, double& value) {
   const __m128i digits = _mm_and_si128(text, fast::last_bytes(count));
   if (fast::where(_mm_cmpeq_epi8(_mm_min_epu8(digits, _mm_set1_epi8(9)), digits)) != 0xffff) return nullptr;
   // Below 10^15, so both operands are exact and the division rounds once, as in to_double.
-  const auto all = static_cast<int64_t>(fast::value_of_sixteen(digits)) + static_cast<int64_t>(whole) * fast::kPowers[count];
+  const auto all =
+      static_cast<int64_t>(fast::value_of_sixteen(digits)) + static_cast<int64_t>(whole) * fast::kPowers[count];
   value = static_cast<double>(all) / fast::kDivisors[minus][count];
   return p + length;
 }

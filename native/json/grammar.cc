@@ -58,7 +58,7 @@ const char* Grammar::skip_text(const char* p) {
 
 const char* Grammar::skip_word(const char* p, const char* word) {
   if (starts_with(p, end_, word)) return p + std::strlen(word);
-  return fail(p, word);
+  return fail(p, "a value");
 }
 
 const char* Grammar::skip_value(const char* p, int depth, bool nonfinite) {
@@ -66,9 +66,8 @@ const char* Grammar::skip_value(const char* p, int depth, bool nonfinite) {
   if (p == end_) return fail(p, "a value");
   switch (*p) {
     case '{':
-      return each_member(p, [&](const char*, const char*, const char* value) {
-        return skip_value(value, depth + 1, nonfinite);
-      });
+      return each_member(
+          p, [&](const char*, const char*, const char* value) { return skip_value(value, depth + 1, nonfinite); });
     case '[':
       return each_element(p, [&](const char* value) { return skip_value(value, depth + 1, nonfinite); });
     case '"':
@@ -94,7 +93,8 @@ std::optional<Problem> Grammar::problem() const {
   const std::string at = "byte " + std::to_string(failed_at_ - begin_);
   if (expected_ == kTooDeep) return Problem{"", "nested deeper than 64, at " + at};
   if (expected_ == kUtf8) return Problem{"", "not UTF-8, at " + at};
-  return Problem{"", std::string("not JSON: expected ") + expected_ + " at " + at + ", found " + found_at(failed_at_, end_)};
+  return Problem{
+      "", std::string("not JSON: expected ") + expected_ + " at " + at + ", found " + found_at(failed_at_, end_)};
 }
 
 }  // namespace headrace::json

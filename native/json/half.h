@@ -28,7 +28,8 @@ inline uint16_t to_half(double value, const HalfFormat& format) {
   if (magnitude >= format.overflow) return sign | format.infinity;
   if (magnitude < format.smallest_normal) {
     // nearbyint rounds ties to even; nobody in this process changes the rounding mode.
-    const double units = std::nearbyint(magnitude / format.smallest_normal * static_cast<double>(1 << format.mantissa_bits));
+    const double units =
+        std::nearbyint(magnitude / format.smallest_normal * static_cast<double>(1 << format.mantissa_bits));
     return sign | static_cast<uint16_t>(units);
   }
   const int exponent = std::ilogb(magnitude);

@@ -152,9 +152,8 @@ void InferReader::finish_input(Grammar& grammar, Input& input) {
     cut.bytes = data_.size() - input.start;
   } else if (!problem_) {
     const std::string path = "inputs[" + std::to_string(index_) + "]";
-    problem_ = input.datatype && input.has_shape
-                   ? explain_tensor(form_, cut.begin, cut.end, path + ".data")
-                   : Problem{path, "has no datatype or no shape that data could have"};
+    problem_ = input.datatype && input.has_shape ? explain_tensor(form_, cut.begin, cut.end, path + ".data")
+                                                 : Problem{path, "has no datatype or no shape that data could have"};
   }
 }
 

@@ -1,5 +1,5 @@
-// V2 infer requests in JSON: the bytes of the body are looked at once, tensors become bytes on the way, and what is left is
-// a small JSON header for whoever knows what the rest means.
+// V2 infer requests in JSON: the bytes of the body are looked at once, tensors become bytes on the way, and what is
+// left is a small JSON header for whoever knows what the rest means.
 //
 // One thread at a time; nothing is allocated for a request that is like the one before.
 #pragma once
@@ -19,8 +19,8 @@ namespace headrace::json {
 
 class InferReader {
  public:
-  // Reads a request's JSON. Members count as JSON.parse has them: of two with one name the last one. False where it is no
-  // JSON, or nested deeper than kMaxDepth: `problem` says where, and there is no header.
+  // Reads a request's JSON. Members count as JSON.parse has them: of two with one name the last one. False where it is
+  // no JSON, or nested deeper than kMaxDepth: `problem` says where, and there is no header.
   bool read(std::string_view body);
 
   // The JSON with the value of each `inputs[i].data`, unless it is null, replaced by the number of its bytes in `data`.

@@ -18,9 +18,9 @@ struct TensorForm {
   bool operator==(const TensorForm&) const = default;
 };
 
-// Appends the elements of the value at `p` to `scratch`: little-endian and row-major; those of BYTES each with its length
-// before it. Returns the end of the value, or null where it is not a value of that form, whatever it is; `scratch` then
-// has bytes that mean nothing. `begin` is that of the readable memory around `p`.
+// Appends the elements of the value at `p` to `scratch`: little-endian and row-major; those of BYTES each with its
+// length before it. Returns the end of the value, or null where it is not a value of that form, whatever it is;
+// `scratch` then has bytes that mean nothing. `begin` is that of the readable memory around `p`.
 const char* read_tensor(const TensorForm& form, const char* begin, const char* p, const char* end, Scratch& scratch);
 
 // Why the value at `p`, which is JSON (numbers may be NaN and infinite), is not of that form. `path` is its own.

@@ -11,8 +11,9 @@ namespace headrace::json {
 // Characters that `write_tensor` needs at most. Not for BYTES.
 constexpr size_t most_text(Datatype datatype, size_t count) { return 2 + count * info_of(datatype).most_text; }
 
-// Writes `count` elements from their little-endian bytes, at any alignment: the shortest digits that are read as the same
-// FP32 or FP64 (the others exactly), NaN, Infinity and -Infinity as Triton writes them. Returns the end. Not for BYTES.
+// Writes `count` elements from their little-endian bytes, at any alignment: the shortest digits that are read as the
+// same FP32 or FP64 (the others exactly), NaN, Infinity and -Infinity as Triton writes them. Returns the end. Not for
+// BYTES.
 char* write_tensor(Datatype datatype, const std::byte* bytes, size_t count, char* out);
 
 // Characters that `write_string` needs at most.

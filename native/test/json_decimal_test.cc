@@ -1,6 +1,4 @@
 // Numbers of JSON against strtod, which is slow and right.
-#include "decimal.h"
-
 #include <doctest/doctest.h>
 
 #include <bit>
@@ -10,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "decimal.h"
 #include "fast_fraction.h"
 #include "half.h"
 
@@ -71,16 +70,17 @@ TEST_CASE("the shortest and the longest digits of any double are read as that do
 }
 
 TEST_CASE("what is too large is infinite, what is too small is zero, and the smallest are kept") {
-  for (const char* text : {"1e309", "-1e400", "1e99999999999", "-123456789012345678901234567890e300", "5e-324", "-3e-324",
-                           "1e-400", "-0.00001e-400", "2.2250738585072014e-308", "1e-99999999999", "0e999999", "-0", "-0.0",
-                           "0.000000000000000000000000000000000000000000000000000000001e400", "1.7976931348623157e308"}) {
+  for (const char* text :
+       {"1e309", "-1e400", "1e99999999999", "-123456789012345678901234567890e300", "5e-324", "-3e-324", "1e-400",
+        "-0.00001e-400", "2.2250738585072014e-308", "1e-99999999999", "0e999999", "-0", "-0.0",
+        "0.000000000000000000000000000000000000000000000000000000001e400", "1.7976931348623157e308"}) {
     check_same(text, read_all(text));
   }
 }
 
 TEST_CASE("what is no number in JSON is none here") {
-  for (const std::string text : {"", "-", "+1", ".5", "-.5", "01", "-012", "1.", "1.e5", "1e", "1e+", "e5", "abc", "NaN",
-                                 "00000000001", "/", ":", "-:", "0x1"}) {
+  for (const std::string text : {"", "-", "+1", ".5", "-.5", "01", "-012", "1.", "1.e5", "1e", "1e+", "e5", "abc",
+                                 "NaN", "00000000001", "/", ":", "-:", "0x1"}) {
     const std::vector<char> copy = exactly(text);
     const char* const end = copy.data() + copy.size();
     Decimal number;

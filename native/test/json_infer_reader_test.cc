@@ -1,12 +1,12 @@
 // V2 requests in JSON: what becomes of them, and what is said of those that are wrong.
-#include "infer_reader.h"
-
 #include <doctest/doctest.h>
 
 #include <cstring>
 #include <random>
 #include <string>
 #include <vector>
+
+#include "infer_reader.h"
 
 namespace headrace::json {
 namespace {
@@ -56,7 +56,8 @@ void check_bytes(const std::string& body, const std::string& bytes) {
 }
 
 TEST_CASE("the elements become bytes, and their number of bytes stands in their place") {
-  const Outcome outcome = read(R"( {"id":"7", "inputs":[ {"name":"x","shape":[1,2],"datatype":"FP32","data":[0.5, -1e3]} ]} )");
+  const Outcome outcome =
+      read(R"( {"id":"7", "inputs":[ {"name":"x","shape":[1,2],"datatype":"FP32","data":[0.5, -1e3]} ]} )");
   CHECK(outcome.is_json);
   CHECK(outcome.header == R"( {"id":"7", "inputs":[ {"name":"x","shape":[1,2],"datatype":"FP32","data":8} ]} )");
   CHECK(outcome.bytes == bytes_of({0.5F, -1000.0F}));
@@ -95,7 +96,9 @@ TEST_CASE("the order of members does not matter, and of two with one name the la
   check_bytes(R"({"inputs":[{"data":[1,2],"shape":[2],"name":"x","datatype":"INT32"}]})", two);
   check_bytes(R"({"inputs":[{"datatype":"INT8","shape":[1],"data":[1,2],"shape":[2],"datatype":"INT32"}]})", two);
   check_bytes(R"({"inputs":[{"datatype":"INT32","shape":[2],"data":["no"],"data":[1,2]}]})", two);
-  check_bytes(R"({"inputs":[{"datatype":"INT32","shape":[1],"data":[7]}],"inputs":[{"datatype":"INT32","shape":[2],"data":[1,2]}]})", two);
+  check_bytes(
+      R"({"inputs":[{"datatype":"INT32","shape":[1],"data":[7]}],"inputs":[{"datatype":"INT32","shape":[2],"data":[1,2]}]})",
+      two);
   check_bytes(R"({"inputs":[{"datatype":"INT32","shape":[2],"data":[1,2],"data":null}]})", "");
   const Outcome escaped = read(R"({"\u0069nputs":[{"datatype":"INT3\u0032","shape":[2],"d\u0061ta":[1,2]}]})");
   CHECK(escaped.header == R"({"\u0069nputs":[{"datatype":"INT3\u0032","shape":[2],"d\u0061ta":8}]})");
@@ -160,7 +163,8 @@ TEST_CASE("what is no JSON is refused with its place") {
       {"[1 2]", "not JSON: expected ',' or ']' at byte 3, found '2'"},
       {"{\"inputs\":[{\"datatype\":\"FP32\",\"shape\":[2],\"data\":[1,,2]}]}",
        "not JSON: expected a value at byte 52, found ','"},
-      {"{\"inputs\":[{\"datatype\":\"FP32\",\"shape\":[1],\"data\":[01]}]}", "not JSON: expected a value at byte 50, found '0'"},
+      {"{\"inputs\":[{\"datatype\":\"FP32\",\"shape\":[1],\"data\":[01]}]}",
+       "not JSON: expected a value at byte 50, found '0'"},
       {"\"a\x01\"", "not JSON: expected the rest of a string at byte 2, found byte 1"},
       {"\"a\xc0\x80\"", "not UTF-8, at byte 2"},
       {"\"\\x\"", "not JSON: expected the rest of a string at byte 1, found '\\'"},
@@ -184,7 +188,8 @@ TEST_CASE("no damage to a request leads anywhere but to an answer") {
       input("BYTES", "[2]", R"(["a\u00e9\ud83d\ude00","é\\"])"),
       R"({"id":"x","inputs":[{"data":[true,false],"shape":[2],"datatype":"BOOL"},{"name":"y","shape":[1],"datatype":"FP16","data":[0.1]}],"outputs":[{"name":"z"}]})",
   };
-  const std::string pieces[] = {"[", "]", "{", "}", "\"", "\\", ",", ":", "0.", "-", "e9", "null", "\x80", "\xed\xa0\x80", "\0"};
+  const std::string pieces[] = {"[",  "]", "{",  "}",    "\"",   "\\",           ",", ":",
+                                "0.", "-", "e9", "null", "\x80", "\xed\xa0\x80", "\0"};
   for (int i = 0; i < 100'000; ++i) {
     std::string body = bodies[random() % std::size(bodies)];
     for (auto left = 1 + random() % 3; left > 0; --left) {

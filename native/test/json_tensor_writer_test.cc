@@ -1,6 +1,4 @@
 // Tensors as JSON, and back.
-#include "tensor_writer.h"
-
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -11,6 +9,7 @@
 
 #include "half.h"
 #include "tensor_reader.h"
+#include "tensor_writer.h"
 
 namespace headrace::json {
 namespace {
