@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <random>
 #include <string>
@@ -66,6 +67,30 @@ TEST_CASE("the shortest and the longest digits of any double are read as that do
     char text[64];
     std::snprintf(text, sizeof text, i % 2 == 0 ? "%.16e" : "%.25e", value);
     check_same(text, read_all(text));
+  }
+}
+
+TEST_CASE("floats are read from the digits of the doubles that they are") {
+  std::mt19937 random(4);
+  for (int i = 0; i < 200'000; ++i) {
+    const auto value = std::bit_cast<float>(static_cast<uint32_t>(random()));
+    if (!std::isfinite(value)) continue;
+    char text[128];
+    std::snprintf(text, sizeof text, i % 2 == 0 ? "%.17g" : "%.20f", static_cast<double>(value));
+    check_same(text, read_all(text));
+  }
+}
+
+TEST_CASE("halfway between two doubles, and a little beside it") {
+  std::mt19937_64 random(6);
+  for (int i = 0; i < 50'000; ++i) {
+    // 54 bits over a power of two: the decimal text is exact, and ends with the 5 that a tie needs.
+    const uint64_t odd = (random() >> 10) | 1 | uint64_t{1} << 53;
+    const int shift = 1 + static_cast<int>(random() % 12);
+    char text[128];
+    std::snprintf(text, sizeof text, "%.*Lf", shift, std::ldexp(static_cast<long double>(odd), -shift));
+    check_same(text, read_all(text));
+    check_same(std::string(text) + "1", read_all(std::string(text) + "1"));
   }
 }
 
