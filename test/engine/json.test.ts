@@ -125,7 +125,8 @@ t.test("nesting, white space and the order of members make no difference", async
     fc.property(tensor(true), fc.constantFrom(0, 1, "\t"), fc.boolean(), (one, space, dataFirst) => {
       const { datatype, shape } = one;
       const data: unknown = JSON.parse(jsonOf(one, "x").replace(/-?(?:NaN|Infinity)/g, '"$&"'));
-      // Integers above 2^53 are for another test.
+      // Integers above 2^53 are for another test; JSON.stringify drops the sign of a zero.
+      fc.pre(!(data as unknown[]).some((element) => Object.is(element, -0)));
       fc.pre(datatype !== "INT64" && datatype !== "UINT64" && datatype !== "BYTES");
       const rest = { name: "x", datatype, shape };
       const input = dataFirst ? { data: nested(data as unknown[], shape), ...rest } : { ...rest, data };
