@@ -15,6 +15,7 @@ enum class Mode {
   httpV2,       // POST with V2's binary extension, one sequence per connection
   httpV2Json,   // POST of V2's JSON, one sequence per connection
   httpJson,     // POST {"stateId","input"}, one state per connection
+  grpc,         // unary ModelInfer calls, one sequence per request in flight
   httpPredict,  // POST {"inputs","stateId"} with a single integer as input, one state per connection
 };
 
@@ -25,8 +26,8 @@ struct Workload {
   Mode mode;
   std::string host;  // IPv4
   std::uint16_t port;
-  std::string path;
-  std::string input;  // the input's name, for httpV2, httpV2Json and httpPredict
+  std::string path;   // for grpc the model's name
+  std::string input;  // the input's name, for httpV2, httpV2Json, grpc and httpPredict
   std::size_t floats;
   std::size_t
       replySize;  // bytes of outputs; for httpV2Json and httpJson, numbers in the list; for httpPredict, bytes at least

@@ -4,7 +4,7 @@
  */
 import { DATATYPES, elementCount, typedArrayOver } from "../datatype.js";
 import { NO_STATE } from "../engine/engine.js";
-import { InvalidArgumentError, toHeadraceError } from "../errors.js";
+import { type HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.js";
 import {
   type DecodedInput,
   type DecodedRequest,
@@ -52,9 +52,19 @@ export class InferService {
       if (direct === undefined) return this.predict(request, stateId, done);
       return this.step(direct, request, stateId, done);
     } catch (error) {
-      done(toHeadraceError(error), []);
+      done(this.refused(error), []);
       return NOTHING;
     }
+  }
+
+  /**
+   * Counts a request that failed before it came to `infer`, because it could not be read, or in `upload` or its pieces; what
+   * `infer` takes is counted here. Returns the error for the answer.
+   */
+  refused(error: unknown): HeadraceError {
+    const refusal = toHeadraceError(error);
+    this.inference.refused(refusal.code);
+    return refusal;
   }
 
   private checkRequest(request: RequestHead, stateId = request.sequenceId): void {
@@ -131,7 +141,7 @@ export class InferService {
     const head = { modelName: this.inference.name, modelVersion: this.inference.version, id: plan.id };
     const answer = binary > 0 ? binaryAnswer(head, outputs) : jsonAnswer(head, outputs);
     const { flags } = stepOptions(direct, plan, undefined, requestPolicy);
-    return new PreparedInfer(direct, plan.sequenceId, flags, input.byteLength, answer);
+    return new PreparedInfer(this.inference, direct, plan.sequenceId, flags, input.byteLength, answer);
   }
 
   private run(
@@ -144,7 +154,7 @@ export class InferService {
     let timer: NodeJS.Timeout | undefined;
     const step = new EngineStep(direct.engine, inputs, options, (self, error) => {
       clearTimeout(timer);
-      if (error !== undefined) return done(error, []);
+      if (error !== undefined) return done(self.isCounted ? error : this.refused(error), []);
       let outputs: NamedTensor[];
       try {
         outputs = direct.outputs
@@ -153,7 +163,7 @@ export class InferService {
       } catch (failure) {
         return done(toHeadraceError(failure), []);
       }
-      done(undefined, outputs);
+      done(undefined, outputs, self);
     });
     step.submit();
     const timeoutMillis = Math.ceil(options.timeoutMicros / 1000);
