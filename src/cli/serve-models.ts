@@ -4,6 +4,7 @@ import { HttpDriver, openHttpPort } from "../drivers/http/index.js";
 import { InvalidArgumentError, toHeadraceError } from "../errors.js";
 import { type FailedModel, ModelRepository } from "../repository/index.js";
 import { type InferenceProcess, init, type Runtime, type StopOptions } from "../runtime/index.js";
+import type { AccessParameters } from "./access-options.js";
 import { addressText } from "./addresses.js";
 import { bold, red, table } from "./style.js";
 
@@ -40,7 +41,7 @@ export function refuseRepositoryOptions({ modelControl, loadModel, strictReadine
 interface ServeModelsOptions extends RepositoryOptions {
   readonly models: string;
   readonly port: number;
-  readonly host: string;
+  readonly access: AccessParameters;
   readonly stopping: StopOptions;
 }
 
@@ -49,8 +50,7 @@ export async function serveModels(options: ServeModelsOptions): Promise<void> {
   const runtime = await init("local");
   let close = (): void => {};
   try {
-    const host = String(options.host);
-    const front = await openHttpPort(runtime, { port: options.port, host });
+    const front = await openHttpPort(runtime, { port: options.port, ...options.access });
     close = front.close;
     const repository = await ModelRepository.open(runtime, {
       directory: options.models,
@@ -67,8 +67,10 @@ export async function serveModels(options: ServeModelsOptions): Promise<void> {
     const failed = await Promise.race([repository.start(), asked]);
     if (failed === undefined) return;
     tell(runtime, failed);
+    const { host = "127.0.0.1", tls } = options.access;
+    const scheme = tls === undefined ? "http" : "https";
     const address = addressText({ address: host, port: front.port });
-    process.stdout.write(`headrace: ${bold(options.models)} is listening on ${bold(`http://${address}`)}\n`);
+    process.stdout.write(`headrace: ${bold(options.models)} is listening on ${bold(`${scheme}://${address}`)}\n`);
     await asked;
   } finally {
     close();

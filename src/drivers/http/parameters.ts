@@ -44,8 +44,8 @@ export interface HttpParameters extends ListenerParameters {
 }
 
 export const HTTP_DEFAULTS: HttpParameters = {
-  ...LISTENER_DEFAULTS,
   port: 8000,
+  ...LISTENER_DEFAULTS,
   maxBackpressureBytes: 1 << 20,
   maxInFlightPerConnection: 1024,
   taskTtlSeconds: 60,
