@@ -1,16 +1,24 @@
 import type { CAC } from "cac";
+import { GrpcDriver } from "../drivers/grpc/index.js";
 import { HttpDriver } from "../drivers/http/index.js";
 import { InvalidArgumentError } from "../errors.js";
 import { init } from "../runtime/index.js";
 import { type AccessOptions, accessParameters, addAccessOptions } from "./access-options.js";
 import { serviceUrl } from "./addresses.js";
 import { addModelOptions, type ModelOptions, refuseModelOptions } from "./model-options.js";
-import { addRepositoryOptions, type RepositoryOptions, refuseRepositoryOptions, serveModels } from "./serve-models.js";
+import {
+  addRepositoryOptions,
+  type RepositoryOptions,
+  refuseRepositoryOptions,
+  serveModels,
+  tellOfGrpc,
+} from "./serve-models.js";
 import { bold } from "./style.js";
 import { inferenceOf } from "./target.js";
 
 interface ServeOptions extends ModelOptions, RepositoryOptions, AccessOptions {
   port: number;
+  grpcPort?: number;
   grace: number;
 }
 
@@ -18,6 +26,7 @@ export function registerServe(cli: CAC): void {
   const command = cli
     .command("serve [target]", "Serve a model file, a module, or a directory of models over HTTP and WebSocket")
     .option("--port <n>", "Port to listen on; 0 takes any free one", { default: 8000 })
+    .option("--grpc-port <n>", "Port to serve over gRPC too; 0 takes any free one (default: not at all)")
     .option("--grace <s>", "Seconds to finish accepted requests after SIGTERM or Ctrl-C", { default: 10 });
   addAccessOptions(command);
   addRepositoryOptions(command);
@@ -32,9 +41,10 @@ export function registerServe(cli: CAC): void {
 }
 
 async function serve(target: string | undefined, options: ServeOptions): Promise<void> {
-  for (const name of ["port", "grace"] as const) {
-    if (Number.isFinite(options[name]) && options[name] >= 0) continue;
-    throw new InvalidArgumentError(`expected a number, got '${String(options[name])}'`, { path: `--${name}` });
+  const { port, grace, grpcPort } = options;
+  for (const [name, value] of Object.entries({ port, grace, "grpc-port": grpcPort ?? 0 })) {
+    if (Number.isFinite(value) && value >= 0) continue;
+    throw new InvalidArgumentError(`expected a number, got '${String(value)}'`, { path: `--${name}` });
   }
   const stopping = { timeoutMs: options.grace * 1000 };
   if (options.models !== undefined) {
@@ -53,9 +63,14 @@ async function serve(target: string | undefined, options: ServeOptions): Promise
   const runtime = await init("local");
   try {
     const process = await runtime.startInference(await inferenceOf(target, options));
-    const driver = await process.addDriver("http", HttpDriver, { port: options.port, ...accessParameters(options) });
+    const access = accessParameters(options);
+    const driver = await process.addDriver("http", HttpDriver, { port: options.port, ...access });
     const url = serviceUrl(driver.getService("http"));
     globalThis.process.stdout.write(`headrace: ${bold(process.name)} is listening on ${bold(url)}\n`);
+    if (grpcPort !== undefined) {
+      const grpc = await process.addDriver("grpc", GrpcDriver, { port: grpcPort, ...access });
+      tellOfGrpc(grpc.getService("grpc").taggedAddresses.lan);
+    }
     await runtime.stopOnSignal(stopping);
   } finally {
     await runtime.stop(stopping);

@@ -348,12 +348,17 @@ t.test("a runtime that stops while models are loaded", async (t) => {
 t.test("nothing outside of the directory is read", async (t) => {
   const outside = await temporaryFolder(t);
   await putModel(outside, "secret", { config: 'name: "secret"', versions: { 1: ACCUMULATOR } });
-  const directory = await modelDirectory(t, {
+  // One level down, so that its neighbour can be written.
+  const directory = join(await temporaryFolder(t), "models");
+  const models = {
     file: { versions: { 1: ACCUMULATOR } },
     version: { versions: {} },
     config: { versions: { 1: ACCUMULATOR } },
     inner: { versions: { 1: ACCUMULATOR } },
-  });
+    weights: { versions: { 1: fixture("external_escapes") } },
+  };
+  for (const [name, files] of Object.entries(models)) await putModel(directory, name, files);
+  await writeFile(join(directory, "..", "secret.bin"), new Float32Array(4));
   await unlink(join(directory, "file", "1", "model.onnx"));
   await symlink(join(outside, "secret", "1", "model.onnx"), join(directory, "file", "1", "model.onnx"));
   await symlink(join(outside, "secret", "1"), join(directory, "version", "1"));
@@ -370,8 +375,9 @@ t.test("nothing outside of the directory is read", async (t) => {
     config: /config\/config\.pbtxt: leads out/,
     folder: /folder: leads out/,
     self: /self: leads out/,
+    weights: /External data path escapes model directory/,
   });
-  t.equal(Object.keys(reasons).length, 5);
+  t.equal(Object.keys(reasons).length, 6);
   const ready = (await repository.index()).filter(({ state }) => state === "READY").map(({ name }) => name);
   t.same(ready, ["alias", "inner"], "links within the directory are fine");
   for (const name of ["..", ".", "", "a/b", "../secret", "a\\b", "a\0b", "x".repeat(300), outside]) {

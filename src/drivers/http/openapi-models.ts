@@ -17,6 +17,10 @@ const SHARED_SCHEMAS = new Set([
   "TaskAccepted",
   "V2Error",
   "V2Duration",
+  "V2Nothing",
+  "V2RepositoryIndex",
+  "V2RepositoryIndexRequest",
+  "V2RepositoryRequest",
   "V2ServerMetadata",
   "V2Statistics",
 ]);

@@ -1,24 +1,15 @@
 /** The server's own description in OpenAPI 3.1, from the types of its pipeline. */
-import { ERROR_CODES, type ErrorCode } from "../../errors.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
 import { METRIC_TYPES } from "../../serving/metric-text.js";
-import type { Json, JsonSchema } from "../../types/index.js";
+import type { JsonSchema } from "../../types/index.js";
 import { VERSION } from "../../version.js";
-import { type Examples, examples, reference, schemas } from "./openapi-schemas.js";
+import { modelExtensionPaths, modelExtensionSchemas, repositoryPaths } from "./openapi-models-v2.js";
+import { answer, body, content, errors, operation, PREDICTION_ERRORS } from "./openapi-operation.js";
+import { type Examples, examples, schemas } from "./openapi-schemas.js";
 import { MAX_WAIT_MS } from "./rest-routes.js";
 
 type JsonObject = JsonSchema;
-
-const PREDICTION_ERRORS = [
-  "INVALID_ARGUMENT",
-  "PAYLOAD_TOO_LARGE",
-  "RESOURCE_EXHAUSTED",
-  "DEADLINE_EXCEEDED",
-  "UNAVAILABLE",
-  "CELL_FAILED",
-  "INTERNAL",
-] as const;
 
 /** The document that GET /openapi.json answers. Operation ids are stable: generated clients have them as names. */
 export function openApi(inference: RestrictedInferenceProcess): JsonObject {
@@ -34,7 +25,7 @@ export function openApi(inference: RestrictedInferenceProcess): JsonObject {
       { name: "v2", description: "The Open Inference Protocol, which Triton and KServe speak." },
     ],
     paths: { ...predictionPaths(shown), ...healthPaths(), ...v2Paths(inference, shown) },
-    components: { schemas: schemas(inference) },
+    components: { schemas: { ...schemas(inference), ...modelExtensionSchemas(inference) } },
   };
 }
 
@@ -45,58 +36,6 @@ function introduction({ name }: RestrictedInferenceProcess): string {
     "A request may have an `x-request-id` (at most 128 printable ASCII characters), which its answer then has too.",
   ].join("\n\n");
 }
-
-interface Operation {
-  readonly id: string;
-  readonly tag: "predictions" | "health" | "v2";
-  readonly summary: string;
-  readonly description?: string;
-  readonly parameters?: readonly JsonObject[];
-  readonly body?: JsonObject;
-  readonly answers: JsonObject;
-}
-
-function operation({ id, tag, summary, description, parameters, body, answers }: Operation): JsonObject {
-  return {
-    operationId: id,
-    tags: [tag],
-    summary,
-    ...(description === undefined ? {} : { description }),
-    ...(parameters === undefined ? {} : { parameters }),
-    ...(body === undefined ? {} : { requestBody: body }),
-    responses: answers,
-  };
-}
-
-function content(schema: string, example?: Json): JsonObject {
-  return { "application/json": { schema: reference(schema), ...(example === undefined ? {} : { example }) } };
-}
-
-function body(schema: string, example?: Json): JsonObject {
-  return { required: true, content: content(schema, example) };
-}
-
-function answer(description: string, schema: string, example?: Json): JsonObject {
-  return { description, content: content(schema, example) };
-}
-
-/** Answers outside 2xx, the codes of each status together. */
-function errors(schema: "Error" | "V2Error", codes: readonly ErrorCode[]): JsonObject {
-  const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of codes)
-    byStatus.set(ERROR_CODES[code].http, [...(byStatus.get(ERROR_CODES[code].http) ?? []), code]);
-  const answers = [...byStatus].map(([status, found]): [string, JsonObject] => {
-    const description = found.map((code) => `${code}: ${ERROR_CODES[code].meaning}`).join(" ");
-    const headers = found.includes("RESOURCE_EXHAUSTED") ? { headers: { "Retry-After": RETRY_AFTER } } : {};
-    return [String(status), { ...answer(description, schema), ...headers }];
-  });
-  return Object.fromEntries(answers);
-}
-
-const RETRY_AFTER: JsonObject = {
-  description: "Seconds after which another attempt may succeed.",
-  schema: { type: "integer" },
-};
 
 function predictionPaths(shown: Examples | undefined): JsonObject {
   const request = shown && { inputs: shown.inputs };
@@ -210,6 +149,7 @@ function v2Paths(inference: RestrictedInferenceProcess, shown: Examples | undefi
     },
     ...modelPaths("/v2/models/{model}", "v2Model", [model], shown),
     ...modelPaths("/v2/models/{model}/versions/{version}", "v2ModelVersion", [model, version], shown),
+    ...repositoryPaths(inference.repository !== undefined),
   };
 }
 
@@ -274,5 +214,6 @@ function modelPaths(path: string, id: string, parameters: JsonObject[], shown: E
         },
       }),
     },
+    ...modelExtensionPaths(path, id, parameters, shown),
   };
 }

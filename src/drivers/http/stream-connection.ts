@@ -5,13 +5,12 @@
  * of outcomes is complete. Everything else takes slots, which keep the order of the frames by themselves.
  */
 import type { WebSocket } from "uWebSockets.js";
+import { jsonText } from "../../engine/json.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import {
   closeFrameOf,
   type DecodedRequest,
-  decodeJsonInfer,
   decodeRawInfer,
-  decodeStreamRequest,
   encodeInferResponse,
   encodeRawAnswer,
   encodeStreamError,
@@ -21,6 +20,7 @@ import {
   utf8Text,
 } from "../../protocol/index.js";
 import type { Access } from "../../serving/access.js";
+import { decodedOf, type InferDecoder } from "../../serving/infer-decoder.js";
 import type { InferHandle } from "../../serving/infer-types.js";
 import type { StreamClient } from "./gate.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
@@ -72,6 +72,7 @@ export class StreamConnection implements StreamOwner {
   constructor(
     private readonly endpoint: ModelEndpoint,
     private readonly outbox: Outbox,
+    private readonly decoder: InferDecoder,
     private readonly request: StreamRequest,
   ) {
     this.ownsStates = request.sequenceId === undefined;
@@ -253,15 +254,15 @@ export class StreamConnection implements StreamOwner {
   }
 
   private decode(bytes: ArrayBuffer, isBinary: boolean): DecodedRequest {
-    return isBinary
-      ? decodeStreamRequest(new Uint8Array(bytes))
-      : decodeJsonInfer(utf8Text(new Uint8Array(bytes), "frame"));
+    const { decoder } = this;
+    const frame = new Uint8Array(bytes);
+    return decodedOf(isBinary ? decoder.frame(frame) : decoder.json(frame));
   }
 
   private encode(kind: FrameKind, outputs: readonly NamedTensor[], id: string | undefined): Frame {
     if (kind === "raw") return encodeRawAnswer(outputs).slice();
     const response = { modelName: this.endpoint.name, modelVersion: this.endpoint.version, id, outputs };
-    const message = encodeInferResponse(response, () => kind === "binary");
+    const message = encodeInferResponse(response, () => kind === "binary", jsonText);
     return kind === "binary" ? encodeStreamFrame(message) : utf8Text(message.header, "answer");
   }
 

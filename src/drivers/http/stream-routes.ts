@@ -67,12 +67,12 @@ export class StreamRoutes {
   }
 
   private connection(request: HttpRequest, versioned: boolean, client: StreamClient | undefined): StreamConnection {
-    const { models, outbox } = this.listener;
+    const { models, outbox, decoder } = this.listener;
     const endpoint = models.find(request.getParameter(0) ?? "", versioned ? request.getParameter(1) : undefined);
     if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
     const raw = request.getQuery("raw");
     const streams = request.getQuery("streams");
-    return new StreamConnection(endpoint, outbox, {
+    return new StreamConnection(endpoint, outbox, decoder, {
       client,
       sequenceId: canonicalSequenceId(request.getQuery("sequence_id"), "sequence_id"),
       raw: raw === undefined ? undefined : rawInput(endpoint.service.inputs, raw),
