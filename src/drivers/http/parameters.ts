@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { InvalidArgumentError } from "../../errors.js";
+import { boolean } from "../../serving/access-parameters.js";
 import { shown } from "../../shown.js";
 import {
-  boolean,
   integer,
   LISTENER_DEFAULTS,
   LISTENER_PARAMETERS,
