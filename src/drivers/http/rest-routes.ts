@@ -63,9 +63,13 @@ export class RestRoutes {
     const waitMs = waitOf(request.getQuery("waitMs"));
     const answer = async (): Promise<void> => {
       const signal = goneSignal(exchange);
-      for (const { tasks } of this.listener.models.all()) {
-        const body = await tasks.find(taskId, waitMs, signal);
-        if (body !== undefined) return exchange.json(200, body, [["Cache-Control", "no-store"]]);
+      for (const endpoint of this.listener.models.all()) {
+        const isPending = endpoint.tasks.isPending(taskId);
+        if (isPending) exchange.isFor(endpoint);
+        const body = await endpoint.tasks.find(taskId, waitMs, signal);
+        if (body === undefined) continue;
+        if (!isPending) exchange.isFor(endpoint);
+        return exchange.json(200, body, [["Cache-Control", "no-store"]]);
       }
       throw unknownTask(taskId);
     };
@@ -75,8 +79,10 @@ export class RestRoutes {
   private deleteTask(exchange: Exchange, request: HttpRequest): void {
     const taskId = request.getParameter(0) ?? "";
     const answer = async (): Promise<void> => {
-      for (const { tasks } of this.listener.models.all()) {
-        if (await tasks.delete(taskId)) return exchange.empty(204);
+      for (const endpoint of this.listener.models.all()) {
+        if (!(await endpoint.tasks.delete(taskId))) continue;
+        exchange.isFor(endpoint);
+        return exchange.empty(204);
       }
       throw unknownTask(taskId);
     };
