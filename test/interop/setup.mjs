@@ -55,7 +55,8 @@ function findPython() {
   const version = output(python, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]);
   if (!version.works) throw new NoEnvironment(`there is no '${python}' (Debian: apt-get install python3-venv)`);
   const [major, minor] = version.stdout.split(".").map(Number);
-  if (major !== 3 || minor < 11) throw new NoEnvironment(`Python ${version.stdout} is too old: 3.11 or later is needed`);
+  if (major !== 3 || minor < 11)
+    throw new NoEnvironment(`Python ${version.stdout} is too old: 3.11 or later is needed`);
   if (!output(python, ["-c", "import venv, ensurepip"]).works) {
     throw new NoEnvironment("Python has no venv (Debian: apt-get install python3-venv)");
   }
