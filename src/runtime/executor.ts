@@ -202,6 +202,7 @@ export class Executor {
       parameters: parameters.get(ref) ?? {},
       state,
       stateId: options.stateId,
+      end: options.end ?? false,
       cancellation,
     });
     // A cell that does not heed the signal is left behind: what it still does to its copy of the state is lost.

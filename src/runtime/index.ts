@@ -5,6 +5,7 @@ export { type CellParameters, Inference, type InferenceOptions } from "./inferen
 export { type EvictListener, InferenceProcess } from "./inference-process.js";
 export { describeModel } from "./model-cell.js";
 export type { RepositoryControl, RepositoryEntry } from "./repository.js";
+export type { RequestPolicy } from "./request-policy.js";
 export type { DriverResources, LeasedResources, PortRequest, ResourcesRequest, SharedListener } from "./resources.js";
 export type { RestartOptions } from "./restart.js";
 export type { Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";

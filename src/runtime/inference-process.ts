@@ -53,6 +53,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   readonly inputs: Types;
   readonly outputs: Types;
   readonly stateful: boolean;
+  private readonly inference: Pick<Inference, "requestPolicy" | "modelConfig">;
   private readonly executor: Executor;
   private readonly direct: DirectModel | undefined;
   private readonly drivers: Drivers;
@@ -77,6 +78,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     this.pid = environment.nextPid();
     this.name = pipeline.name;
     this.version = inference.version;
+    this.inference = inference;
     this.log = makeLogger(`process:${pipeline.name}`, environment.mode === "debug" ? "debug" : "warn");
     const ports = checkTypes(pipeline, new Map([...models].map(([ref, cell]) => [ref, cell.ports])));
     this.inputs = ports.inputs;
@@ -311,12 +313,15 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
 
   private restricted(): RestrictedInferenceProcess {
     const { environment } = this;
+    const { requestPolicy, modelConfig } = this.inference;
     return {
       name: this.name,
       version: this.version,
       inputs: this.inputs,
       outputs: this.outputs,
       stateful: this.stateful,
+      requestPolicy,
+      modelConfig,
       direct: this.direct,
       predict: (inputs, options = {}) => this.begin(inputs, options).outputs,
       begin: (inputs, options = {}) => this.begin(inputs, options),

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
 import type { Pipeline } from "../pipeline/index.js";
 import { shown } from "../shown.js";
+import type { RequestPolicy } from "./request-policy.js";
 
 /** Parameters of cells, by cell ref and parameter name. */
 export type CellParameters = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -21,6 +22,13 @@ export interface InferenceOptions<P> {
   readonly version?: string;
   /** What happens at `maxStates`: "refuse" the new state id, or drop the idle state stepped longest ago. Default: "refuse". */
   readonly evict?: "refuse" | "lru";
+  /** What becomes of timeouts and priorities that clients ask for. Default: they get what they ask for. */
+  readonly requestPolicy?: RequestPolicy;
+  /**
+   * What V2's model configuration says of it beyond what follows from the pipeline: fields of Triton's ModelConfig, in JSON.
+   * Default: nothing.
+   */
+  readonly modelConfig?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -40,6 +48,8 @@ export class Inference<P extends Pipeline = Pipeline> {
   readonly maxStates: number;
   readonly evict: "refuse" | "lru";
   readonly version: string;
+  readonly requestPolicy: RequestPolicy;
+  readonly modelConfig: Readonly<Record<string, unknown>>;
 
   /** @throws InvalidArgumentError for parameters of cells that the pipeline does not have. */
   constructor(options: InferenceOptions<P>) {
@@ -50,6 +60,8 @@ export class Inference<P extends Pipeline = Pipeline> {
     this.maxStates = options.maxStates ?? 10_000;
     this.evict = options.evict ?? "refuse";
     this.version = options.version ?? "1";
+    this.requestPolicy = options.requestPolicy ?? {};
+    this.modelConfig = options.modelConfig ?? {};
     for (const ref of Object.keys(this.parameters)) {
       if (Object.hasOwn(this.pipeline.cells, ref)) continue;
       const known = Object.keys(this.pipeline.cells).join(", ");

@@ -2,6 +2,7 @@ import type { NativeStats } from "../engine/surface.js";
 import type { Types } from "../types/index.js";
 import type { DirectModel } from "./direct-model.js";
 import type { RepositoryControl } from "./repository.js";
+import type { RequestPolicy } from "./request-policy.js";
 
 /** How one prediction is made. */
 export interface PredictOptions {
@@ -35,6 +36,10 @@ export interface RestrictedInferenceProcess {
   readonly inputs: Types;
   readonly outputs: Types;
   readonly stateful: boolean;
+  /** What becomes of timeouts and priorities that clients ask for: `timeoutOf`, `priorityOf`. */
+  readonly requestPolicy: RequestPolicy;
+  /** What V2's model configuration says beyond what follows from the pipeline. */
+  readonly modelConfig: Readonly<Record<string, unknown>>;
   /** Where the pipeline is one ONNX cell: the way past JavaScript values. */
   readonly direct: DirectModel | undefined;
   /** One prediction, as `InferenceProcess.predict`, also while the process is stopping: a driver may finish what it took. */

@@ -18,6 +18,7 @@ import {
 } from "../../protocol/index.js";
 import { isBinary } from "../../serving/infer-service.js";
 import type { InferDone, RequestHead } from "../../serving/infer-types.js";
+import { platformOf } from "../../serving/model-config.js";
 import type { PreparedInfer } from "../../serving/prepared-infer.js";
 import { SERVER } from "../../serving/server-metadata.js";
 import type { BodyPieces, Exchange } from "./exchange.js";
@@ -54,7 +55,8 @@ export class Routes {
   }
 
   private ready(exchange: Exchange): void {
-    const ready = !this.listener.isDraining;
+    const { isDraining, repository } = this.listener;
+    const ready = !isDraining && (repository?.isReady ?? true);
     exchange.json(ready ? 200 : 503, JSON.stringify({ ready }));
   }
 
@@ -72,7 +74,7 @@ export class Routes {
 
   private metadata(exchange: Exchange, endpoint: ModelEndpoint): void {
     const { inference, service, name } = endpoint;
-    const platform = inference.direct === undefined ? "headrace_pipeline" : "onnxruntime_onnx";
+    const platform = platformOf(inference);
     const { inputs, outputs } = service;
     const versions = this.listener.models.versionsOf(name);
     exchange.json(200, JSON.stringify({ name, versions, platform, inputs, outputs }));

@@ -24,7 +24,16 @@ t.test("metadata and health", async (t) => {
   t.match(server.json, {
     name: "headrace",
     version: VERSION,
-    extensions: ["binary_tensor_data", "sequence", "stream"],
+    extensions: [
+      "binary_tensor_data",
+      "generate",
+      "model_configuration",
+      "model_repository",
+      "model_repository(unload_dependents)",
+      "schedule_policy",
+      "sequence",
+      "stream",
+    ],
   });
 
   const metadata = {
