@@ -15,10 +15,10 @@ PATIENCE_SECONDS = 60
 class Server:
     """Addresses are `host:port`, as Triton's clients take them. Ends with the `with` block."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, grpc=True):
         command = ["node", str(ROOT / "dist" / "cli" / "main.js"), "serve", *map(str, arguments)]
         self.process = subprocess.Popen(
-            [*command, "--port", "0", "--grpc-port", "0"],
+            [*command, "--port", "0", *(["--grpc-port", "0"] if grpc else [])],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -28,7 +28,7 @@ class Server:
         self._grew = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
         self.http = self._find(LISTENING)
-        self.grpc = self._find(GRPC)
+        self.grpc = self._find(GRPC) if grpc else None
 
     @property
     def url(self):

@@ -290,7 +290,7 @@ t.test("the JSON Schema nests as the values do, with or without the batch axis",
   t.match(Tensor("UINT8", [-1]).jsonSchema(), { anyOf: [{ type: "array", items }, items] });
   t.same(Tensor("UINT8", [-1]).parse(7, "x").shape, [1]);
   t.same(Tensor("UINT8", [-1, 2]).jsonSchema(), {
-    anyOf: [{ type: "array", items: row }, row],
+    anyOf: [{ type: "array", items: row, minItems: 1 }, row],
     "x-datatype": "UINT8",
     "x-shape": [-1, 2],
   });
