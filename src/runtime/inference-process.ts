@@ -1,5 +1,5 @@
 import type { NativeStats } from "../engine/surface.js";
-import { HeadraceError, InvalidArgumentError } from "../errors.js";
+import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.js";
 import { type Logger, makeLogger } from "../log.js";
 import type { Pipeline, PipelineInputs, PipelineOutputs } from "../pipeline/index.js";
 import { checkTypes } from "../pipeline/index.js";
@@ -13,8 +13,9 @@ import { Drivers } from "./drivers.js";
 import { Executor } from "./executor.js";
 import type { Inference } from "./inference.js";
 import { LoadedCells } from "./loaded-cells.js";
-import type { RepositoryControl } from "./repository.js";
 import { checkPredictOptions } from "./predict-options.js";
+import type { RepositoryControl } from "./repository.js";
+import { RequestCounters, type RequestStatistics } from "./request-counters.js";
 import type { PortAllocator } from "./resources.js";
 import type { RestartOptions } from "./restart.js";
 import type { Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
@@ -58,6 +59,8 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   private readonly executor: Executor;
   private readonly direct: DirectModel | undefined;
   private readonly drivers: Drivers;
+  private readonly counters = new RequestCounters();
+  private readonly stallNanos: number;
   private readonly evictListeners = new Set<EvictListener>();
   private readonly sweeper: NodeJS.Timeout;
   private readonly log: Logger;
@@ -79,6 +82,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     this.pid = environment.nextPid();
     this.name = pipeline.name;
     this.version = inference.version;
+    this.stallNanos = inference.stallSeconds * 1e9;
     this.inference = inference;
     this.log = makeLogger(`process:${pipeline.name}`, environment.mode === "debug" ? "debug" : "warn");
     const ports = checkTypes(pipeline, new Map([...models].map(([ref, cell]) => [ref, cell.ports])));
@@ -250,6 +254,11 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     return Object.fromEntries([...this.cells.models].map(([ref, cell]) => [ref, cell.engine.stats()]));
   }
 
+  /** How the requests of the process ended and how long they took, whichever way they came. */
+  requests(): RequestStatistics {
+    return this.counters.read(this.executor.model?.engine.stats());
+  }
+
   /** Stops the drivers, lets the predictions finish, frees the models. The same promise for every caller. */
   stop(options: StopOptions = {}): Promise<void> {
     this.stopping ??= this.shutDown(options);
@@ -292,11 +301,18 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     cancellation: Cancellation,
   ): Promise<Readonly<Record<string, unknown>>> {
     if (this.stopping !== undefined && this.drivers.size === 0) throw this.stopped();
-    checkPredictOptions(options);
-    const stopFollowing = cancellation.follow(options);
-    this.running.add(cancellation);
+    const since = performance.now();
+    let stopFollowing = nothing;
     try {
-      return await this.executor.predict(inputs, options, cancellation);
+      checkPredictOptions(options);
+      stopFollowing = cancellation.follow(options);
+      this.running.add(cancellation);
+      const outputs = await this.executor.predict(inputs, options, cancellation);
+      this.counters.succeeded(performance.now() - since, cancellation.waitedMillis);
+      return outputs;
+    } catch (error) {
+      this.counters.failed(toHeadraceError(error).code, performance.now() - since);
+      throw error;
     } finally {
       stopFollowing();
       this.running.delete(cancellation);
@@ -331,7 +347,18 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
         return environment.repository();
       },
       stats: () => this.stats(),
+      requests: () => this.requests(),
+      refused: (code) => this.counters.failed(code, 0),
+      functionStates: () => ({ live: this.executor.states.size, evicted: this.executor.states.evictions }),
+      isProgressing: () => this.isProgressing(),
+      drivers: () =>
+        this.drivers.list().map((driver) => ({ ref: driver.ref, status: driver.status, metrics: driver.metrics() })),
     };
+  }
+
+  private isProgressing(): boolean {
+    for (const { engine } of this.cells.models.values()) if (engine.stalledNanos() > this.stallNanos) return false;
+    return true;
   }
 
   private sweep(): void {
@@ -342,3 +369,5 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     }
   }
 }
+
+const nothing = (): void => {};

@@ -4,7 +4,7 @@
  */
 import { DATATYPES, elementCount, typedArrayOver } from "../datatype.js";
 import { NO_STATE } from "../engine/engine.js";
-import { bug, InvalidArgumentError, toHeadraceError } from "../errors.js";
+import { bug, type HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.js";
 import {
   type DecodedInput,
   type DecodedRequest,
@@ -52,9 +52,19 @@ export class InferService {
       if (direct === undefined) return this.predict(request, stateId, done);
       return this.step(direct, request, stateId, done);
     } catch (error) {
-      done(toHeadraceError(error), []);
+      done(this.refused(error), []);
       return NOTHING;
     }
+  }
+
+  /**
+   * Counts a request that failed before it came to `infer`, because it could not be read, or in `upload` or its pieces; what
+   * `infer` takes is counted here. Returns the error for the answer.
+   */
+  refused(error: unknown): HeadraceError {
+    const refusal = toHeadraceError(error);
+    this.inference.refused(refusal.code);
+    return refusal;
   }
 
   private checkRequest(request: RequestHead, stateId = request.sequenceId): void {
@@ -140,7 +150,8 @@ export class InferService {
     };
     const response = encodeInferResponse(answer, () => true);
     const { flags } = stepOptions(direct, plan, undefined, requestPolicy);
-    return new PreparedInfer(direct, plan.sequenceId, flags, input.byteLength, outputs, response);
+    const { inference } = this;
+    return new PreparedInfer(inference, direct, plan.sequenceId, flags, input.byteLength, outputs, response);
   }
 
   private run(
@@ -153,7 +164,7 @@ export class InferService {
     let timer: NodeJS.Timeout | undefined;
     const step = new EngineStep(direct.engine, inputs, options, (self, error) => {
       clearTimeout(timer);
-      if (error !== undefined) return done(error, []);
+      if (error !== undefined) return done(self.isCounted ? error : this.refused(error), []);
       let outputs: NamedTensor[];
       try {
         outputs = direct.outputs
@@ -162,7 +173,7 @@ export class InferService {
       } catch (failure) {
         return done(toHeadraceError(failure), []);
       }
-      done(undefined, outputs);
+      done(undefined, outputs, self);
     });
     step.submit();
     const timeoutMillis = Math.ceil(options.timeoutMicros / 1000);

@@ -13,6 +13,7 @@ export const SERVER: ServerMetadata = {
     "model_repository(unload_dependents)",
     "schedule_policy",
     "sequence",
+    "statistics",
     "stream",
   ],
 };

@@ -7,6 +7,7 @@ import type { Logger } from "../../log.js";
 import type { EncodedMessage } from "../../protocol/index.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { InferHandle } from "../../serving/infer-types.js";
+import type { RequestSpan } from "../../serving/tracing.js";
 import type { RequestTrace } from "./request-trace.js";
 
 const JSON_TYPE = "application/json";
@@ -39,6 +40,8 @@ export interface ExchangeCounter {
 export interface ExchangeModel extends ExchangeCounter {
   /** Where its requests are logged; undefined: they are not. */
   readonly accessLog: Logger | undefined;
+  /** Called once for each of its requests that is answered. */
+  answered(status: number): void;
 }
 
 /** Where the exchange takes place. */
@@ -56,6 +59,8 @@ export type ErrorEncoder = (error: HeadraceError, requestId?: string) => string;
 export class Exchange {
   /** Set where the request has an id, because one was sent or requests are logged. */
   trace: RequestTrace | undefined;
+  /** Set where the request is traced. */
+  span: RequestSpan | undefined;
   private over = false;
   private isEnded = false;
   private work: InferHandle | undefined;
@@ -66,10 +71,13 @@ export class Exchange {
     private readonly response: HttpResponse,
     private readonly owner: ExchangeOwner,
     private readonly encodeError: ErrorEncoder,
+    /** The pattern that its path matched; "" where there is none. */
+    readonly route: string,
   ) {
     owner.begun();
     response.onAborted(() => {
       this.trace?.aborted();
+      this.span?.failed("CANCELLED", "the client went away", false);
       this.end();
       if (this.over) return;
       this.over = true;
@@ -84,6 +92,8 @@ export class Exchange {
 
   /** Says which model the request is for, once, as soon as that is known. */
   isFor(model: ExchangeModel): void {
+    // The client may have gone while that was found out.
+    if (this.isEnded) return;
     this.model = model;
     if (this.trace !== undefined) this.trace.log = model.accessLog;
     model.begun();
@@ -102,7 +112,7 @@ export class Exchange {
   answer(status: number, type: string, body: string | Uint8Array, headers: AnswerHeaders = []): void {
     if (this.over) return;
     this.over = true;
-    this.trace?.answered(status, typeof body === "string" ? Buffer.byteLength(body) : body.byteLength);
+    this.answered(status, typeof body === "string" ? Buffer.byteLength(body) : body.byteLength);
     this.response.cork(() => {
       this.response.writeStatus(statusLine(status)).writeHeader("Content-Type", type);
       this.writeHeaders(headers);
@@ -115,7 +125,7 @@ export class Exchange {
   empty(status: 204 | 304, headers: AnswerHeaders = []): void {
     if (this.over) return;
     this.over = true;
-    this.trace?.answered(status, 0);
+    this.answered(status, 0);
     this.response.cork(() => {
       this.response.writeStatus(statusLine(status));
       this.writeHeaders(headers);
@@ -125,6 +135,7 @@ export class Exchange {
   }
 
   error(error: HeadraceError): void {
+    this.span?.failed(error.code, error.message, error.httpStatus >= 500);
     const retry = error.code === "RESOURCE_EXHAUSTED" ? ([["Retry-After", "1"]] as const) : [];
     this.json(error.httpStatus, this.encodeError(error, this.trace?.id), retry);
   }
@@ -141,11 +152,11 @@ export class Exchange {
       body.set(part, at);
       at += part.byteLength;
     }
-    this.trace?.answered(200, total);
+    this.answered(200, total);
     this.response.cork(() => {
       // "200 OK" is what uWebSockets.js writes by itself.
       this.response.writeHeader("Content-Type", headerLength === undefined ? JSON_TYPE : BINARY_TYPE);
-      if (this.trace !== undefined) this.writeHeaders([]);
+      if (this.trace !== undefined || this.span !== undefined) this.writeHeaders([]);
       if (headerLength !== undefined) this.response.writeHeader(HEADER_LENGTH_FIELD, String(headerLength));
       if (total <= SCRATCH_BYTES) this.write(body);
       else this.writeLarge(body);
@@ -210,6 +221,13 @@ export class Exchange {
   private writeHeaders(headers: AnswerHeaders): void {
     for (const [name, value] of headers) this.response.writeHeader(name, value);
     if (this.trace !== undefined) this.response.writeHeader("X-Request-Id", this.trace.id);
+    if (this.span !== undefined) this.response.writeHeader("traceresponse", this.span.traceResponse);
+  }
+
+  private answered(status: number, bytes: number): void {
+    this.trace?.answered(status, bytes);
+    this.span?.set("http.response.status_code", status);
+    this.model?.answered(status);
   }
 
   private write(body: string | Uint8Array): void {
@@ -236,6 +254,7 @@ export class Exchange {
     if (this.isEnded) return;
     this.isEnded = true;
     this.trace?.ended();
+    this.span?.end();
     this.model?.ended();
     this.owner.ended();
   }

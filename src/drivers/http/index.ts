@@ -1,6 +1,7 @@
 /** `headrace/drivers/http`: serves an inference process over HTTP and WebSocket. */
 import { type Logger, makeLogger } from "../../log.js";
 import {
+  type DriverMetric,
   type DriverResources,
   PipelineDriver,
   type ResourcesRequest,
@@ -8,6 +9,7 @@ import {
   type Runtime,
   type ServiceOffer,
 } from "../../runtime/index.js";
+import { endpointMetrics } from "./endpoint-metrics.js";
 import { HttpListener } from "./listener.js";
 import { ModelEndpoint } from "./model-endpoint.js";
 import { changedParameters, type HttpParameters, httpParameters, listenerParameters } from "./parameters.js";
@@ -96,6 +98,10 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     this.parameters = changedParameters(this.parameters, parameters);
     this.logRequests(this.parameters);
     await this.endpoint?.tasks.sweep();
+  }
+
+  override metrics(): readonly DriverMetric[] {
+    return this.endpoint === undefined ? [] : endpointMetrics(this.endpoint);
   }
 
   /** Where finished tasks are kept, made once when the driver starts; for subclasses. Default: in memory. */

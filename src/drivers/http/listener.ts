@@ -6,9 +6,11 @@ import uWS, { type us_listen_socket } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError } from "../../errors.js";
 import type { RepositoryControl, SharedListener } from "../../runtime/index.js";
 import { ServedModels } from "../../serving/served-models.js";
+import { isTracing } from "../../serving/tracing.js";
 import { shown } from "../../shown.js";
 import { AppLease } from "./app-pool.js";
 import { DocsRoutes } from "./docs-routes.js";
+import { MetricsRoutes } from "./metrics-routes.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
 import { ModelRoutes } from "./model-routes.js";
 import { Outbox } from "./outbox.js";
@@ -35,6 +37,8 @@ export class HttpListener implements SharedListener {
   readonly models = new ServedModels<ModelEndpoint>();
   readonly outbox = new Outbox();
   readonly exchanges: Exchanges;
+  /** Whether requests have spans. */
+  readonly isTracing = isTracing();
   private readonly app: AppLease;
   private socket: us_listen_socket | undefined;
   private boundPort = 0;
@@ -60,6 +64,8 @@ export class HttpListener implements SharedListener {
     // Before the routes: of equal patterns uWebSockets.js takes the first.
     new StreamRoutes(this).register(this.app, limits);
     const router = new Router(this.app, this.exchanges);
+    // Before the routes of models: there is a model named `stats` only by its version.
+    new MetricsRoutes(this).register(router);
     new Routes(this).register(router);
     new ModelRoutes(this).register(router);
     new RepositoryRoutes(this).register(router);
@@ -118,6 +124,12 @@ export class HttpListener implements SharedListener {
   leave(user: object): void {
     this.users.delete(user);
     if (this.isDraining) this.closeListenSocket();
+  }
+
+  /** Whether requests are taken, and every model gets on with its own. */
+  get isReady(): boolean {
+    if (this.isDraining || !(this.repository?.isReady ?? true)) return false;
+    return this.models.all().every(({ inference }) => inference.isProgressing());
   }
 
   /**

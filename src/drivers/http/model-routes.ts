@@ -8,6 +8,7 @@ import { modelConfig } from "../../serving/model-config.js";
 import type { Exchange } from "./exchange.js";
 import type { HttpListener } from "./listener.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
+import { beginSpan } from "./request-spans.js";
 import type { Router } from "./router.js";
 
 const EVENTS_TYPE = "text/event-stream; charset=utf-8";
@@ -38,16 +39,20 @@ export class ModelRoutes {
 
   private generate(exchange: Exchange, request: HttpRequest, endpoint: ModelEndpoint, isStream: boolean): void {
     exchange.isFor(endpoint);
-    if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
-    const failed = (error: HeadraceError): void => exchange.error(error);
+    if (this.listener.isTracing) beginSpan(exchange, request, endpoint);
+    const failed = (error: unknown): void => exchange.error(endpoint.service.refused(error));
+    if (endpoint.isDraining) {
+      failed(new HeadraceError("UNAVAILABLE", "the server is stopping"));
+      return;
+    }
     exchange.readBody(
       request,
       this.listener.parameters.maxBodyBytes,
       (body) => {
         try {
-          infer(exchange, endpoint, body, isStream);
+          generate(exchange, endpoint, body, isStream);
         } catch (error) {
-          failed(toHeadraceError(error));
+          failed(error);
         }
       },
       failed,
@@ -56,11 +61,12 @@ export class ModelRoutes {
 }
 
 /** A model here gives one response to a request, so a stream has one event. */
-function infer(exchange: Exchange, endpoint: ModelEndpoint, body: Uint8Array, isStream: boolean): void {
+function generate(exchange: Exchange, endpoint: ModelEndpoint, body: Uint8Array, isStream: boolean): void {
   const request = generateRequest(body, endpoint.service.inputs);
-  const done: InferDone = (error, outputs) => {
+  const done: InferDone = (error, outputs, step) => {
     try {
       if (error !== undefined) throw error;
+      if (step !== undefined) exchange.span?.phases(step.times);
       const json = generateAnswer(endpoint, request.id, outputs);
       if (isStream) event(exchange, 200, json);
       else exchange.json(200, json);
@@ -71,7 +77,8 @@ function infer(exchange: Exchange, endpoint: ModelEndpoint, body: Uint8Array, is
       else event(exchange, problem.httpStatus, encodeV2Error(problem));
     }
   };
-  exchange.whenGone(endpoint.service.infer(request, undefined, done));
+  const infer = () => endpoint.service.infer(request, undefined, done);
+  exchange.whenGone(exchange.span === undefined ? infer() : exchange.span.run(infer));
 }
 
 function event(exchange: Exchange, status: number, json: string): void {

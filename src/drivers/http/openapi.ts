@@ -2,6 +2,7 @@
 import { ERROR_CODES, type ErrorCode } from "../../errors.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
+import { METRIC_TYPES } from "../../serving/metric-text.js";
 import type { Json, JsonSchema } from "../../types/index.js";
 import { VERSION } from "../../version.js";
 import { type Examples, examples, reference, schemas } from "./openapi-schemas.js";
@@ -158,13 +159,27 @@ function healthPaths(): JsonObject {
   const read = (id: string, summary: string, schema: string, extra: JsonObject = {}): JsonObject => ({
     get: operation({ id, tag: "health", summary, answers: { 200: answer(`${summary}.`, schema), ...extra } }),
   });
-  const stopping = { 503: answer("The server is stopping.", "Ready") };
+  const stopping = { 503: answer("It is stopping, or a model makes no progress.", "Ready") };
   return {
     "/health/live": read("live", "Whether the server runs", "Live"),
     "/health/ready": read("ready", "Whether it takes predictions", "Ready", stopping),
     "/v2/health/live": read("v2Live", "Whether the server runs, for V2", "Live"),
     "/v2/health/ready": read("v2Ready", "Whether it takes predictions, for V2", "Ready", stopping),
-    "/stats": read("stats", "Counters of the models, the driver and its tasks", "Stats"),
+    "/metrics": {
+      get: operation({
+        id: "metrics",
+        tag: "health",
+        summary: "Metrics of the models and their drivers, for Prometheus",
+        answers: {
+          200: {
+            description: "In the text format that Accept asks for.",
+            content: Object.fromEntries(
+              Object.values(METRIC_TYPES).map((type) => [type.split(";")[0], { schema: { type: "string" } }]),
+            ),
+          },
+        },
+      }),
+    },
   };
 }
 
@@ -185,6 +200,14 @@ function v2Paths(inference: RestrictedInferenceProcess, shown: Examples | undefi
   });
   return {
     "/v2": { get: server },
+    "/v2/models/stats": {
+      get: operation({
+        id: "v2Statistics",
+        tag: "v2",
+        summary: "What all models have done",
+        answers: { 200: answer("The counters of each version of each model.", "V2Statistics") },
+      }),
+    },
     ...modelPaths("/v2/models/{model}", "v2Model", [model], shown),
     ...modelPaths("/v2/models/{model}/versions/{version}", "v2ModelVersion", [model, version], shown),
   };
@@ -214,7 +237,19 @@ function modelPaths(path: string, id: string, parameters: JsonObject[], shown: E
         parameters,
         answers: {
           200: answer("It does.", "V2ModelReady"),
-          503: answer("The server is stopping.", "V2ModelReady"),
+          503: answer("The server is stopping, or the model makes no progress.", "V2ModelReady"),
+          ...missing,
+        },
+      }),
+    },
+    [`${path}/stats`]: {
+      get: operation({
+        id: `${id}Statistics`,
+        tag: "v2",
+        summary: "What the model has done",
+        parameters,
+        answers: {
+          200: answer("Its counters; without a version in the path those of each of its versions.", "V2Statistics"),
           ...missing,
         },
       }),

@@ -65,8 +65,8 @@ export class Exchanges {
   constructor(private readonly owner: ExchangeOwner) {}
 
   /** Must be called synchronously in the route's handler. */
-  open(response: HttpResponse, request: HttpRequest, encodeError: ErrorEncoder): Exchange {
-    const exchange = new Exchange(response, this.owner, encodeError);
+  open(response: HttpResponse, request: HttpRequest, encodeError: ErrorEncoder, route = ""): Exchange {
+    const exchange = new Exchange(response, this.owner, encodeError, route);
     const sent = request.getHeader(REQUEST_ID_FIELD);
     if (sent !== "" || this.accessLog !== undefined) {
       const id = REQUEST_ID.test(sent) ? sent : randomUUID();

@@ -24,11 +24,9 @@ export class Router {
 
   route(pattern: string, encode: ErrorEncoder, { GET, POST, DELETE }: Methods): void {
     const { app } = this;
-    if (GET !== undefined) app.route("get", pattern, (response, request) => this.run(response, request, encode, GET));
-    if (POST !== undefined)
-      app.route("post", pattern, (response, request) => this.run(response, request, encode, POST));
-    if (DELETE !== undefined)
-      app.route("del", pattern, (response, request) => this.run(response, request, encode, DELETE));
+    if (GET !== undefined) app.route("get", pattern, this.handled(pattern, encode, GET));
+    if (POST !== undefined) app.route("post", pattern, this.handled(pattern, encode, POST));
+    if (DELETE !== undefined) app.route("del", pattern, this.handled(pattern, encode, DELETE));
     const allowed = Object.entries({ GET, POST, DELETE }).flatMap(([name, handler]) => (handler ? [name] : []));
     app.route("any", pattern, (response, request) => {
       const message = `${request.getUrl()} takes ${allowed.join(" or ")}, not ${request.getMethod().toUpperCase()}`;
@@ -46,12 +44,14 @@ export class Router {
     });
   }
 
-  private run(response: HttpResponse, request: HttpRequest, encode: ErrorEncoder, handler: Handler): void {
-    const exchange = this.exchanges.open(response, request, encode);
-    try {
-      handler(exchange, request);
-    } catch (error) {
-      exchange.error(toHeadraceError(error));
-    }
+  private handled(pattern: string, encode: ErrorEncoder, handler: Handler) {
+    return (response: HttpResponse, request: HttpRequest): void => {
+      const exchange = this.exchanges.open(response, request, encode, pattern);
+      try {
+        handler(exchange, request);
+      } catch (error) {
+        exchange.error(toHeadraceError(error));
+      }
+    };
   }
 }

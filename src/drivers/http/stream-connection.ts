@@ -211,7 +211,7 @@ export class StreamConnection implements StreamOwner {
         this.settle(slot, error === undefined ? () => this.encode(slot.kind, outputs, id) : error, id);
       });
     } catch (error) {
-      this.settle(slot, toHeadraceError(error), request?.id);
+      this.settle(slot, this.endpoint.service.refused(error), request?.id);
     }
   }
 
