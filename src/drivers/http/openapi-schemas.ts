@@ -1,9 +1,17 @@
 /** The schemas and examples of the server's own description, from the types of its pipeline. */
 import { DATATYPES } from "../../datatype.js";
 import { ERROR_CODES } from "../../errors.js";
-import { encodeInferRequest, encodeInferResponse, utf8Text } from "../../protocol/index.js";
+import { encodeInferRequest, encodeInferResponse, MAX_SEQUENCE_ID_LENGTH, utf8Text } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
-import { fakeValues, type JsonSchema, Random, type Types, valuesSchema, valuesToJson } from "../../types/index.js";
+import {
+  fakeValues,
+  type Json,
+  type JsonSchema,
+  Random,
+  type Types,
+  valuesSchema,
+  valuesToJson,
+} from "../../types/index.js";
 
 /** The same examples at each start, so that a description that is kept somewhere does not change for nothing. */
 const SEED = 7;
@@ -20,6 +28,8 @@ const object = (properties: Readonly<Record<string, JsonSchema>>, optional: read
 });
 
 const text = (description: string): JsonSchema => ({ type: "string", description });
+/** Where null is the same as nothing. */
+const nullable = (schema: JsonSchema): JsonSchema => ({ ...schema, type: [schema.type as string, "null"] });
 const flag = (description: string): JsonSchema => ({ type: "boolean", description });
 const TASK_ID = text("The task's id.");
 const count: JsonSchema = { type: "integer", minimum: 0 };
@@ -55,7 +65,7 @@ function restSchemas({ inputs, outputs }: RestrictedInferenceProcess): Record<st
   return {
     Inputs: { ...valuesSchema(inputs), description: "The pipeline's inputs, by name." },
     Outputs: { ...valuesSchema(outputs), description: "The pipeline's outputs, by name." },
-    PredictRequest: { ...object(stepProperties(), STEP_OPTIONS), additionalProperties: false },
+    PredictRequest: { ...object(stepProperties(), STEP_OPTIONS), additionalProperties: false, ...STREAMS_ONLY },
     PredictAnswer: object({ outputs: reference("Outputs") }),
     TaskAccepted: object({ taskId: TASK_ID }),
     Task: taskSchema(reference("Outputs")),
@@ -84,18 +94,34 @@ function restSchemas({ inputs, outputs }: RestrictedInferenceProcess): Record<st
 
 const STEP_OPTIONS = ["stateId", "start", "end", "timeoutMs", "priority"];
 
+/** `start` and `end` are a stream's. */
+const STREAMS_ONLY: JsonSchema = {
+  if: {
+    anyOf: ["start", "end"].map((name) => ({ properties: { [name]: { const: true } }, required: [name] })),
+  },
+  // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word.
+  then: { required: ["stateId"], properties: { stateId: { not: { enum: [null, 0, ""] } } } },
+};
+
 function stepProperties(): Record<string, JsonSchema> {
   return {
     inputs: reference("Inputs"),
     stateId: {
-      anyOf: [{ type: "string" }, { type: "integer" }],
-      description: "The stream that this is a step of. Without: a prediction on a fresh state.",
+      // See `exactly` in docs-routes.ts.
+      anyOf: [
+        // U+0000 in front is how the server names streams of its own.
+        { type: "string", maxLength: MAX_SEQUENCE_ID_LENGTH, pattern: "^([^\\u0000]|$)" },
+        { type: "integer", minimum: 0, maximum: 2 ** 64 },
+        { type: "null" },
+      ],
+      description: 'The stream that this is a step of. Without, null, 0 or "": a prediction on a fresh state.',
     },
     start: flag("Reset the state before this step."),
     end: flag("Free the state after this step."),
     timeoutMs: {
       type: "number",
       exclusiveMinimum: 0,
+      exclusiveMaximum: 2 ** 31,
       description: "Milliseconds until DEADLINE_EXCEEDED; the state is then as it was.",
     },
     priority: { type: "integer", minimum: 0, maximum: 255, description: "1 is the highest; 0 is the default, 128." },
@@ -104,8 +130,7 @@ function stepProperties(): Record<string, JsonSchema> {
 
 function v2Schemas({ name, version, inputs, outputs }: RestrictedInferenceProcess): Record<string, JsonSchema> {
   const parameters: JsonSchema = {
-    type: "object",
-    additionalProperties: { type: ["string", "number", "boolean"] },
+    type: ["object", "null"],
     description: "`sequence_id`, `sequence_start`, `sequence_end`, `timeout` (microseconds), `priority` …",
   };
   const tensors = (types: Types): JsonSchema => ({ type: "array", items: tensor(types) });
@@ -129,11 +154,11 @@ function v2Schemas({ name, version, inputs, outputs }: RestrictedInferenceProces
     V2ModelReady: object({ name: { const: name }, ready: { type: "boolean" } }),
     V2InferRequest: object(
       {
-        id: text("Echoed in the answer."),
+        id: nullable(text("Echoed in the answer.")),
         parameters,
         inputs: tensors(inputs),
         outputs: {
-          type: "array",
+          type: ["array", "null"],
           items: object({ name: { enum: Object.keys(outputs) }, parameters }, ["parameters"]),
           description: "The outputs wanted. Without: all.",
         },
@@ -149,7 +174,49 @@ function v2Schemas({ name, version, inputs, outputs }: RestrictedInferenceProces
       },
       ["model_version", "id"],
     ),
+    ...generateSchemas(inputs, outputs),
+    ...V2_REPOSITORY,
+    V2ModelConfig: {
+      ...object({ name: { type: "string" }, max_batch_size: { type: "integer" }, input: objects, output: objects }),
+      description: "A ModelConfig of Triton as JSON.",
+    },
     V2Error: object({ error: text("What was wrong. The status has to do for a code.") }),
+  };
+}
+
+/** A body that may be left out, whose parameters are these. */
+function changeOf(parameters: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  const known = { ...object(parameters, Object.keys(parameters)), additionalProperties: false };
+  return nullable(object({ parameters: nullable(known) }, ["parameters"]));
+}
+
+const objects: JsonSchema = { type: "array", items: { type: "object" } };
+
+const V2_REPOSITORY: Record<string, JsonSchema> = {
+  V2RepositoryQuestion: nullable(object({ ready: flag("Only what is ready.") }, ["ready"])),
+  V2RepositoryIndex: {
+    type: "array",
+    items: object({
+      name: { type: "string" },
+      version: { type: "string" },
+      state: { enum: ["READY", "LOADING", "UNLOADING", "UNAVAILABLE", "UNKNOWN"] },
+      reason: text("Why it is not ready."),
+    }),
+  },
+  V2RepositoryLoad: changeOf({ config: text("A ModelConfig as JSON, in place of the directory's config.pbtxt.") }),
+  V2RepositoryUnload: changeOf({ unload_dependents: flag("Taken; models here have no dependents.") }),
+};
+
+/** Inputs and outputs are fields of one object, each an element or a list of them. */
+function generateSchemas(inputs: Types, outputs: Types): Record<string, JsonSchema> {
+  const elements: JsonSchema = { type: ["number", "string", "boolean", "array"] };
+  const fields = (types: Types) => Object.fromEntries(Object.keys(types).map((name) => [name, elements]));
+  return {
+    V2GenerateRequest: {
+      ...object(fields(inputs)),
+      description: "Inputs by name; whatever else there is is a parameter.",
+    },
+    V2GenerateAnswer: object({ model_name: { type: "string" }, model_version: { type: "string" }, ...fields(outputs) }),
   };
 }
 
@@ -166,7 +233,7 @@ function tensor(types: Types): JsonSchema {
     {
       ...tensorHead(types),
       shape: { type: "array", items: { type: "integer", minimum: 0 } },
-      parameters: { type: "object" },
+      parameters: { type: ["object", "null"] },
       data: { description: "The elements, row-major, flat or nested by the shape.", type: "array" },
     },
     ["parameters", "data"],
@@ -179,7 +246,10 @@ export interface Examples {
   readonly outputs: JsonSchema;
   readonly v2Request: JsonSchema;
   readonly v2Answer: JsonSchema;
+  readonly v2Generate: JsonSchema;
 }
+
+type V2Example = JsonSchema & { readonly inputs: readonly { readonly name: string; readonly data: Json }[] };
 
 /** Undefined where they would be too large to be read. */
 export function examples({ name, version, inputs, outputs }: RestrictedInferenceProcess): Examples | undefined {
@@ -195,10 +265,12 @@ export function examples({ name, version, inputs, outputs }: RestrictedInference
   const request = encodeInferRequest({ inputs: Object.fromEntries(tensors(inputs, given)) }, { binary: false });
   const named = tensors(outputs, answered).map(([port, data]) => ({ name: port, ...data }));
   const response = { modelName: name, modelVersion: version, outputs: named };
+  const v2Request = JSON.parse(utf8Text(request.header, "example")) as V2Example;
   const made = {
     inputs: valuesToJson(inputs, given),
     outputs: valuesToJson(outputs, answered),
-    v2Request: JSON.parse(utf8Text(request.header, "example")) as JsonSchema,
+    v2Request,
+    v2Generate: Object.fromEntries(v2Request.inputs.map(({ name: input, data }) => [input, data])),
     v2Answer: JSON.parse(utf8Text(encodeInferResponse(response, () => false).header, "example")) as JsonSchema,
   };
   return JSON.stringify(made).length > MAX_EXAMPLE_CHARACTERS ? undefined : made;

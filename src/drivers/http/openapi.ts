@@ -1,27 +1,14 @@
 /** The server's own description in OpenAPI 3.1, from the types of its pipeline. */
-import { ERROR_CODES, type ErrorCode } from "../../errors.js";
-import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
 import { METRIC_TYPES } from "../../serving/metric-text.js";
-import type { Json, JsonSchema } from "../../types/index.js";
 import { VERSION } from "../../version.js";
-import { type Examples, examples, reference, schemas } from "./openapi-schemas.js";
+import { answer, body, errors, type JsonObject, operation, PREDICTION_ERRORS } from "./openapi-operation.js";
+import { type Examples, examples, schemas } from "./openapi-schemas.js";
+import { repositoryPaths, v2Paths } from "./openapi-v2.js";
 import { MAX_WAIT_MS } from "./rest-routes.js";
 
-type JsonObject = JsonSchema;
-
-const PREDICTION_ERRORS = [
-  "INVALID_ARGUMENT",
-  "PAYLOAD_TOO_LARGE",
-  "RESOURCE_EXHAUSTED",
-  "DEADLINE_EXCEEDED",
-  "UNAVAILABLE",
-  "CELL_FAILED",
-  "INTERNAL",
-] as const;
-
 /** The document that GET /openapi.json answers. Operation ids are stable: generated clients have them as names. */
-export function openApi(inference: RestrictedInferenceProcess): JsonObject {
+export function openApi(inference: RestrictedInferenceProcess, hasRepository: boolean): JsonObject {
   const shown = examples(inference);
   return {
     openapi: "3.1.0",
@@ -33,7 +20,12 @@ export function openApi(inference: RestrictedInferenceProcess): JsonObject {
       { name: "health", description: "For probes and dashboards." },
       { name: "v2", description: "The Open Inference Protocol, which Triton and KServe speak." },
     ],
-    paths: { ...predictionPaths(shown), ...healthPaths(), ...v2Paths(inference, shown) },
+    paths: {
+      ...predictionPaths(shown),
+      ...healthPaths(),
+      ...v2Paths(inference, shown),
+      ...repositoryPaths(hasRepository),
+    },
     components: { schemas: schemas(inference) },
   };
 }
@@ -45,58 +37,6 @@ function introduction({ name }: RestrictedInferenceProcess): string {
     "A request may have an `x-request-id` (at most 128 printable ASCII characters), which its answer then has too.",
   ].join("\n\n");
 }
-
-interface Operation {
-  readonly id: string;
-  readonly tag: "predictions" | "health" | "v2";
-  readonly summary: string;
-  readonly description?: string;
-  readonly parameters?: readonly JsonObject[];
-  readonly body?: JsonObject;
-  readonly answers: JsonObject;
-}
-
-function operation({ id, tag, summary, description, parameters, body, answers }: Operation): JsonObject {
-  return {
-    operationId: id,
-    tags: [tag],
-    summary,
-    ...(description === undefined ? {} : { description }),
-    ...(parameters === undefined ? {} : { parameters }),
-    ...(body === undefined ? {} : { requestBody: body }),
-    responses: answers,
-  };
-}
-
-function content(schema: string, example?: Json): JsonObject {
-  return { "application/json": { schema: reference(schema), ...(example === undefined ? {} : { example }) } };
-}
-
-function body(schema: string, example?: Json): JsonObject {
-  return { required: true, content: content(schema, example) };
-}
-
-function answer(description: string, schema: string, example?: Json): JsonObject {
-  return { description, content: content(schema, example) };
-}
-
-/** Answers outside 2xx, the codes of each status together. */
-function errors(schema: "Error" | "V2Error", codes: readonly ErrorCode[]): JsonObject {
-  const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of codes)
-    byStatus.set(ERROR_CODES[code].http, [...(byStatus.get(ERROR_CODES[code].http) ?? []), code]);
-  const answers = [...byStatus].map(([status, found]): [string, JsonObject] => {
-    const description = found.map((code) => `${code}: ${ERROR_CODES[code].meaning}`).join(" ");
-    const headers = found.includes("RESOURCE_EXHAUSTED") ? { headers: { "Retry-After": RETRY_AFTER } } : {};
-    return [String(status), { ...answer(description, schema), ...headers }];
-  });
-  return Object.fromEntries(answers);
-}
-
-const RETRY_AFTER: JsonObject = {
-  description: "Seconds after which another attempt may succeed.",
-  schema: { type: "integer" },
-};
 
 function predictionPaths(shown: Examples | undefined): JsonObject {
   const request = shown && { inputs: shown.inputs };
@@ -177,96 +117,6 @@ function healthPaths(): JsonObject {
               Object.values(METRIC_TYPES).map((type) => [type.split(";")[0], { schema: { type: "string" } }]),
             ),
           },
-        },
-      }),
-    },
-  };
-}
-
-function v2Paths(inference: RestrictedInferenceProcess, shown: Examples | undefined): JsonObject {
-  const constant = (name: string, value: string): JsonObject => ({
-    name,
-    in: "path",
-    required: true,
-    schema: { type: "string", enum: [value], default: value },
-  });
-  const model = constant("model", inference.name);
-  const version = constant("version", inference.version);
-  const server = operation({
-    id: "v2ServerMetadata",
-    tag: "v2",
-    summary: "The server",
-    answers: { 200: answer("The server.", "V2ServerMetadata") },
-  });
-  return {
-    "/v2": { get: server },
-    "/v2/models/stats": {
-      get: operation({
-        id: "v2Statistics",
-        tag: "v2",
-        summary: "What all models have done",
-        answers: { 200: answer("The counters of each version of each model.", "V2Statistics") },
-      }),
-    },
-    ...modelPaths("/v2/models/{model}", "v2Model", [model], shown),
-    ...modelPaths("/v2/models/{model}/versions/{version}", "v2ModelVersion", [model, version], shown),
-  };
-}
-
-function modelPaths(path: string, id: string, parameters: JsonObject[], shown: Examples | undefined): JsonObject {
-  const missing = errors("V2Error", ["MODEL_NOT_FOUND"]);
-  // No parameter of the operation: with a body of plain JSON the header would be wrong, and OpenAPI cannot say so.
-  const description = `JSON, then the tensors' bytes; the header \`${HEADER_LENGTH_FIELD}\` has the bytes of JSON.`;
-  const binary = { description, type: "string", format: "binary" };
-  const octets = { "application/octet-stream": { schema: binary } };
-  return {
-    [path]: {
-      get: operation({
-        id: `${id}Metadata`,
-        tag: "v2",
-        summary: "The model's tensors",
-        parameters,
-        answers: { 200: answer("The model.", "V2ModelMetadata"), ...missing },
-      }),
-    },
-    [`${path}/ready`]: {
-      get: operation({
-        id: `${id}Ready`,
-        tag: "v2",
-        summary: "Whether the model takes predictions",
-        parameters,
-        answers: {
-          200: answer("It does.", "V2ModelReady"),
-          503: answer("The server is stopping, or the model makes no progress.", "V2ModelReady"),
-          ...missing,
-        },
-      }),
-    },
-    [`${path}/stats`]: {
-      get: operation({
-        id: `${id}Statistics`,
-        tag: "v2",
-        summary: "What the model has done",
-        parameters,
-        answers: {
-          200: answer("Its counters; without a version in the path those of each of its versions.", "V2Statistics"),
-          ...missing,
-        },
-      }),
-    },
-    [`${path}/infer`]: {
-      post: operation({
-        id: `${id}Infer`,
-        tag: "v2",
-        summary: "Infer with tensors",
-        parameters,
-        body: { required: true, content: { ...content("V2InferRequest", shown?.v2Request), ...octets } },
-        answers: {
-          200: {
-            description: "The outputs.",
-            content: { ...content("V2InferAnswer", shown?.v2Answer), ...octets },
-          },
-          ...errors("V2Error", [...PREDICTION_ERRORS, "MODEL_NOT_FOUND", "UNIMPLEMENTED"]),
         },
       }),
     },

@@ -15,9 +15,10 @@ BOUNDS = ["--seed", "20261125", "--max-examples", "25", "--checks", "all", "--ge
 
 @pytest.fixture
 def directory(tmp_path):
-    models.add(tmp_path, "pair_fp32", models.FIXTURES / "pair_fp32.onnx")
-    models.add(tmp_path, "accumulator", models.FIXTURES / "accumulator.onnx", models.ACCUMULATOR)
-    return tmp_path
+    directory = tmp_path / "models"
+    models.add(directory, "pair_fp32", models.FIXTURES / "pair_fp32.onnx")
+    models.add(directory, "accumulator", models.FIXTURES / "accumulator.onnx", models.ACCUMULATOR)
+    return directory
 
 
 def shortened(text):
@@ -25,20 +26,24 @@ def shortened(text):
     return "\n".join(line if len(line) < 500 else f"{line[:250]} … {line[-250:]}" for line in text.splitlines())
 
 
-def find_nothing(*arguments):
+def find_nothing(tmp_path, config, *arguments):
     with Server(*arguments, grpc=False) as server:
-        command = [PROGRAM, "--config-file", HERE / "schemathesis.toml", "run", f"{server.url}/openapi.json"]
-        run = subprocess.run([*command, *BOUNDS, "--no-color"], capture_output=True, text=True, cwd=HERE)
+        command = [PROGRAM, "--config-file", HERE / config, "run", f"{server.url}/openapi.json"]
+        run = subprocess.run([*command, *BOUNDS, "--no-color"], capture_output=True, text=True, cwd=tmp_path)
         assert run.returncode == 0, shortened(run.stdout + run.stderr)
         assert server.process.poll() is None
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("module", [HERE / "counter.mjs", models.ROOT / "examples" / "vad" / "vad.mjs"], ids=lambda p: p.stem)
-def test_a_pipeline(module):
-    find_nothing(module)
+def test_a_pipeline_of_plain_values(tmp_path):
+    find_nothing(tmp_path, "schemathesis.toml", HERE / "counter.mjs")
 
 
 @pytest.mark.timeout(300)
-def test_a_repository(directory):
-    find_nothing("--models", directory)
+def test_a_model(tmp_path):
+    find_nothing(tmp_path, "schemathesis-batched.toml", models.ROOT / "examples" / "vad" / "vad.mjs")
+
+
+@pytest.mark.timeout(300)
+def test_a_repository(tmp_path, directory):
+    find_nothing(tmp_path, "schemathesis-batched.toml", "--models", directory)
