@@ -1,5 +1,6 @@
 /** `headrace serve --models DIR`: the models of a directory behind one port. */
 import type { Command } from "cac";
+import { GrpcDriver, openGrpcPort } from "../drivers/grpc/index.js";
 import { HttpDriver, openHttpPort } from "../drivers/http/index.js";
 import { InvalidArgumentError, toHeadraceError } from "../errors.js";
 import { type FailedModel, ModelRepository } from "../repository/index.js";
@@ -41,17 +42,21 @@ interface ServeModelsOptions extends RepositoryOptions {
   readonly models: string;
   readonly port: number;
   readonly host: string;
+  readonly grpcPort?: number;
   readonly stopping: StopOptions;
 }
 
 export async function serveModels(options: ServeModelsOptions): Promise<void> {
   const load = modelsToLoad(options);
   const runtime = await init("local");
-  let close = (): void => {};
+  const doors: { close(): void }[] = [];
   try {
     const host = String(options.host);
     const front = await openHttpPort(runtime, { port: options.port, host });
-    close = front.close;
+    doors.push(front);
+    const { grpcPort } = options;
+    const grpc = grpcPort === undefined ? undefined : await openGrpcPort(runtime, { port: grpcPort, host });
+    if (grpc !== undefined) doors.push(grpc);
     const repository = await ModelRepository.open(runtime, {
       directory: options.models,
       load,
@@ -59,6 +64,7 @@ export async function serveModels(options: ServeModelsOptions): Promise<void> {
       stopping: options.stopping,
       addDrivers: async (process) => {
         await process.addDriver("http", HttpDriver, { port: front.port, replace: true });
+        if (grpc !== undefined) await process.addDriver("grpc", GrpcDriver, { port: grpc.port, replace: true });
       },
     });
     runtime.useRepository(repository);
@@ -69,11 +75,16 @@ export async function serveModels(options: ServeModelsOptions): Promise<void> {
     tell(runtime, failed);
     const address = addressText({ address: host, port: front.port });
     process.stdout.write(`headrace: ${bold(options.models)} is listening on ${bold(`http://${address}`)}\n`);
+    if (grpc !== undefined) tellOfGrpc({ address: host, port: grpc.port });
     await asked;
   } finally {
-    close();
+    for (const door of doors) door.close();
     await runtime.stop(options.stopping);
   }
+}
+
+export function tellOfGrpc(address: Parameters<typeof addressText>[0]): void {
+  process.stdout.write(`headrace: gRPC is listening on ${bold(addressText(address))}\n`);
 }
 
 function modelsToLoad({ modelControl = "all", loadModel }: RepositoryOptions): "all" | string[] {

@@ -1,16 +1,24 @@
 import type { CAC } from "cac";
+import { GrpcDriver } from "../drivers/grpc/index.js";
 import { HttpDriver } from "../drivers/http/index.js";
 import { InvalidArgumentError } from "../errors.js";
 import { init } from "../runtime/index.js";
 import { addressText } from "./addresses.js";
 import { addModelOptions, type ModelOptions, refuseModelOptions } from "./model-options.js";
-import { addRepositoryOptions, type RepositoryOptions, refuseRepositoryOptions, serveModels } from "./serve-models.js";
+import {
+  addRepositoryOptions,
+  type RepositoryOptions,
+  refuseRepositoryOptions,
+  serveModels,
+  tellOfGrpc,
+} from "./serve-models.js";
 import { bold } from "./style.js";
 import { inferenceOf } from "./target.js";
 
 interface ServeOptions extends ModelOptions, RepositoryOptions {
   port: number;
   host: string;
+  grpcPort?: number;
   grace: number;
 }
 
@@ -19,6 +27,7 @@ export function registerServe(cli: CAC): void {
     .command("serve [target]", "Serve a model file, a module, or a directory of models over HTTP and WebSocket")
     .option("--port <n>", "Port to listen on; 0 takes any free one", { default: 8000 })
     .option("--host <address>", "Address to listen on; 0.0.0.0 for every interface", { default: "127.0.0.1" })
+    .option("--grpc-port <n>", "Port to serve over gRPC too; 0 takes any free one (default: not at all)")
     .option("--grace <s>", "Seconds to finish accepted requests after SIGTERM or Ctrl-C", { default: 10 });
   addRepositoryOptions(command);
   addModelOptions(command)
@@ -31,9 +40,10 @@ export function registerServe(cli: CAC): void {
 }
 
 async function serve(target: string | undefined, options: ServeOptions): Promise<void> {
-  for (const name of ["port", "grace"] as const) {
-    if (Number.isFinite(options[name]) && options[name] >= 0) continue;
-    throw new InvalidArgumentError(`expected a number, got '${String(options[name])}'`, { path: `--${name}` });
+  const { port, grace, grpcPort } = options;
+  for (const [name, value] of Object.entries({ port, grace, "grpc-port": grpcPort ?? 0 })) {
+    if (Number.isFinite(value) && value >= 0) continue;
+    throw new InvalidArgumentError(`expected a number, got '${String(value)}'`, { path: `--${name}` });
   }
   const stopping = { timeoutMs: options.grace * 1000 };
   if (options.models !== undefined) {
@@ -55,6 +65,10 @@ async function serve(target: string | undefined, options: ServeOptions): Promise
     const driver = await process.addDriver("http", HttpDriver, { port: options.port, host: String(options.host) });
     const address = addressText(driver.getService("http").taggedAddresses.lan);
     globalThis.process.stdout.write(`headrace: ${bold(process.name)} is listening on ${bold(`http://${address}`)}\n`);
+    if (grpcPort !== undefined) {
+      const grpc = await process.addDriver("grpc", GrpcDriver, { port: grpcPort, host: String(options.host) });
+      tellOfGrpc(grpc.getService("grpc").taggedAddresses.lan);
+    }
     await runtime.stopOnSignal(stopping);
   } finally {
     await runtime.stop(stopping);

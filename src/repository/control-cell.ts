@@ -78,7 +78,7 @@ function tensorOf(control: Control, inputs: readonly TensorDescription[]): Tenso
   );
 }
 
-const ROWS = "rows_like";
+export const CONTROL_ROWS = "rows_like";
 
 /**
  * The cell that makes the controls, an output for each, by its input's name. Its own input `rows_like` is any other of
@@ -95,11 +95,12 @@ export function controlCell(
   return defineCell({
     name: "controls",
     description: "The control inputs of a sequence",
-    inputs: like === undefined ? {} : { [ROWS]: Tensor(like.datatype, likeShape) },
+    inputs: like === undefined ? {} : { [CONTROL_ROWS]: Tensor(like.datatype, likeShape) },
     outputs: Object.fromEntries(tensors.map(({ name, datatype, ...own }) => [name, Tensor(datatype, shape(own, -1))])),
     state: { isUnderWay: BooleanType({ default: false }) },
     call({ inputs: values, state, stateId, end }) {
-      const rows = like === undefined || like.batchAxis < 0 ? 1 : ((values[ROWS] as Shaped).shape[like.batchAxis] ?? 1);
+      const rows =
+        like === undefined || like.batchAxis < 0 ? 1 : ((values[CONTROL_ROWS] as Shaped).shape[like.batchAxis] ?? 1);
       const isStart = !state.isUnderWay;
       state.isUnderWay = true;
       const made = tensors.map(({ control, ...own }) => {
@@ -110,8 +111,6 @@ export function controlCell(
     },
   }) as unknown as FunctionCell;
 }
-
-export { ROWS as CONTROL_ROWS };
 
 function shape({ rowShape, batchAxis }: Pick<TensorDescription, "rowShape" | "batchAxis">, rows: number): number[] {
   const size = rowShape.map((dimension) => Math.max(dimension, 1));

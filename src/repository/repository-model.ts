@@ -119,6 +119,8 @@ export class RepositoryModel {
     const model = text === undefined ? undefined : readModelConfig(text, this.name);
     const next = new Map<string, ServedVersion>();
     const started: [string, ServedVersion][] = [];
+    /** Those that requests may have gone to. */
+    const handed: string[] = [];
     try {
       this.wanted = servedVersions(folder, model);
       for (const version of this.wanted) {
@@ -129,12 +131,29 @@ export class RepositoryModel {
         if (served !== same) started.push([version, served]);
       }
       // From here on requests go to the new ones.
-      for (const [, { process }] of started) await this.host.addDrivers(process);
+      for (const [version, { process }] of started) {
+        handed.push(version);
+        await this.host.addDrivers(process);
+      }
       this.tellIgnored(model, started.length > 0);
       return next;
     } catch (error) {
+      for (const version of handed) await this.takeBack(version);
       await this.stopAll(new Map(started));
       throw error;
+    }
+  }
+
+  /** What is served takes over again from what should have replaced it: its drivers have been, so it gets new ones. */
+  private async takeBack(version: string): Promise<void> {
+    const served = this.versions.get(version);
+    if (served === undefined) return;
+    const { process } = served;
+    try {
+      for (const { pid } of process.listDrivers()) await process.removeDriver(pid, this.host.stopping);
+      await this.host.addDrivers(process);
+    } catch (err) {
+      this.host.log.error({ model: this.name, version, err }, "a version could not take over again");
     }
   }
 

@@ -2,13 +2,18 @@
 import type { OnnxBatchingOption } from "../pipeline/index.js";
 import type { RequestPolicy } from "../runtime/index.js";
 import { configError } from "./config-error.js";
-import type { TritonConfig } from "./config-schema.js";
 import type { ModelConfig } from "./model-config.js";
 import { type OwnParameters, ownParameters } from "./parameters.js";
 
 const MAX_LANES = 256;
 const MAX_PRIORITY = 255;
 const MICROS = 1e6;
+/** Every batch has the memory of its largest size. */
+const MAX_BATCH = 65_536;
+/** An hour: what waits longer for company is a mistake. */
+const MAX_DELAY = 3600 * MICROS;
+/** Three years, which is forever, and fits in nanoseconds. */
+const MAX_IDLE = 1e14;
 
 /** Options of the cell that do not depend on the model. */
 export interface CellSettings extends OwnParameters {
@@ -32,7 +37,7 @@ export function modelSettings(model: ModelConfig): ModelSettings {
       ...sequenceSettings(model),
       // What is Headrace's own is the more precise of the two.
       ...ownParameters(model),
-      batching: batching(config),
+      batching: batching(model),
       ...(lanes === undefined ? {} : { lanes }),
       ...(queueSize === 0 ? {} : { queueSize }),
     },
@@ -40,11 +45,19 @@ export function modelSettings(model: ModelConfig): ModelSettings {
   };
 }
 
-function batching({ max_batch_size, dynamic_batching, sequence_batching }: TritonConfig): OnnxBatchingOption {
+function batching({ config, places }: ModelConfig): OnnxBatchingOption {
+  const { max_batch_size, dynamic_batching, sequence_batching } = config;
   const { direct, oldest } = sequence_batching ?? {};
   // Without a wanted utilisation Triton's direct strategy does not wait.
   const directDelay = direct?.minimum_slot_utilization ? direct.max_queue_delay_microseconds : undefined;
   const delay = dynamic_batching?.max_queue_delay_microseconds ?? oldest?.max_queue_delay_microseconds ?? directDelay;
+  if (max_batch_size !== undefined && max_batch_size > MAX_BATCH) {
+    throw configError(places.of(config, "max_batch_size"), `at most ${MAX_BATCH} can be had, got ${max_batch_size}`);
+  }
+  if (delay !== undefined && delay > MAX_DELAY) {
+    const where = places.of(dynamic_batching ?? oldest ?? direct ?? config, "max_queue_delay_microseconds");
+    throw configError(where, `at most ${MAX_DELAY} (an hour) can be had, got ${delay}`);
+  }
   return {
     ...(max_batch_size === undefined ? {} : { maxSize: Math.max(1, max_batch_size) }),
     ...(delay === undefined ? {} : { maxDelayMicros: delay }),
@@ -81,7 +94,7 @@ function sequenceSettings({ config, places }: ModelConfig): { stateTtlSeconds?: 
     throw configError(places.of(oldest, "max_candidate_sequences"), `expected 1 or more, got ${candidates}`);
   }
   return {
-    ...(idle === 0 ? {} : { stateTtlSeconds: idle / MICROS }),
+    ...(idle === 0 ? {} : { stateTtlSeconds: Math.min(idle, MAX_IDLE) / MICROS }),
     ...(candidates === undefined ? {} : { maxStates: candidates }),
   };
 }

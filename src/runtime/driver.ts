@@ -68,8 +68,13 @@ export abstract class PipelineDriver<P extends object = Record<string, never>> {
    * Its part of `GET /metrics`: what it has done and does now, as numbers. Cheap to make. Default: nothing.
    *
    * ```ts
-   * override metrics(): DriverMetric[] {
-   *   return [{ name: "frames", type: "counter", help: "Frames read.", value: this.#frames, labels: { camera: "door" } }];
+   * class Camera extends PipelineDriver {
+   *   frames = 0;
+   *   async run() {}
+   *   async stop() {}
+   *   override metrics(): DriverMetric[] {
+   *     return [{ name: "frames", type: "counter", help: "Frames read.", value: this.frames, labels: { camera: "door" } }];
+   *   }
    * }
    * ```
    */

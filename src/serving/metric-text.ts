@@ -1,7 +1,7 @@
 /**
  * Metrics as text: OpenMetrics 1.0, or the older Prometheus format, which differ in what a counter is called, in units and in
  * how they end. Numbers are read from counters when somebody asks, so nothing is registered and nothing is kept
- * (docs/decisions/0011-metrics-are-read-when-asked-for.md).
+ * (docs/decisions/0009-metrics-are-read-when-asked-for.md).
  */
 
 /** The time series of one name. */

@@ -180,6 +180,8 @@ t.test("what is refused, with its place", async (t) => {
     ["instance_group {\n kind: KIND_GPU }", /:2: this build runs models on the CPU/],
     ["instance_group { gpus: [ 0 ] }", /runs models on the CPU/],
     ["instance_group { count: 300 }", /at most 256/],
+    ["\nmax_batch_size: 2147483647", /:2: at most 65536 can be had/],
+    ["dynamic_batching { max_queue_delay_microseconds: 9007199254740991 }", /:1: at most 3600000000 \(an hour\)/],
     ["dynamic_batching { default_queue_policy { timeout_action: DELAY } }", /DELAY is not supported/],
     ["dynamic_batching { priority_levels: 2 }", /expected a level from 1 to priority_levels \(2\), got 0/],
     ["dynamic_batching { default_priority_level: 1 }", /expected a level/],

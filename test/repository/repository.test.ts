@@ -2,8 +2,9 @@
 import { mkdir, rename, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import t, { type Test } from "tap";
+import { HttpDriver, openHttpPort } from "../../src/drivers/http/index.js";
 import { ModelRepository } from "../../src/repository/index.js";
-import { type InferenceProcess, init } from "../../src/runtime/index.js";
+import { type InferenceProcess, init, PipelineDriver } from "../../src/runtime/index.js";
 import { type ModelFiles, modelDirectory, putModel, putVersion, temporaryFolder, touch } from "../support/models.js";
 import { fixture, GRU, SILERO } from "../support/paths.js";
 
@@ -330,6 +331,81 @@ t.test("loads and unloads of one model take their turns", async (t) => {
   t.equal((await repository.index()).length, 2, "names that nobody has are not remembered");
 });
 
+t.test("the index while something is done to a model", async (t) => {
+  const directory = await modelDirectory(t, { m: { versions: { 1: ACCUMULATOR } } });
+  const runtime = await init("local");
+  t.teardown(() => runtime.stop());
+  const seen: string[] = [];
+  const look = async (): Promise<void> => {
+    for (const { version, state, reason } of await repository.index())
+      seen.push(`${version} ${state} ${reason}`.trim());
+  };
+  class Watcher extends PipelineDriver {
+    private over = (): void => {};
+    override async start() {
+      await look();
+      return [];
+    }
+    override run(): Promise<void> {
+      return new Promise((resolve) => {
+        this.over = resolve;
+      });
+    }
+    override async stop(): Promise<void> {
+      await look();
+      this.over();
+    }
+  }
+  const repository = await ModelRepository.open(runtime, {
+    directory,
+    addDrivers: async (process) => {
+      await process.addDriver("watcher", Watcher);
+    },
+  });
+  await repository.load("m");
+  await touch(join(directory, "m", "1", "model.onnx"));
+  await repository.load("m");
+  await repository.unload("m");
+  t.same(
+    seen,
+    ["1 LOADING", "1 READY", "1 READY", "1 UNLOADING"],
+    "start, again, the first one's stop, the second one's",
+  );
+});
+
+t.test("a driver that does not come up: the load fails, and what was served stays", async (t) => {
+  const directory = await modelDirectory(t, {
+    m: { config: "version_policy { all { } }", versions: { 1: ACCUMULATOR, 2: ACCUMULATOR } },
+  });
+  const runtime = await init("local");
+  t.teardown(() => runtime.stop());
+  let isBroken = false;
+  const front = await openHttpPort(runtime, { port: 0 });
+  t.teardown(() => front.close());
+  const url = `http://127.0.0.1:${front.port}`;
+  const repository = await ModelRepository.open(runtime, {
+    directory,
+    addDrivers: async (process) => {
+      if (isBroken && process.version === "2") {
+        isBroken = false;
+        throw new Error("no port is left");
+      }
+      await process.addDriver("http", HttpDriver, { port: front.port, replace: true });
+    },
+  });
+  const statuses = () =>
+    Promise.all(
+      ["1", "2"].map(async (version) => (await fetch(`${url}/v2/models/m/versions/${version}/ready`)).status),
+    );
+  t.same(await repository.start(), []);
+  const before = runtime.listProcesses();
+  isBroken = true;
+  for (const version of ["1", "2"]) await touch(join(directory, "m", version, "model.onnx"));
+  await t.rejects(repository.load("m"), { message: "no port is left" });
+  t.same(runtime.listProcesses(), before);
+  t.same(await statuses(), [200, 200], "also the one that had been replaced already");
+});
+
 t.test("a runtime that stops while models are loaded", async (t) => {
   const directory = await modelDirectory(t, { a: { versions: { 1: GRU } }, b: { versions: { 1: GRU } } });
   const { repository, runtime } = await open(t, directory, []);
@@ -348,12 +424,17 @@ t.test("a runtime that stops while models are loaded", async (t) => {
 t.test("nothing outside of the directory is read", async (t) => {
   const outside = await temporaryFolder(t);
   await putModel(outside, "secret", { config: 'name: "secret"', versions: { 1: ACCUMULATOR } });
-  const directory = await modelDirectory(t, {
+  // One level down, so that its neighbour can be written.
+  const directory = join(await temporaryFolder(t), "models");
+  const models = {
     file: { versions: { 1: ACCUMULATOR } },
     version: { versions: {} },
     config: { versions: { 1: ACCUMULATOR } },
     inner: { versions: { 1: ACCUMULATOR } },
-  });
+    weights: { versions: { 1: fixture("external_escapes") } },
+  };
+  for (const [name, files] of Object.entries(models)) await putModel(directory, name, files);
+  await writeFile(join(directory, "..", "secret.bin"), new Float32Array(4));
   await unlink(join(directory, "file", "1", "model.onnx"));
   await symlink(join(outside, "secret", "1", "model.onnx"), join(directory, "file", "1", "model.onnx"));
   await symlink(join(outside, "secret", "1"), join(directory, "version", "1"));
@@ -370,8 +451,9 @@ t.test("nothing outside of the directory is read", async (t) => {
     config: /config\/config\.pbtxt: leads out/,
     folder: /folder: leads out/,
     self: /self: leads out/,
+    weights: /External data path escapes model directory/,
   });
-  t.equal(Object.keys(reasons).length, 5);
+  t.equal(Object.keys(reasons).length, 6);
   const ready = (await repository.index()).filter(({ state }) => state === "READY").map(({ name }) => name);
   t.same(ready, ["alias", "inner"], "links within the directory are fine");
   for (const name of ["..", ".", "", "a/b", "../secret", "a\\b", "a\0b", "x".repeat(300), outside]) {

@@ -28,8 +28,8 @@ export function parseMetrics(text: string): MetricLine[] {
     });
 }
 
-export async function scrape(url: string): Promise<Scrape> {
-  const response = await fetch(`${url}/metrics`);
+export async function scrape(url: string, headers: Record<string, string> = {}): Promise<Scrape> {
+  const response = await fetch(`${url}/metrics`, { headers });
   if (response.status !== 200) throw new Error(`GET /metrics: ${response.status}`);
   const lines = parseMetrics(await response.text());
   return {

@@ -42,8 +42,7 @@ export class DocsRoutes {
   private async openApi(): Promise<Asset> {
     const { models } = this.listener;
     if (this.description?.revision !== models.revision) {
-      const inferences = models.all().map(({ inference }) => inference);
-      const text = exactly(JSON.stringify(openApiOf(inferences, this.listener.repository !== undefined)));
+      const text = exactly(JSON.stringify(openApiOf(models.all().map(({ inference }) => inference))));
       this.description = { revision: models.revision, asset: new Asset("application/json", text) };
     }
     return this.description.asset;

@@ -53,12 +53,16 @@ export interface ExchangeOwner extends ExchangeCounter {
 /** More headers of an answer. */
 export type AnswerHeaders = readonly (readonly [string, string])[];
 
+const NO_HEADERS: AnswerHeaders = [];
+
 /** An error in the shape of a surface: encodeV2Error or encodeRestError. */
 export type ErrorEncoder = (error: HeadraceError, requestId?: string) => string;
 
 export class Exchange {
   /** Set where the request has an id, because one was sent or requests are logged. */
   trace: RequestTrace | undefined;
+  /** What pages of other origins need to read the answer; none where they may not. */
+  pageHeaders: AnswerHeaders | undefined;
   /** Set where the request is traced. */
   span: RequestSpan | undefined;
   private over = false;
@@ -136,8 +140,7 @@ export class Exchange {
 
   error(error: HeadraceError): void {
     this.span?.failed(error.code, error.message, error.httpStatus >= 500);
-    const retry = error.code === "RESOURCE_EXHAUSTED" ? ([["Retry-After", "1"]] as const) : [];
-    this.json(error.httpStatus, this.encodeError(error, this.trace?.id), retry);
+    this.json(error.httpStatus, this.encodeError(error, this.trace?.id), errorHeaders(error));
   }
 
   /** A V2 message; its parts may be views over memory that is gone after this call. */
@@ -156,7 +159,7 @@ export class Exchange {
     this.response.cork(() => {
       // "200 OK" is what uWebSockets.js writes by itself.
       this.response.writeHeader("Content-Type", headerLength === undefined ? JSON_TYPE : BINARY_TYPE);
-      if (this.trace !== undefined || this.span !== undefined) this.writeHeaders([]);
+      if (this.trace !== undefined || this.span !== undefined || this.pageHeaders !== undefined) this.writeHeaders([]);
       if (headerLength !== undefined) this.response.writeHeader(HEADER_LENGTH_FIELD, String(headerLength));
       if (total <= SCRATCH_BYTES) this.write(body);
       else this.writeLarge(body);
@@ -220,6 +223,7 @@ export class Exchange {
 
   private writeHeaders(headers: AnswerHeaders): void {
     for (const [name, value] of headers) this.response.writeHeader(name, value);
+    for (const [name, value] of this.pageHeaders ?? NO_HEADERS) this.response.writeHeader(name, value);
     if (this.trace !== undefined) this.response.writeHeader("X-Request-Id", this.trace.id);
     if (this.span !== undefined) this.response.writeHeader("traceresponse", this.span.traceResponse);
   }
@@ -258,6 +262,11 @@ export class Exchange {
     this.model?.ended();
     this.owner.ended();
   }
+}
+
+function errorHeaders({ code, retryAfterSeconds = 1 }: HeadraceError): AnswerHeaders {
+  if (code === "RESOURCE_EXHAUSTED") return [["Retry-After", String(Math.max(1, Math.ceil(retryAfterSeconds)))]];
+  return code === "UNAUTHENTICATED" ? [["WWW-Authenticate", 'Bearer realm="headrace"']] : NO_HEADERS;
 }
 
 function grown(old: Uint8Array | undefined, length: number, bytes: number): Uint8Array {

@@ -5,6 +5,7 @@ import { metricFamilies } from "../../serving/metrics.js";
 import { modelStatistics, statisticsJson } from "../../serving/statistics.js";
 import type { AnswerHeaders, Exchange } from "./exchange.js";
 import type { HttpListener } from "./listener.js";
+import { listenerFamilies } from "./listener-metrics.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
 import type { Handler, Router } from "./router.js";
 
@@ -18,10 +19,8 @@ export class MetricsRoutes {
     router.route("/metrics", encodeRestError, {
       GET: (exchange, request) => {
         const format = metricFormat(request.getHeader("accept"));
-        exchange.answer(200, METRIC_TYPES[format], metricText(metricFamilies(models.all()), format), [
-          ...AS_OF_NOW,
-          ["Vary", "Accept"],
-        ]);
+        const families = [...metricFamilies(models.all()), ...listenerFamilies(this.listener.counters())];
+        exchange.answer(200, METRIC_TYPES[format], metricText(families, format), [...AS_OF_NOW, ["Vary", "Accept"]]);
       },
     });
     const stats = (pattern: string, handler: Handler): void => router.route(pattern, encodeV2Error, { GET: handler });

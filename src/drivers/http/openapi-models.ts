@@ -17,10 +17,10 @@ const SHARED_SCHEMAS = new Set([
   "TaskAccepted",
   "V2Error",
   "V2Duration",
-  "V2ModelConfig",
+  "V2Nothing",
   "V2RepositoryIndex",
+  "V2RepositoryIndexRequest",
   "V2RepositoryLoad",
-  "V2RepositoryQuestion",
   "V2RepositoryUnload",
   "V2ServerMetadata",
   "V2Statistics",
@@ -30,10 +30,10 @@ const Task = taskSchema({ type: "object", description: "The outputs of the task'
 const REFERENCE = "#/components/schemas/";
 
 /** The document for these models; for a single one that of `openApi`. */
-export function openApiOf(models: readonly RestrictedInferenceProcess[], hasRepository: boolean): JsonObject {
+export function openApiOf(models: readonly RestrictedInferenceProcess[]): JsonObject {
   const [only, ...others] = models;
-  if (only !== undefined && others.length === 0) return openApi(only, hasRepository);
-  const parts = models.map((model) => partOf(model, hasRepository));
+  if (only !== undefined && others.length === 0) return openApi(only);
+  const parts = models.map(partOf);
   const names = models.map(({ name, version }) => `\`${name}\` (version ${version})`).join(", ") || "none yet";
   return {
     openapi: "3.1.0",
@@ -44,7 +44,7 @@ export function openApiOf(models: readonly RestrictedInferenceProcess[], hasRepo
   };
 }
 
-function partOf(model: RestrictedInferenceProcess, hasRepository: boolean): { paths: JsonObject; schemas: JsonObject } {
+function partOf(model: RestrictedInferenceProcess): { paths: JsonObject; schemas: JsonObject } {
   const key = `${model.name.replace(/[^\w.-]/g, "_")}.v${model.version}`;
   const own = (text: string): string => (SHARED_SCHEMAS.has(text) ? text : `${key}.${text}`);
   const visit = (value: Json): Json => {
@@ -59,10 +59,7 @@ function partOf(model: RestrictedInferenceProcess, hasRepository: boolean): { pa
       }),
     );
   };
-  const { paths, components } = openApi(model, hasRepository) as {
-    paths: JsonObject;
-    components: { schemas: JsonObject };
-  };
+  const { paths, components } = openApi(model) as { paths: JsonObject; components: { schemas: JsonObject } };
   const schemas = Object.entries(components.schemas as Record<string, Json>).map(([name, schema]) => [
     own(name),
     visit(schema),

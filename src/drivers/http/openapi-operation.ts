@@ -1,9 +1,9 @@
-/** The pieces that operations of the server's description are made of. */
+/** Operations of the server's own description in OpenAPI 3.1, and what they are put together from. */
 import { ERROR_CODES, type ErrorCode } from "../../errors.js";
 import type { Json, JsonSchema } from "../../types/index.js";
 import { reference } from "./openapi-schemas.js";
 
-export type JsonObject = JsonSchema;
+type JsonObject = JsonSchema;
 
 export const PREDICTION_ERRORS = [
   "INVALID_ARGUMENT",
@@ -15,7 +15,7 @@ export const PREDICTION_ERRORS = [
   "INTERNAL",
 ] as const;
 
-interface Operation {
+export interface Operation {
   readonly id: string;
   readonly tag: "predictions" | "health" | "v2";
   readonly summary: string;

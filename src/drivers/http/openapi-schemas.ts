@@ -3,15 +3,7 @@ import { DATATYPES } from "../../datatype.js";
 import { ERROR_CODES } from "../../errors.js";
 import { encodeInferRequest, encodeInferResponse, MAX_SEQUENCE_ID_LENGTH, utf8Text } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
-import {
-  fakeValues,
-  type Json,
-  type JsonSchema,
-  Random,
-  type Types,
-  valuesSchema,
-  valuesToJson,
-} from "../../types/index.js";
+import { fakeValues, type JsonSchema, Random, type Types, valuesSchema, valuesToJson } from "../../types/index.js";
 
 /** The same examples at each start, so that a description that is kept somewhere does not change for nothing. */
 const SEED = 7;
@@ -29,7 +21,7 @@ const object = (properties: Readonly<Record<string, JsonSchema>>, optional: read
 
 const text = (description: string): JsonSchema => ({ type: "string", description });
 /** Where null is the same as nothing. */
-const nullable = (schema: JsonSchema): JsonSchema => ({ ...schema, type: [schema.type as string, "null"] });
+export const nullable = (schema: JsonSchema): JsonSchema => ({ ...schema, type: [schema.type as string, "null"] });
 const flag = (description: string): JsonSchema => ({ type: "boolean", description });
 const TASK_ID = text("The task's id.");
 const count: JsonSchema = { type: "integer", minimum: 0 };
@@ -174,49 +166,7 @@ function v2Schemas({ name, version, inputs, outputs }: RestrictedInferenceProces
       },
       ["model_version", "id"],
     ),
-    ...generateSchemas(inputs, outputs),
-    ...V2_REPOSITORY,
-    V2ModelConfig: {
-      ...object({ name: { type: "string" }, max_batch_size: { type: "integer" }, input: objects, output: objects }),
-      description: "A ModelConfig of Triton as JSON.",
-    },
     V2Error: object({ error: text("What was wrong. The status has to do for a code.") }),
-  };
-}
-
-/** A body that may be left out, whose parameters are these. */
-function changeOf(parameters: Readonly<Record<string, JsonSchema>>): JsonSchema {
-  const known = { ...object(parameters, Object.keys(parameters)), additionalProperties: false };
-  return nullable(object({ parameters: nullable(known) }, ["parameters"]));
-}
-
-const objects: JsonSchema = { type: "array", items: { type: "object" } };
-
-const V2_REPOSITORY: Record<string, JsonSchema> = {
-  V2RepositoryQuestion: nullable(object({ ready: flag("Only what is ready.") }, ["ready"])),
-  V2RepositoryIndex: {
-    type: "array",
-    items: object({
-      name: { type: "string" },
-      version: { type: "string" },
-      state: { enum: ["READY", "LOADING", "UNLOADING", "UNAVAILABLE", "UNKNOWN"] },
-      reason: text("Why it is not ready."),
-    }),
-  },
-  V2RepositoryLoad: changeOf({ config: text("A ModelConfig as JSON, in place of the directory's config.pbtxt.") }),
-  V2RepositoryUnload: changeOf({ unload_dependents: flag("Taken; models here have no dependents.") }),
-};
-
-/** Inputs and outputs are fields of one object, each an element or a list of them. */
-function generateSchemas(inputs: Types, outputs: Types): Record<string, JsonSchema> {
-  const elements: JsonSchema = { type: ["number", "string", "boolean", "array"] };
-  const fields = (types: Types) => Object.fromEntries(Object.keys(types).map((name) => [name, elements]));
-  return {
-    V2GenerateRequest: {
-      ...object(fields(inputs)),
-      description: "Inputs by name; whatever else there is is a parameter.",
-    },
-    V2GenerateAnswer: object({ model_name: { type: "string" }, model_version: { type: "string" }, ...fields(outputs) }),
   };
 }
 
@@ -246,10 +196,7 @@ export interface Examples {
   readonly outputs: JsonSchema;
   readonly v2Request: JsonSchema;
   readonly v2Answer: JsonSchema;
-  readonly v2Generate: JsonSchema;
 }
-
-type V2Example = JsonSchema & { readonly inputs: readonly { readonly name: string; readonly data: Json }[] };
 
 /** Undefined where they would be too large to be read. */
 export function examples({ name, version, inputs, outputs }: RestrictedInferenceProcess): Examples | undefined {
@@ -265,12 +212,10 @@ export function examples({ name, version, inputs, outputs }: RestrictedInference
   const request = encodeInferRequest({ inputs: Object.fromEntries(tensors(inputs, given)) }, { binary: false });
   const named = tensors(outputs, answered).map(([port, data]) => ({ name: port, ...data }));
   const response = { modelName: name, modelVersion: version, outputs: named };
-  const v2Request = JSON.parse(utf8Text(request.header, "example")) as V2Example;
   const made = {
     inputs: valuesToJson(inputs, given),
     outputs: valuesToJson(outputs, answered),
-    v2Request,
-    v2Generate: Object.fromEntries(v2Request.inputs.map(({ name: input, data }) => [input, data])),
+    v2Request: JSON.parse(utf8Text(request.header, "example")) as JsonSchema,
     v2Answer: JSON.parse(utf8Text(encodeInferResponse(response, () => false).header, "example")) as JsonSchema,
   };
   return JSON.stringify(made).length > MAX_EXAMPLE_CHARACTERS ? undefined : made;

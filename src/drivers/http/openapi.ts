@@ -1,14 +1,18 @@
 /** The server's own description in OpenAPI 3.1, from the types of its pipeline. */
+import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
 import { METRIC_TYPES } from "../../serving/metric-text.js";
+import type { JsonSchema } from "../../types/index.js";
 import { VERSION } from "../../version.js";
-import { answer, body, errors, type JsonObject, operation, PREDICTION_ERRORS } from "./openapi-operation.js";
+import { modelExtensionPaths, modelExtensionSchemas, repositoryPaths } from "./openapi-models-v2.js";
+import { answer, body, content, errors, operation, PREDICTION_ERRORS } from "./openapi-operation.js";
 import { type Examples, examples, schemas } from "./openapi-schemas.js";
-import { repositoryPaths, v2Paths } from "./openapi-v2.js";
 import { MAX_WAIT_MS } from "./rest-routes.js";
 
+type JsonObject = JsonSchema;
+
 /** The document that GET /openapi.json answers. Operation ids are stable: generated clients have them as names. */
-export function openApi(inference: RestrictedInferenceProcess, hasRepository: boolean): JsonObject {
+export function openApi(inference: RestrictedInferenceProcess): JsonObject {
   const shown = examples(inference);
   return {
     openapi: "3.1.0",
@@ -20,13 +24,8 @@ export function openApi(inference: RestrictedInferenceProcess, hasRepository: bo
       { name: "health", description: "For probes and dashboards." },
       { name: "v2", description: "The Open Inference Protocol, which Triton and KServe speak." },
     ],
-    paths: {
-      ...predictionPaths(shown),
-      ...healthPaths(),
-      ...v2Paths(inference, shown),
-      ...repositoryPaths(hasRepository),
-    },
-    components: { schemas: schemas(inference) },
+    paths: { ...predictionPaths(shown), ...healthPaths(), ...v2Paths(inference, shown) },
+    components: { schemas: { ...schemas(inference), ...modelExtensionSchemas(inference) } },
   };
 }
 
@@ -120,5 +119,97 @@ function healthPaths(): JsonObject {
         },
       }),
     },
+  };
+}
+
+function v2Paths(inference: RestrictedInferenceProcess, shown: Examples | undefined): JsonObject {
+  const constant = (name: string, value: string): JsonObject => ({
+    name,
+    in: "path",
+    required: true,
+    schema: { type: "string", enum: [value], default: value },
+  });
+  const model = constant("model", inference.name);
+  const version = constant("version", inference.version);
+  const server = operation({
+    id: "v2ServerMetadata",
+    tag: "v2",
+    summary: "The server",
+    answers: { 200: answer("The server.", "V2ServerMetadata") },
+  });
+  return {
+    "/v2": { get: server },
+    "/v2/models/stats": {
+      get: operation({
+        id: "v2Statistics",
+        tag: "v2",
+        summary: "What all models have done",
+        answers: { 200: answer("The counters of each version of each model.", "V2Statistics") },
+      }),
+    },
+    ...modelPaths("/v2/models/{model}", "v2Model", [model], shown),
+    ...modelPaths("/v2/models/{model}/versions/{version}", "v2ModelVersion", [model, version], shown),
+    ...repositoryPaths(inference.repository !== undefined),
+  };
+}
+
+function modelPaths(path: string, id: string, parameters: JsonObject[], shown: Examples | undefined): JsonObject {
+  const missing = errors("V2Error", ["MODEL_NOT_FOUND"]);
+  // No parameter of the operation: with a body of plain JSON the header would be wrong, and OpenAPI cannot say so.
+  const description = `JSON, then the tensors' bytes; the header \`${HEADER_LENGTH_FIELD}\` has the bytes of JSON.`;
+  const binary = { description, type: "string", format: "binary" };
+  const octets = { "application/octet-stream": { schema: binary } };
+  return {
+    [path]: {
+      get: operation({
+        id: `${id}Metadata`,
+        tag: "v2",
+        summary: "The model's tensors",
+        parameters,
+        answers: { 200: answer("The model.", "V2ModelMetadata"), ...missing },
+      }),
+    },
+    [`${path}/ready`]: {
+      get: operation({
+        id: `${id}Ready`,
+        tag: "v2",
+        summary: "Whether the model takes predictions",
+        parameters,
+        answers: {
+          200: answer("It does.", "V2ModelReady"),
+          503: answer("The server is stopping, or the model makes no progress.", "V2ModelReady"),
+          ...missing,
+        },
+      }),
+    },
+    [`${path}/stats`]: {
+      get: operation({
+        id: `${id}Statistics`,
+        tag: "v2",
+        summary: "What the model has done",
+        parameters,
+        answers: {
+          200: answer("Its counters; without a version in the path those of each of its versions.", "V2Statistics"),
+          ...missing,
+        },
+      }),
+    },
+    [`${path}/infer`]: {
+      post: operation({
+        id: `${id}Infer`,
+        tag: "v2",
+        summary: "Infer with tensors",
+        parameters,
+        body: { required: true, content: { ...content("V2InferRequest", shown?.v2Request), ...octets } },
+        answers: {
+          200: {
+            description: "The outputs.",
+            content: { ...content("V2InferAnswer", shown?.v2Answer), ...octets },
+          },
+          ...errors("V2Error", [...PREDICTION_ERRORS, "MODEL_NOT_FOUND", "UNIMPLEMENTED"]),
+        },
+      }),
+    },
+    ...modelExtensionPaths(path, id, parameters, shown),
   };
 }

@@ -5,13 +5,12 @@
  * of outcomes is complete. Everything else takes slots, which keep the order of the frames by themselves.
  */
 import type { WebSocket } from "uWebSockets.js";
+import { jsonText } from "../../engine/json.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import {
   closeFrameOf,
   type DecodedRequest,
-  decodeJsonInfer,
   decodeRawInfer,
-  decodeStreamRequest,
   encodeInferResponse,
   encodeRawAnswer,
   encodeStreamError,
@@ -20,7 +19,10 @@ import {
   type TensorMetadata,
   utf8Text,
 } from "../../protocol/index.js";
+import type { Access } from "../../serving/access.js";
+import { decodedOf, type InferDecoder } from "../../serving/infer-decoder.js";
 import type { InferHandle } from "../../serving/infer-types.js";
+import type { StreamClient } from "./gate.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
 import type { Outbox } from "./outbox.js";
 import { type Frame, Stream, type StreamOwner } from "./stream.js";
@@ -39,6 +41,8 @@ type FrameKind = "text" | "binary" | "raw";
 
 /** How a connection was opened. */
 export interface StreamRequest {
+  /** Who opened it; undefined: anybody may do anything. */
+  readonly client: StreamClient | undefined;
   readonly sequenceId: string | undefined;
   /** Raw mode: the model's single input. */
   readonly raw: TensorMetadata | undefined;
@@ -68,6 +72,7 @@ export class StreamConnection implements StreamOwner {
   constructor(
     private readonly endpoint: ModelEndpoint,
     private readonly outbox: Outbox,
+    private readonly decoder: InferDecoder,
     private readonly request: StreamRequest,
   ) {
     this.ownsStates = request.sequenceId === undefined;
@@ -96,6 +101,8 @@ export class StreamConnection implements StreamOwner {
       this.end(new HeadraceError("PAYLOAD_TOO_LARGE", message));
     } else if (this.rawPending + this.slots.length >= limit) {
       this.end(new HeadraceError("RESOURCE_EXHAUSTED", `more than ${limit} frames are waiting for answers`));
+    } else if (this.request.client !== undefined && this.isTooOften(bytes, isBinary, this.request.client)) {
+      return;
     } else if (!isBinary || this.request.raw === undefined) {
       this.longWay(isBinary ? "binary" : "text", undefined, () => this.decode(bytes, isBinary));
     } else if (this.request.streams === undefined) {
@@ -103,6 +110,13 @@ export class StreamConnection implements StreamOwner {
     } else {
       this.numberedFrame(bytes, this.request.streams, this.request.raw);
     }
+  }
+
+  /** Closes the connection of a client that is not known any more. */
+  recheck(access: Access): void {
+    const { client } = this.request;
+    if (client === undefined || access.knows(client.principal)) return;
+    this.end(new HeadraceError("UNAUTHENTICATED", "what this stream was opened with is no longer good"));
   }
 
   isOpen(): boolean {
@@ -158,6 +172,18 @@ export class StreamConnection implements StreamOwner {
     this.streams.length = 0;
   }
 
+  /** A frame beyond the client's rate is answered in its place, and the stream goes on: nothing has changed its state. */
+  private isTooOften(bytes: ArrayBuffer, isBinary: boolean, client: StreamClient): boolean {
+    const refusal = client.refusal();
+    if (refusal === undefined) return false;
+    const { raw, streams } = this.request;
+    const number = isBinary && raw !== undefined && streams !== undefined ? numberOf(bytes) : undefined;
+    const slot: Slot = { kind: "text", stream: number, answer: undefined, handle: undefined };
+    this.slots.push(slot);
+    this.settle(slot, refusal, undefined);
+    return true;
+  }
+
   private openStream(number: number | undefined): Stream {
     const stateId = number === undefined ? this.stateId : `${this.stateId}/${number}`;
     const stream = new Stream(this, this.endpoint.inference, stateId, number);
@@ -166,10 +192,10 @@ export class StreamConnection implements StreamOwner {
   }
 
   private numberedFrame(bytes: ArrayBuffer, streams: number, raw: TensorMetadata): void {
-    const number = bytes.byteLength < NUMBER_BYTES ? -1 : (new Uint32Array(bytes, 0, 1)[0] ?? -1);
-    if (number < 0 || number >= streams) {
+    const number = numberOf(bytes);
+    if (number === undefined || number >= streams) {
       this.longWay("raw", undefined, () => {
-        const found = number < 0 ? `${bytes.byteLength} bytes` : String(number);
+        const found = number === undefined ? `${bytes.byteLength} bytes` : String(number);
         throw new InvalidArgumentError(`expected the number of a stream, 0 to ${streams - 1}, as u32, got ${found}`, {
           path: "frame",
         });
@@ -228,15 +254,15 @@ export class StreamConnection implements StreamOwner {
   }
 
   private decode(bytes: ArrayBuffer, isBinary: boolean): DecodedRequest {
-    return isBinary
-      ? decodeStreamRequest(new Uint8Array(bytes))
-      : decodeJsonInfer(utf8Text(new Uint8Array(bytes), "frame"));
+    const { decoder } = this;
+    const frame = new Uint8Array(bytes);
+    return decodedOf(isBinary ? decoder.frame(frame) : decoder.json(frame));
   }
 
   private encode(kind: FrameKind, outputs: readonly NamedTensor[], id: string | undefined): Frame {
     if (kind === "raw") return encodeRawAnswer(outputs).slice();
     const response = { modelName: this.endpoint.name, modelVersion: this.endpoint.version, id, outputs };
-    const message = encodeInferResponse(response, () => kind === "binary");
+    const message = encodeInferResponse(response, () => kind === "binary", jsonText);
     return kind === "binary" ? encodeStreamFrame(message) : utf8Text(message.header, "answer");
   }
 
@@ -277,6 +303,11 @@ export class StreamConnection implements StreamOwner {
       else socket.send(number === undefined ? frame : numbered(frame, number), true);
     }
   }
+}
+
+/** The number in front of a frame; undefined where there is none. */
+function numberOf(bytes: ArrayBuffer): number | undefined {
+  return bytes.byteLength < NUMBER_BYTES ? undefined : new Uint32Array(bytes, 0, 1)[0];
 }
 
 let answerFrame = new Uint8Array(NUMBER_BYTES);

@@ -3,8 +3,10 @@ import type { HttpRequest } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import { canonicalSequenceId, encodeV2Error, type TensorMetadata } from "../../protocol/index.js";
 import type { AppLease, StreamLimits } from "./app-pool.js";
+import { chosenProtocol, type StreamClient } from "./gate.js";
 import type { HttpListener } from "./listener.js";
-import type { ListenerParameters } from "./parameters.js";
+import type { ListenerParameters } from "./listener-parameters.js";
+import { roleOf } from "./route-roles.js";
 import { StreamConnection } from "./stream-connection.js";
 
 /** What uWebSockets.js can count. */
@@ -36,11 +38,15 @@ export class StreamRoutes {
   register(app: AppLease, limits: StreamLimits<UserData>): void {
     for (const pattern of ["/v2/models/:model/stream", "/v2/models/:model/versions/:version/stream"]) {
       const versioned = pattern.includes(":version");
+      const role = roleOf("WS", pattern);
       app.stream<UserData>(pattern, limits, {
         upgrade: (response, request, context) => {
           let connection: StreamConnection;
+          let protocol: string;
           try {
-            connection = this.connection(request, versioned);
+            const client = this.listener.gate.admitStream(response, request, role);
+            connection = this.connection(request, versioned, client);
+            protocol = chosenProtocol(request);
           } catch (error) {
             this.listener.exchanges.open(response, request, encodeV2Error).error(toHeadraceError(error));
             return;
@@ -48,7 +54,7 @@ export class StreamRoutes {
           response.upgrade(
             { connection },
             request.getHeader("sec-websocket-key"),
-            request.getHeader("sec-websocket-protocol"),
+            protocol,
             request.getHeader("sec-websocket-extensions"),
             context,
           );
@@ -60,13 +66,14 @@ export class StreamRoutes {
     }
   }
 
-  private connection(request: HttpRequest, versioned: boolean): StreamConnection {
-    const { models, outbox } = this.listener;
+  private connection(request: HttpRequest, versioned: boolean, client: StreamClient | undefined): StreamConnection {
+    const { models, outbox, decoder } = this.listener;
     const endpoint = models.find(request.getParameter(0) ?? "", versioned ? request.getParameter(1) : undefined);
     if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
     const raw = request.getQuery("raw");
     const streams = request.getQuery("streams");
-    return new StreamConnection(endpoint, outbox, {
+    return new StreamConnection(endpoint, outbox, decoder, {
+      client,
       sequenceId: canonicalSequenceId(request.getQuery("sequence_id"), "sequence_id"),
       raw: raw === undefined ? undefined : rawInput(endpoint.service.inputs, raw),
       streams: streams === undefined ? undefined : numberOfStreams(streams, raw),

@@ -148,10 +148,17 @@ t.test("operation ids are stable and unique", async (t) => {
       "get /v2/models/{model}/ready v2ModelReady",
       "get /v2/models/{model}/stats v2ModelStatistics",
       "post /v2/models/{model}/infer v2ModelInfer",
+      "get /v2/models/{model}/config v2ModelConfig",
+      "post /v2/models/{model}/generate v2ModelGenerate",
+      "post /v2/models/{model}/generate_stream v2ModelGenerateStream",
       "get /v2/models/{model}/versions/{version} v2ModelVersionMetadata",
       "get /v2/models/{model}/versions/{version}/ready v2ModelVersionReady",
       "get /v2/models/{model}/versions/{version}/stats v2ModelVersionStatistics",
       "post /v2/models/{model}/versions/{version}/infer v2ModelVersionInfer",
+      "get /v2/models/{model}/versions/{version}/config v2ModelVersionConfig",
+      "post /v2/models/{model}/versions/{version}/generate v2ModelVersionGenerate",
+      "post /v2/models/{model}/versions/{version}/generate_stream v2ModelVersionGenerateStream",
+      "post /v2/repository/index v2RepositoryIndex",
     ],
   );
 });
