@@ -62,8 +62,8 @@ const char* Grammar::skip_word(const char* p, const char* word) {
 }
 
 const char* Grammar::skip_value(const char* p, int depth, bool nonfinite) {
-  if (depth > kMaxDepth) return fail(p, kTooDeep);
   if (p == end_) return fail(p, "a value");
+  if (depth >= kMaxDepth && (*p == '{' || *p == '[')) return fail(p, kTooDeep);
   switch (*p) {
     case '{':
       return each_member(

@@ -4,7 +4,7 @@ import { type Logger, makeLogger } from "../log.js";
 import type { Pipeline, PipelineInputs, PipelineOutputs } from "../pipeline/index.js";
 import { checkTypes } from "../pipeline/index.js";
 import { shown } from "../shown.js";
-import { isWellFormed, type Types } from "../types/index.js";
+import type { Types } from "../types/index.js";
 import { Cancellation } from "./cancellation.js";
 import { type DirectModel, directModel } from "./direct-model.js";
 import type { DriverClass, PipelineDriver } from "./driver.js";
@@ -13,6 +13,7 @@ import { Drivers } from "./drivers.js";
 import { Executor } from "./executor.js";
 import type { Inference } from "./inference.js";
 import { LoadedCells } from "./loaded-cells.js";
+import { checkPredictOptions } from "./predict-options.js";
 import type { RepositoryControl } from "./repository.js";
 import { RequestCounters, type RequestStatistics } from "./request-counters.js";
 import type { PortAllocator } from "./resources.js";
@@ -303,7 +304,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     const since = performance.now();
     let stopFollowing = nothing;
     try {
-      checkOptions(options);
+      checkPredictOptions(options);
       stopFollowing = cancellation.follow(options);
       this.running.add(cancellation);
       const outputs = await this.executor.predict(inputs, options, cancellation);
@@ -370,29 +371,3 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
 }
 
 const nothing = (): void => {};
-
-const OPTION_NAMES = new Set(["stateId", "start", "end", "timeoutMs", "signal", "priority"]);
-
-function checkOptions(options: PredictOptions): void {
-  // A misspelt stateId would be a prediction without one, and nobody would notice.
-  for (const name in options) {
-    if (OPTION_NAMES.has(name)) continue;
-    throw new InvalidArgumentError(`is not an option; there are ${[...OPTION_NAMES].join(", ")}`, { path: name });
-  }
-  const { timeoutMs, priority, stateId, start, end } = options;
-  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs < 2 ** 31)) {
-    throw new InvalidArgumentError(`expected milliseconds above 0, got ${shown(timeoutMs)}`, { path: "timeoutMs" });
-  }
-  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255)) {
-    throw new InvalidArgumentError(`expected an integer from 0 to 255, got ${shown(priority)}`, { path: "priority" });
-  }
-  if (stateId !== undefined && (typeof stateId !== "string" || stateId === "")) {
-    throw new InvalidArgumentError("expected a string that is not empty", { path: "stateId" });
-  }
-  if (stateId !== undefined && !isWellFormed(stateId)) {
-    throw new InvalidArgumentError("has half of a surrogate pair", { path: "stateId" });
-  }
-  if (stateId === undefined && (start || end)) {
-    throw new InvalidArgumentError("start and end need a stateId", { path: start ? "start" : "end" });
-  }
-}

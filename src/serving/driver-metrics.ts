@@ -35,8 +35,12 @@ function add(families: Map<string, Growing>, labels: Labels, metric: DriverMetri
   const family = families.get(name) ?? { name, type: metric.type, help: metric.help, samples: [], known: new Set() };
   families.set(name, family);
   if (family.type !== metric.type) return;
-  const own = Object.entries(metric.labels ?? {}).map(([label, value]) => [word(label), String(value)]);
-  const sample = { labels: { ...Object.fromEntries(own), ...labels }, value: metric.value };
+  // In one order, whatever order the driver has them in: the same labels are the same series.
+  const own = Object.entries(metric.labels ?? {})
+    .map(([label, value]): [string, string] => [word(label), String(value)])
+    .filter(([label]) => !Object.hasOwn(labels, label))
+    .sort(([one], [other]) => (one < other ? -1 : 1));
+  const sample = { labels: { ...labels, ...Object.fromEntries(own) }, value: metric.value };
   const key = labelText(sample.labels);
   if (family.known.has(key)) return;
   family.known.add(key);

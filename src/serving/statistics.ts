@@ -44,7 +44,9 @@ export interface V2ModelStatistics {
 
 const NEVER: V2Duration = { count: 0n, ns: 0n };
 
-export function modelStatistics({ name, version, requests }: RestrictedInferenceProcess): V2ModelStatistics {
+type Counted = Pick<RestrictedInferenceProcess, "name" | "version" | "requests">;
+
+export function modelStatistics({ name, version, requests }: Counted): V2ModelStatistics {
   const statistics = requests();
   const { runs } = statistics;
   return {

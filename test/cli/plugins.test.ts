@@ -10,7 +10,7 @@ t.test("what is installed, for people", async (t) => {
   await write("node_modules/worse/package.json", '{ "headrace": ');
   const { code, stdout, stderr } = await headraceIn(t, { cwd: folder }, "plugins");
   t.match({ code, stderr }, { code: 0, stderr: "" });
-  t.match(stdout, /^built in\n {2}drivers {2}http, source-sink, stress\n/);
+  t.match(stdout, /^built in\n {2}drivers {2}grpc, http, source-sink, stress\n/);
   t.match(stdout, /\nkit 1\.2\.3 {2}.*node_modules\/kit\n {2}drivers {4}kit\/feeder, kit\/patient, kit\/failing\n/);
   t.match(stdout, /\n@acme\/vision 0\.0\.1 .*\n {2}sources {2}@acme\/vision\/camera\n/);
   t.match(stdout, /\n {2}problem: .*bad\/package\.json: headrace\.drivers\.a: .*begins with ".\/"/);

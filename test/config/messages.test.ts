@@ -168,7 +168,7 @@ const WRONG: readonly [what: string, text: string, line: number, column: number,
     4,
     15,
     "drivers.web.use",
-    /there is no driver 'htp'; did you mean 'http'\? \(known: http, source-sink, stress, kit\/feeder/,
+    /there is no driver 'htp'; did you mean 'http'\? \(known: grpc, http, source-sink, stress, kit\/feeder/,
   ],
   [
     "a source as a driver",

@@ -155,13 +155,9 @@ function v2Paths(inference: RestrictedInferenceProcess, shown: Examples | undefi
 
 function modelPaths(path: string, id: string, parameters: JsonObject[], shown: Examples | undefined): JsonObject {
   const missing = errors("V2Error", ["MODEL_NOT_FOUND"]);
-  const binary = { description: "JSON, then the tensors' bytes.", type: "string", format: "binary" };
-  const headerLength = {
-    name: HEADER_LENGTH_FIELD,
-    in: "header",
-    description: "Of a binary body: the bytes of JSON before the tensors.",
-    schema: { type: "integer", minimum: 0 },
-  };
+  // No parameter of the operation: with a body of plain JSON the header would be wrong, and OpenAPI cannot say so.
+  const description = `JSON, then the tensors' bytes; the header \`${HEADER_LENGTH_FIELD}\` has the bytes of JSON.`;
+  const binary = { description, type: "string", format: "binary" };
   const octets = { "application/octet-stream": { schema: binary } };
   return {
     [path]: {
@@ -203,7 +199,7 @@ function modelPaths(path: string, id: string, parameters: JsonObject[], shown: E
         id: `${id}Infer`,
         tag: "v2",
         summary: "Infer with tensors",
-        parameters: [...parameters, headerLength],
+        parameters,
         body: { required: true, content: { ...content("V2InferRequest", shown?.v2Request), ...octets } },
         answers: {
           200: {

@@ -89,7 +89,7 @@ t.test("what is refused", async (t) => {
     [{ x: [1, 2, 3, 4], id: 5 }, 400, /id: expected a string/],
     [{ x: [1, 2, 3, 4], sequence_end: true }, 400, /need a sequence_id/],
     [{ x: [1, 2, 3, 4, 5, 6, 7, 8], sequence_id: 5 }, 400, /one row/],
-    [`{"x":${"[".repeat(5000)}1${"]".repeat(5000)}}`, 400, /nested deeper than 64/],
+    [`{"x":${"[".repeat(5000)}1${"]".repeat(5000)}}`, 400, /body: nested deeper than 64/],
   ];
   for (const [body, status, message] of wrong) {
     const answer = await generate(url, "accumulator", body);
