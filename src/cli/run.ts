@@ -4,7 +4,7 @@ import type { CAC } from "cac";
 import { ConfigInvalidError, loadConfig, type ResolvedConfig, type ResolvedDriver } from "../config/index.js";
 import { InvalidArgumentError, toHeadraceError } from "../errors.js";
 import { type AnyDriverProcess, type InferenceProcess, init } from "../runtime/index.js";
-import { addressText } from "./addresses.js";
+import { addressText, serviceUrl } from "./addresses.js";
 import { bold, red, table } from "./style.js";
 
 interface RunOptions {
@@ -43,8 +43,8 @@ const lines: Teller = {
   },
   started(_process, driver, width) {
     const services = driver.listServices().map((service) => {
-      const address = addressText(service.taggedAddresses.lan);
-      return `${service.name} on ${bold(service.name === "http" ? `http://${address}` : address)}`;
+      const { lan } = service.taggedAddresses;
+      return `${service.name} on ${bold(service.name === "http" ? serviceUrl(service) : addressText(lan))}`;
     });
     const what = services.length === 0 ? "runs" : services.join(", ");
     process.stdout.write(table([[driver.ref.padEnd(width), what]]));

@@ -5,6 +5,7 @@ import { HttpDriver, openHttpPort } from "../drivers/http/index.js";
 import { InvalidArgumentError, toHeadraceError } from "../errors.js";
 import { type FailedModel, ModelRepository } from "../repository/index.js";
 import { type InferenceProcess, init, type Runtime, type StopOptions } from "../runtime/index.js";
+import type { AccessParameters } from "./access-options.js";
 import { addressText } from "./addresses.js";
 import { bold, red, table } from "./style.js";
 
@@ -41,7 +42,7 @@ export function refuseRepositoryOptions({ modelControl, loadModel, strictReadine
 interface ServeModelsOptions extends RepositoryOptions {
   readonly models: string;
   readonly port: number;
-  readonly host: string;
+  readonly access: AccessParameters;
   readonly grpcPort?: number;
   readonly stopping: StopOptions;
 }
@@ -51,11 +52,10 @@ export async function serveModels(options: ServeModelsOptions): Promise<void> {
   const runtime = await init("local");
   const doors: { close(): void }[] = [];
   try {
-    const host = String(options.host);
-    const front = await openHttpPort(runtime, { port: options.port, host });
+    const { access, grpcPort } = options;
+    const front = await openHttpPort(runtime, { port: options.port, ...access });
     doors.push(front);
-    const { grpcPort } = options;
-    const grpc = grpcPort === undefined ? undefined : await openGrpcPort(runtime, { port: grpcPort, host });
+    const grpc = grpcPort === undefined ? undefined : await openGrpcPort(runtime, { port: grpcPort, ...access });
     if (grpc !== undefined) doors.push(grpc);
     const repository = await ModelRepository.open(runtime, {
       directory: options.models,
@@ -73,8 +73,10 @@ export async function serveModels(options: ServeModelsOptions): Promise<void> {
     const failed = await Promise.race([repository.start(), asked]);
     if (failed === undefined) return;
     tell(runtime, failed);
+    const { host = "127.0.0.1", tls } = options.access;
+    const scheme = tls === undefined ? "http" : "https";
     const address = addressText({ address: host, port: front.port });
-    process.stdout.write(`headrace: ${bold(options.models)} is listening on ${bold(`http://${address}`)}\n`);
+    process.stdout.write(`headrace: ${bold(options.models)} is listening on ${bold(`${scheme}://${address}`)}\n`);
     if (grpc !== undefined) tellOfGrpc({ address: host, port: grpc.port });
     await asked;
   } finally {

@@ -3,7 +3,8 @@ import { GrpcDriver } from "../drivers/grpc/index.js";
 import { HttpDriver } from "../drivers/http/index.js";
 import { InvalidArgumentError } from "../errors.js";
 import { init } from "../runtime/index.js";
-import { addressText } from "./addresses.js";
+import { type AccessOptions, accessParameters, addAccessOptions } from "./access-options.js";
+import { serviceUrl } from "./addresses.js";
 import { addModelOptions, type ModelOptions, refuseModelOptions } from "./model-options.js";
 import {
   addRepositoryOptions,
@@ -15,9 +16,8 @@ import {
 import { bold } from "./style.js";
 import { inferenceOf } from "./target.js";
 
-interface ServeOptions extends ModelOptions, RepositoryOptions {
+interface ServeOptions extends ModelOptions, RepositoryOptions, AccessOptions {
   port: number;
-  host: string;
   grpcPort?: number;
   grace: number;
 }
@@ -26,15 +26,16 @@ export function registerServe(cli: CAC): void {
   const command = cli
     .command("serve [target]", "Serve a model file, a module, or a directory of models over HTTP and WebSocket")
     .option("--port <n>", "Port to listen on; 0 takes any free one", { default: 8000 })
-    .option("--host <address>", "Address to listen on; 0.0.0.0 for every interface", { default: "127.0.0.1" })
     .option("--grpc-port <n>", "Port to serve over gRPC too; 0 takes any free one (default: not at all)")
     .option("--grace <s>", "Seconds to finish accepted requests after SIGTERM or Ctrl-C", { default: 10 });
+  addAccessOptions(command);
   addRepositoryOptions(command);
   addModelOptions(command)
     .example("  headrace serve gru.onnx                        a bare recurrent model; its state pairs are recognised")
     .example("  headrace serve silero.onnx --constant sr=16000 --context input=64")
     .example("  headrace serve ./pipeline.mjs --port 9000      a module that default-exports an Inference")
     .example("  headrace serve --models models                 models/NAME/VERSION/model.onnx, as Triton has them")
+    .example("  headrace serve gru.onnx --host 0.0.0.0 --tokens tokens.yaml --tls-key server.key --tls-cert server.pem")
     .example("  headrace serve --models models --model-control explicit --load-model gru")
     .action(serve);
 }
@@ -53,7 +54,7 @@ async function serve(target: string | undefined, options: ServeOptions): Promise
       });
     }
     refuseModelOptions(options, "goes with a model file; a directory says it in each model's config.pbtxt");
-    return serveModels({ ...options, models: String(options.models), stopping });
+    return serveModels({ ...options, models: String(options.models), access: accessParameters(options), stopping });
   }
   refuseRepositoryOptions(options);
   if (target === undefined) {
@@ -62,11 +63,12 @@ async function serve(target: string | undefined, options: ServeOptions): Promise
   const runtime = await init("local");
   try {
     const process = await runtime.startInference(await inferenceOf(target, options));
-    const driver = await process.addDriver("http", HttpDriver, { port: options.port, host: String(options.host) });
-    const address = addressText(driver.getService("http").taggedAddresses.lan);
-    globalThis.process.stdout.write(`headrace: ${bold(process.name)} is listening on ${bold(`http://${address}`)}\n`);
+    const access = accessParameters(options);
+    const driver = await process.addDriver("http", HttpDriver, { port: options.port, ...access });
+    const url = serviceUrl(driver.getService("http"));
+    globalThis.process.stdout.write(`headrace: ${bold(process.name)} is listening on ${bold(url)}\n`);
     if (grpcPort !== undefined) {
-      const grpc = await process.addDriver("grpc", GrpcDriver, { port: grpcPort, host: String(options.host) });
+      const grpc = await process.addDriver("grpc", GrpcDriver, { port: grpcPort, ...access });
       tellOfGrpc(grpc.getService("grpc").taggedAddresses.lan);
     }
     await runtime.stopOnSignal(stopping);

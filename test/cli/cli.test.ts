@@ -22,7 +22,17 @@ t.test("help and version", async (t) => {
   }
   const serve = await headrace(t, "serve", "--help");
   t.equal(serve.code, 0);
-  for (const option of ["--port", "--host", "--grace", "--max-batch", "--constant", "--state-ttl"]) {
+  for (const option of [
+    "--port",
+    "--host",
+    "--tokens",
+    "--tls-key",
+    "--insecure",
+    "--grace",
+    "--max-batch",
+    "--constant",
+    "--state-ttl",
+  ]) {
     t.ok(serve.stdout.includes(option), option);
   }
   const inspect = await headrace(t, "inspect", "--help");
@@ -135,7 +145,7 @@ t.test("what fails is exit status 1, with the code in the message", async (t) =>
     new RegExp(`^headrace: PORT_IN_USE: cannot listen on 127\\.0\\.0\\.1:${port}: .*\\n$`),
     "and once",
   );
-  const elsewhere = await headrace(t, "serve", GRU, "--port", "0", "--host", "203.0.113.1");
+  const elsewhere = await headrace(t, "serve", GRU, "--port", "0", "--host", "203.0.113.1", "--insecure");
   t.match(elsewhere, { code: 1, stderr: /PORT_IN_USE: cannot listen on 203\.0\.113\.1/ });
 });
 

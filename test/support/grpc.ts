@@ -1,5 +1,6 @@
 /** gRPC drivers in this process, and an independent client for them: grpc-js with the .proto files of the package. */
 import {
+  type ChannelCredentials,
   type ChannelOptions,
   type Client,
   credentials,
@@ -37,9 +38,15 @@ export class GrpcTestClient {
   readonly client: Client;
   readonly #methods: Readonly<Record<string, (...args: unknown[]) => unknown>>;
 
-  constructor(t: Test, port: number, service: string, options: ChannelOptions = {}) {
+  constructor(
+    t: Test,
+    port: number,
+    service: string,
+    options: ChannelOptions = {},
+    security: ChannelCredentials = credentials.createInsecure(),
+  ) {
     const Service = service.split(".").reduce((at, name) => (at as never)[name], root as unknown) as ServiceClass;
-    this.client = new Service(`127.0.0.1:${port}`, credentials.createInsecure(), {
+    this.client = new Service(`127.0.0.1:${port}`, security, {
       "grpc.use_local_subchannel_pool": 1,
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
@@ -66,13 +73,13 @@ export class GrpcTestClient {
   }
 
   /** A call whose answers come one by one. */
-  stream(method: string, options: Message = {}): TestStream {
-    return new TestStream(this.#methods[method]?.call(this.client, options) as never);
+  stream(method: string, options: Message = {}, metadata = new Metadata()): TestStream {
+    return new TestStream(this.#methods[method]?.call(this.client, metadata, options) as never);
   }
 
   /** The same where the client sends one message only. */
-  watch(method: string, request: Message): TestStream {
-    return new TestStream(this.#methods[method]?.call(this.client, request) as never);
+  watch(method: string, request: Message, metadata = new Metadata()): TestStream {
+    return new TestStream(this.#methods[method]?.call(this.client, request, metadata) as never);
   }
 }
 

@@ -1,5 +1,6 @@
 /** One call: messages in and out over an HTTP/2 stream, its deadline, its status. */
 import { HeadraceError, toHeadraceError } from "../../errors.js";
+import type { AdmittedClient } from "../../serving/client-gate.js";
 import type { CallHead } from "./call-head.js";
 import { pack, unpack } from "./compression.js";
 import type { Http2Stream, Payload, StreamHandler } from "./http2/stream.js";
@@ -31,6 +32,8 @@ const MAX_TIMER_MILLIS = 2 ** 31 - 1;
 export class Call implements StreamHandler {
   /** Set before the first byte comes. */
   receiver: CallReceiver | undefined;
+  /** Who makes it; undefined: anybody may do anything. */
+  client: AdmittedClient | undefined;
   private readonly reader: MessageReader;
   private hasHeaders = false;
   private isFinished = false;

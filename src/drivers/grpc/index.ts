@@ -1,4 +1,5 @@
 /** `headrace/drivers/grpc`: serves an inference process over gRPC. */
+import { makeLogger } from "../../log.js";
 import {
   type DriverMetric,
   type DriverResources,
@@ -48,6 +49,7 @@ export class GrpcDriver extends PipelineDriver<GrpcParameters> {
     const init = {
       parameters: listenerParameters(this.parameters),
       repository: () => inference.repository,
+      log: this.log,
     };
     const listener = await resources.listener(PORT, (port) => GrpcListener.open(init, port));
     await listener.join(this, this.options);
@@ -57,8 +59,9 @@ export class GrpcDriver extends PipelineDriver<GrpcParameters> {
     listener.models.add(model, this.parameters.replace);
     this.model = model;
     listener.changed();
-    const { host, port } = this.parameters;
-    return [{ name: "grpc", address: host, port, meta: { protocol: "v2", model: inference.name } }];
+    const { host, port, tls } = this.parameters;
+    const scheme = tls === undefined ? "grpc" : "grpcs";
+    return [{ name: "grpc", address: host, port, meta: { protocol: "v2", model: inference.name, scheme } }];
   }
 
   override run(): Promise<void> {
@@ -121,7 +124,8 @@ export async function openGrpcPort(runtime: Runtime, options: Partial<GrpcParame
   const parameters = grpcParameters(options);
   const resources = await runtime.lease(portRequest(parameters.port));
   try {
-    const init = { parameters: listenerParameters(parameters), repository: () => runtime.repository };
+    const log = makeLogger("grpc");
+    const init = { parameters: listenerParameters(parameters), repository: () => runtime.repository, log };
     const listener = await resources.listener(PORT, (port) => GrpcListener.open(init, port));
     const user = {};
     await listener.join(user, options);

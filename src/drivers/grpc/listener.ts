@@ -3,38 +3,31 @@
  * services; each driver brings a GrpcModel, and calls find it by the model's name.
  */
 import type { Server, Socket } from "node:net";
-import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import { HeadraceError, toHeadraceError } from "../../errors.js";
+import type { Logger } from "../../log.js";
 import type { RepositoryControl, SharedListener } from "../../runtime/index.js";
+import type { Access } from "../../serving/access.js";
+import { checkShared, openAccess } from "../../serving/access-parameters.js";
 import { ServedModels } from "../../serving/served-models.js";
-import { shown } from "../../shown.js";
 import { Call, type CallReceiver } from "./call.js";
 import { type CallHead, callHead } from "./call-head.js";
+import { GrpcGate } from "./gate.js";
 import type { GrpcModel } from "./grpc-model.js";
 import { Connection, type ConnectionHost, type ConnectionLimits } from "./http2/connection.js";
-import type { Header, HeaderBlock } from "./http2/hpack-decoder.js";
+import type { HeaderBlock } from "./http2/hpack-decoder.js";
 import type { Http2Stream } from "./http2/stream.js";
 import { Inferences } from "./infer.js";
-import { type GrpcParameters, LISTENER_PARAMETERS, type ListenerParameters } from "./parameters.js";
+import { type GrpcParameters, grpcParameters, LISTENER_PARAMETERS, type ListenerParameters } from "./parameters.js";
 import { Services } from "./services.js";
 import { listenOn } from "./sockets.js";
 import { httpAnswer, statusOf, trailersOnly } from "./status.js";
 import { StreamInfer } from "./stream-infer.js";
 
-/** What is known of a call before anything of it is read. */
-export interface CallIntent {
-  /** `/package.Service/Method`. */
-  readonly path: string;
-  /** All headers of the call, names in lower case. */
-  readonly metadata: readonly Header[];
-  readonly socket: Socket;
-}
-
 export interface ListenerInit {
   readonly parameters: ListenerParameters;
   /** What loads and unloads models, as of now. */
   readonly repository: () => RepositoryControl | undefined;
-  /** Throws what a call that may not be made ends with. Default: all may. */
-  readonly authorize?: (intent: CallIntent) => void;
+  readonly log: Logger | undefined;
 }
 
 /** Bytes of one call that may be on their way before they are consumed. */
@@ -54,10 +47,18 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   private readonly streams = new Set<StreamInfer>();
   private readonly inferences = new Inferences(this.models);
   private readonly services: Services;
+  private readonly gate: GrpcGate;
   private readonly heads = new WeakMap<HeaderBlock, CallHead>();
   private unwritten: Connection[] = [];
 
-  private constructor(private readonly init: ListenerInit) {
+  private constructor(
+    private readonly init: ListenerInit,
+    private readonly access: Access,
+  ) {
+    this.gate = new GrpcGate(init.parameters, access);
+    access.onChange(() => {
+      for (const stream of [...this.streams]) stream.recheck(access);
+    });
     const { maxStreamsPerConnection, maxHeaderBytes, maxBackpressureBytes } = init.parameters;
     this.limits = {
       maxStreams: maxStreamsPerConnection,
@@ -69,11 +70,20 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     this.services = new Services(this, this.inferences, (call) => this.openStream(call));
   }
 
-  /** Listens on a port; 0 takes any free one. Rejects with PORT_IN_USE. */
+  /**
+   * Listens on a port; 0 takes any free one.
+   * @throws HeadraceError PORT_IN_USE; INVALID_ARGUMENT or NOT_FOUND where the files of tokens or TLS do not fit, and where others
+   *   would reach a server that anybody may use.
+   */
   static async open(init: ListenerInit, port: number): Promise<GrpcListener> {
-    const listener = new GrpcListener(init);
-    await listener.listen(port);
-    return listener;
+    const listener = new GrpcListener(init, await openAccess(init.parameters, init.log));
+    try {
+      await listener.listen(port);
+      return listener;
+    } catch (error) {
+      listener.close();
+      throw error;
+    }
   }
 
   get port(): number {
@@ -107,16 +117,11 @@ export class GrpcListener implements SharedListener, ConnectionHost {
 
   /**
    * Someone serves here from now on, until `leave`.
-   * @param wanted What the user said of the parameters that all who share a port have in common.
+   * @param given What the user said of the parameters that all who share a port have in common.
    * Throws INVALID_ARGUMENT where it is something else than what the listener has.
    */
-  async join(user: object, wanted: Partial<GrpcParameters>): Promise<void> {
-    for (const name of LISTENER_PARAMETERS) {
-      const [own, other] = [this.parameters[name], wanted[name]];
-      if (other === undefined || own === other) continue;
-      const message = `is ${shown(other)} here, and ${shown(own)} for whoever serves on port ${this.port} already; drivers that share a port share it too`;
-      throw new InvalidArgumentError(message, { path: name });
-    }
+  async join(user: object, given: Partial<GrpcParameters>): Promise<void> {
+    checkShared<ListenerParameters>(this, LISTENER_PARAMETERS, given, grpcParameters(given));
     this.users.add(user);
     // Whoever was last here may have stopped listening, and not be gone yet.
     if (this.server === undefined) await this.listen(this.port);
@@ -143,6 +148,7 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   }
 
   close(): void {
+    this.access.close();
     this.stopListening();
     for (const connection of [...this.connections.keys()]) connection.end();
   }
@@ -156,9 +162,10 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     const { connection } = stream;
     try {
       if (head.error !== undefined) throw head.error;
-      this.init.authorize?.({ path: head.path, metadata: head.metadata, socket: connection.socket });
-      const open = this.services.find(head.path);
+      const { role, open } = this.services.find(head.path);
+      const client = this.gate.admit(head, connection.socket, role);
       const call = new Call(head, stream, this.connections.get(connection) ?? new ConnectionState(0, 0));
+      call.client = client;
       stream.handler = call;
       call.receiver = open(call);
     } catch (error) {
@@ -208,7 +215,8 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   }
 
   private async listen(port: number): Promise<void> {
-    this.server = await listenOn({ host: this.parameters.host, port }, (socket) => this.connected(socket));
+    const { host, tls } = this.parameters;
+    this.server = await listenOn({ host, port, tls }, (socket) => this.connected(socket));
     const address = this.server.address();
     this.boundPort = typeof address === "object" && address !== null ? address.port : port;
   }

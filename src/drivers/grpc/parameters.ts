@@ -1,12 +1,12 @@
+import { isDeepStrictEqual } from "node:util";
 import { InvalidArgumentError } from "../../errors.js";
+import { ACCESS_DEFAULTS, type AccessParameters, accessParameters, boolean } from "../../serving/access-parameters.js";
 import { shown } from "../../shown.js";
 
 /** The parameters of a GrpcDriver. Sizes are bytes. None can change while it runs. */
-export interface GrpcParameters {
+export interface GrpcParameters extends AccessParameters {
   /** The port; 0 takes any free one. Default: 8001. */
   port: number;
-  /** The address to listen on; "0.0.0.0" for every interface. Default: "127.0.0.1". */
-  host: string;
   /** The largest message, also after unpacking; a larger one ends its call with RESOURCE_EXHAUSTED. Default: 64 MiB. */
   maxMessageBytes: number;
   /** The headers of a call, 32 added for each; more of them end it with RESOURCE_EXHAUSTED. Default: 16 KiB. */
@@ -32,7 +32,7 @@ export interface GrpcParameters {
 
 export const GRPC_DEFAULTS: GrpcParameters = {
   port: 8001,
-  host: "127.0.0.1",
+  ...ACCESS_DEFAULTS,
   maxMessageBytes: 64 << 20,
   maxHeaderBytes: 16 << 10,
   maxStreamsPerConnection: 1024,
@@ -43,7 +43,7 @@ export const GRPC_DEFAULTS: GrpcParameters = {
 
 /** What all drivers that share a port have in common. */
 export const LISTENER_PARAMETERS = [
-  "host",
+  ...(Object.keys(ACCESS_DEFAULTS) as readonly (keyof AccessParameters)[]),
   "maxMessageBytes",
   "maxHeaderBytes",
   "maxStreamsPerConnection",
@@ -71,18 +71,15 @@ export function grpcParameters(options: Partial<GrpcParameters>): GrpcParameters
       path: name,
     });
   }
-  const parameters = { ...GRPC_DEFAULTS, ...options };
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const all: GrpcParameters = { ...GRPC_DEFAULTS, ...given };
+  const parameters: GrpcParameters = { ...all, ...accessParameters(all) };
   for (const [path, [minimum, maximum]] of Object.entries(RANGES)) {
     const value: unknown = parameters[path as keyof typeof RANGES];
     if (typeof value === "number" && Number.isSafeInteger(value) && value >= minimum && value <= maximum) continue;
     throw new InvalidArgumentError(`expected an integer from ${minimum} to ${maximum}, got ${shown(value)}`, { path });
   }
-  if (typeof parameters.replace !== "boolean") {
-    throw new InvalidArgumentError(`expected true or false, got ${shown(parameters.replace)}`, { path: "replace" });
-  }
-  if (typeof parameters.host !== "string" || parameters.host === "") {
-    throw new InvalidArgumentError("expected an address to listen on", { path: "host" });
-  }
+  boolean("replace", parameters.replace);
   return parameters;
 }
 
@@ -90,7 +87,7 @@ export function grpcParameters(options: Partial<GrpcParameters>): GrpcParameters
 export function changedParameters(current: GrpcParameters, wanted: GrpcParameters): GrpcParameters {
   const parameters = grpcParameters(wanted);
   for (const name of FIXED) {
-    if (parameters[name] === current[name]) continue;
+    if (isDeepStrictEqual(parameters[name], current[name])) continue;
     throw new InvalidArgumentError("cannot change while the driver runs; remove the driver and add another", {
       path: name,
     });

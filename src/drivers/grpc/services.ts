@@ -1,9 +1,11 @@
 /** The services of a listener: which path is which method, and who answers a call of it. */
 import { bug, HeadraceError } from "../../errors.js";
+import type { NeededRole } from "../../serving/client-gate.js";
 import type { Call, CallReceiver } from "./call.js";
 import { HealthWatches, healthCheck } from "./health.js";
 import { type Inferences, UnaryInfer } from "./infer.js";
 import { type DeclaredMethod, methodsOf } from "./messages/schema.js";
+import { roleOfMethod } from "./method-roles.js";
 import { Reflection, SERVICES } from "./reflection.js";
 import { UnaryCall, type UnaryHandler } from "./unary.js";
 import { type V2Host, v2Methods } from "./v2-methods.js";
@@ -11,20 +13,26 @@ import { type V2Host, v2Methods } from "./v2-methods.js";
 /** Who answers a call that has begun. */
 export type OpenCall = (call: Call) => CallReceiver;
 
+/** A method that is served. */
+export interface ServedMethod {
+  readonly role: NeededRole;
+  readonly open: OpenCall;
+}
+
 export class Services {
   readonly watches: HealthWatches;
-  private readonly byPath = new Map<string, OpenCall>();
+  private readonly byPath = new Map<string, ServedMethod>();
 
   /** @param openStream Answers a call of ModelStreamInfer. */
   constructor(host: V2Host, inferences: Inferences, openStream: OpenCall) {
     this.watches = new HealthWatches(host, declared("grpc.health.v1.Health", "Watch"));
     const handlers = v2Methods(host);
-    for (const [name, method] of methodsOf("inference.GRPCInferenceService")) {
-      this.byPath.set(method.path, (call) => new UnaryCall(call, method, handlers[name] ?? unimplemented(name)));
-    }
     const put = (method: DeclaredMethod, open: OpenCall): void => {
-      this.byPath.set(method.path, open);
+      this.byPath.set(method.path, { role: roleOfMethod(method.path), open });
     };
+    for (const [name, method] of methodsOf("inference.GRPCInferenceService")) {
+      put(method, (call) => new UnaryCall(call, method, handlers[name] ?? unimplemented(name)));
+    }
     put(declared("inference.GRPCInferenceService", "ModelInfer"), (call) => new UnaryInfer(call, inferences));
     put(declared("inference.GRPCInferenceService", "ModelStreamInfer"), openStream);
     const check = declared("grpc.health.v1.Health", "Check");
@@ -37,7 +45,7 @@ export class Services {
   }
 
   /** Throws UNIMPLEMENTED for a path that is none. */
-  find(path: string): OpenCall {
+  find(path: string): ServedMethod {
     const found = this.byPath.get(path);
     if (found !== undefined) return found;
     throw new HeadraceError("UNIMPLEMENTED", `there is no method ${path}`);

@@ -1,18 +1,24 @@
 /** The sockets of a listener: the one place that knows how a connection is accepted. */
 import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { HeadraceError } from "../../errors.js";
+import { readTls, type TlsOptions } from "../../serving/tls.js";
 
 export interface SocketOptions {
   readonly host: string;
   /** 0 takes any free one. */
   readonly port: number;
+  readonly tls: TlsOptions | undefined;
 }
 
-/** Listens, and hands each connection over as it is accepted. Rejects with PORT_IN_USE. */
-export function listenOn(options: SocketOptions, connected: (socket: Socket) => void): Promise<Server> {
-  const { host, port } = options;
+/**
+ * Listens, and hands each connection over as it is accepted, or with TLS when that stands.
+ * @throws HeadraceError PORT_IN_USE; INVALID_ARGUMENT where a file of TLS does not fit.
+ */
+export async function listenOn(options: SocketOptions, connected: (socket: Socket) => void): Promise<Server> {
+  const { host, port, tls } = options;
   // Nagle's delay is off from the first byte, ours come in whole answers.
-  const server = createServer({ noDelay: true }, connected);
+  const server = tls === undefined ? createServer({ noDelay: true }, connected) : tlsServer(tls, connected);
   return new Promise((resolve, reject) => {
     server.once("error", (cause) => {
       const message = `cannot listen on ${host}:${port}: the port is in use, or the address is not this machine's; choose another port (0 takes any free one) or host`;
@@ -25,4 +31,29 @@ export function listenOn(options: SocketOptions, connected: (socket: Socket) => 
       resolve(server);
     });
   });
+}
+
+function tlsServer(tls: TlsOptions, connected: (socket: Socket) => void): Server {
+  const { key, cert, ca, passphrase } = readTls(tls);
+  const { caFile, requireClientCert = true } = tls;
+  const options = {
+    key,
+    cert,
+    ca,
+    passphrase,
+    minVersion: "TLSv1.2" as const,
+    ALPNProtocols: ["h2"],
+    requestCert: caFile !== undefined,
+    rejectUnauthorized: caFile !== undefined && requireClientCert,
+    noDelay: true,
+  };
+  return createTlsServer(options, (socket) => {
+    if (isForged(socket)) socket.destroy();
+    else connected(socket);
+  });
+}
+
+/** Where certificates are optional, Node.js lets one pass that it could not verify. */
+function isForged(socket: TLSSocket): boolean {
+  return !socket.authorized && Object.keys(socket.getPeerCertificate() ?? {}).length > 0;
 }

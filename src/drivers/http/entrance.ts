@@ -1,11 +1,11 @@
 /** What stands before a listener's routes: who may use them, TLS, and where it may listen at all. */
 import type { Logger } from "../../log.js";
-import { Access, isProtected } from "../../serving/access.js";
-import { checkBinding, isLoopback } from "../../serving/binding.js";
+import type { Access } from "../../serving/access.js";
+import { openAccess } from "../../serving/access-parameters.js";
+import { readTls, type TlsOptions } from "../../serving/tls.js";
 import type { AppTls } from "./app-pool.js";
 import { Gate } from "./gate.js";
 import type { ListenerParameters } from "./listener-parameters.js";
-import { readTls, type TlsOptions } from "./tls.js";
 import { TlsFront } from "./tls-front.js";
 
 export class Entrance {
@@ -34,14 +34,7 @@ export class Entrance {
 
   /** Throws INVALID_ARGUMENT where a file does not fit, and where others would reach a server that anybody may use. */
   static async open(parameters: ListenerParameters, log: Logger | undefined): Promise<Entrance> {
-    const { host, insecure, tls } = parameters;
-    const options = parameters;
-    const verifiesCertificates = tls?.caFile !== undefined;
-    checkBinding(host, isProtected(options, verifiesCertificates), insecure);
-    if (tls === undefined && isProtected(options, false) && !isLoopback(host)) {
-      log?.warn({ host }, "tokens go over the network in clear text: give it tls, or keep a proxy with TLS before it");
-    }
-    const access = await Access.open({ options, verifiesCertificates, log });
+    const access = await openAccess(parameters, log);
     try {
       return new Entrance(parameters, access);
     } catch (error) {

@@ -19,11 +19,11 @@ import { MemoryTaskStore, type TaskStore } from "./task-store.js";
 export type { CertificateOption, Role, TokenOption } from "../../serving/access-options.js";
 export type { RateLimit } from "../../serving/rate-limiter.js";
 export type { Secret } from "../../serving/secret.js";
+export type { TlsOptions } from "../../serving/tls.js";
 export type { ListenerParameters } from "./listener-parameters.js";
 export type { Cors } from "./origins.js";
 export type { HttpParameters } from "./parameters.js";
 export type { FinishedTask, TaskStore } from "./task-store.js";
-export type { TlsOptions } from "./tls.js";
 
 /** How often a stopping driver looks whether the last answers have been given. */
 const DRAIN_POLL_MILLIS = 5;

@@ -6,6 +6,7 @@ import uWS, { type us_listen_socket } from "uWebSockets.js";
 import { HeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { RepositoryControl, SharedListener } from "../../runtime/index.js";
+import { checkShared } from "../../serving/access-parameters.js";
 import { InferDecoder } from "../../serving/infer-decoder.js";
 import { ServedModels } from "../../serving/served-models.js";
 import { isTracing } from "../../serving/tracing.js";
@@ -14,7 +15,7 @@ import { DocsRoutes } from "./docs-routes.js";
 import { Entrance } from "./entrance.js";
 import type { Gate } from "./gate.js";
 import type { ListenerCounters } from "./listener-metrics.js";
-import { checkShared, type ListenerParameters } from "./listener-parameters.js";
+import { LISTENER_PARAMETERS, type ListenerParameters } from "./listener-parameters.js";
 import { MetricsRoutes } from "./metrics-routes.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
 import { ModelRoutes } from "./model-routes.js";
@@ -117,7 +118,7 @@ export class HttpListener implements SharedListener {
 
   /** What it counts, of all models together. */
   counters(): ListenerCounters {
-    const { limiter, counters } = this.gate;
+    const { limiter, counters } = this.gate.clients;
     const { refusedConnections, connections } = this.app;
     return {
       connections,
@@ -146,7 +147,7 @@ export class HttpListener implements SharedListener {
    * Throws INVALID_ARGUMENT where it is something else than what the listener has.
    */
   async join(user: object, given: Partial<HttpParameters>): Promise<void> {
-    checkShared(this, given, httpParameters(given));
+    checkShared(this, LISTENER_PARAMETERS, given, httpParameters(given));
     this.users.add(user);
     // Whoever was last here may have stopped listening, and not be gone yet.
     if (this.socket === undefined) await this.listen(this.port);

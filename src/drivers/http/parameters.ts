@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { InvalidArgumentError } from "../../errors.js";
+import { boolean } from "../../serving/access-parameters.js";
 import { shown } from "../../shown.js";
 import {
-  boolean,
   integer,
   LISTENER_DEFAULTS,
   LISTENER_PARAMETERS,
@@ -44,8 +44,8 @@ export interface HttpParameters extends ListenerParameters {
 }
 
 export const HTTP_DEFAULTS: HttpParameters = {
-  ...LISTENER_DEFAULTS,
   port: 8000,
+  ...LISTENER_DEFAULTS,
   maxBackpressureBytes: 1 << 20,
   maxInFlightPerConnection: 1024,
   taskTtlSeconds: 60,

@@ -1,12 +1,9 @@
 /** What each route needs a client to be allowed. A route that is not here is not served: see `roleOf`. */
 import { bug } from "../../errors.js";
-import type { Role } from "../../serving/access-options.js";
-
-/** What a route needs: a role, or nothing because it only tells how the server is (see `healthIsPublic`). */
-export type RouteRole = Role | "health";
+import type { NeededRole } from "../../serving/client-gate.js";
 
 /** By method and pattern, without a version: versions of a model have the role of the model. WebSockets are WS. */
-export const ROUTE_ROLES: Readonly<Record<string, RouteRole>> = {
+export const ROUTE_ROLES: Readonly<Record<string, NeededRole>> = {
   "GET /health/live": "health",
   "GET /health/ready": "health",
   "GET /v2/health/live": "health",
@@ -43,7 +40,7 @@ export const ROUTE_ROLES: Readonly<Record<string, RouteRole>> = {
 
 const VERSION = /\/versions\/:version(?=\/|$)/;
 
-export function roleOf(method: string, pattern: string): RouteRole {
+export function roleOf(method: string, pattern: string): NeededRole {
   const route = `${method} ${pattern.replace(VERSION, "")}`;
   const role = Object.hasOwn(ROUTE_ROLES, route) ? ROUTE_ROLES[route] : undefined;
   if (role === undefined) throw bug(`the route ${route} has no role in ROUTE_ROLES`);

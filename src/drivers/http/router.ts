@@ -1,11 +1,12 @@
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { HeadraceError, toHeadraceError } from "../../errors.js";
 import { encodeV2Error } from "../../protocol/index.js";
+import type { NeededRole } from "../../serving/client-gate.js";
 import type { AppLease } from "./app-pool.js";
 import type { ErrorEncoder, Exchange } from "./exchange.js";
 import type { Gate } from "./gate.js";
 import type { Exchanges } from "./request-trace.js";
-import { type RouteRole, roleOf } from "./route-roles.js";
+import { roleOf } from "./route-roles.js";
 
 /** Answers a request; what it throws becomes the answer. `request` is valid until it returns. */
 export type Handler = (exchange: Exchange, request: HttpRequest) => void;
@@ -22,7 +23,7 @@ const METHODS = { GET: "get", POST: "post", DELETE: "del" } as const;
 interface Route {
   readonly encode: ErrorEncoder;
   readonly pattern: string;
-  readonly role: RouteRole;
+  readonly role: NeededRole;
   readonly handler: Handler;
 }
 

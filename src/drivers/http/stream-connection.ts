@@ -20,9 +20,9 @@ import {
   utf8Text,
 } from "../../protocol/index.js";
 import type { Access } from "../../serving/access.js";
+import type { AdmittedClient } from "../../serving/client-gate.js";
 import { decodedOf, type InferDecoder } from "../../serving/infer-decoder.js";
 import type { InferHandle } from "../../serving/infer-types.js";
-import type { StreamClient } from "./gate.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
 import type { Outbox } from "./outbox.js";
 import { type Frame, Stream, type StreamOwner } from "./stream.js";
@@ -42,7 +42,7 @@ type FrameKind = "text" | "binary" | "raw";
 /** How a connection was opened. */
 export interface StreamRequest {
   /** Who opened it; undefined: anybody may do anything. */
-  readonly client: StreamClient | undefined;
+  readonly client: AdmittedClient | undefined;
   readonly sequenceId: string | undefined;
   /** Raw mode: the model's single input. */
   readonly raw: TensorMetadata | undefined;
@@ -173,7 +173,7 @@ export class StreamConnection implements StreamOwner {
   }
 
   /** A frame beyond the client's rate is answered in its place, and the stream goes on: nothing has changed its state. */
-  private isTooOften(bytes: ArrayBuffer, isBinary: boolean, client: StreamClient): boolean {
+  private isTooOften(bytes: ArrayBuffer, isBinary: boolean, client: AdmittedClient): boolean {
     const refusal = client.refusal();
     if (refusal === undefined) return false;
     const { raw, streams } = this.request;

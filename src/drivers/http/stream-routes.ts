@@ -2,8 +2,9 @@
 import type { HttpRequest } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import { canonicalSequenceId, encodeV2Error, type TensorMetadata } from "../../protocol/index.js";
+import type { AdmittedClient } from "../../serving/client-gate.js";
 import type { AppLease, StreamLimits } from "./app-pool.js";
-import { chosenProtocol, type StreamClient } from "./gate.js";
+import { chosenProtocol } from "./gate.js";
 import type { HttpListener } from "./listener.js";
 import type { ListenerParameters } from "./listener-parameters.js";
 import { roleOf } from "./route-roles.js";
@@ -66,7 +67,7 @@ export class StreamRoutes {
     }
   }
 
-  private connection(request: HttpRequest, versioned: boolean, client: StreamClient | undefined): StreamConnection {
+  private connection(request: HttpRequest, versioned: boolean, client: AdmittedClient | undefined): StreamConnection {
     const { models, outbox, decoder } = this.listener;
     const endpoint = models.find(request.getParameter(0) ?? "", versioned ? request.getParameter(1) : undefined);
     if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");

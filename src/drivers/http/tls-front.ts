@@ -11,7 +11,7 @@ import { connect } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { HeadraceError } from "../../errors.js";
 import { certificateName } from "../../serving/certificate.js";
-import type { TlsFiles } from "./tls.js";
+import type { TlsFiles } from "../../serving/tls.js";
 
 /** Who is at the other end of a connection. */
 export interface TlsClient {
@@ -89,9 +89,14 @@ export class TlsFront {
 
   /** Who sent a request. Throws UNAUTHENTICATED for one that came past this. */
   client(proxied: ArrayBuffer): TlsClient {
-    const client = this.clients.get(Buffer.from(proxied).toString("hex"));
+    const client = this.find(proxied);
     if (client !== undefined) return client;
     throw new HeadraceError("UNAUTHENTICATED", "the connection did not come over TLS");
+  }
+
+  /** As `client`; undefined where `client` throws. */
+  find(proxied: ArrayBuffer): TlsClient | undefined {
+    return this.clients.get(Buffer.from(proxied).toString("hex"));
   }
 
   private accept(socket: TLSSocket): void {

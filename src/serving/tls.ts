@@ -1,11 +1,11 @@
-/** HTTPS: its options, and the files that they name. */
+/** TLS of a server: its options, and the files that they name. */
 import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
-import { InvalidArgumentError, toHeadraceError } from "../../errors.js";
-import { fields } from "../../serving/access-options.js";
-import { Secret } from "../../serving/secret.js";
-import { shown } from "../../shown.js";
+import { InvalidArgumentError, toHeadraceError } from "../errors.js";
+import { shown } from "../shown.js";
+import { fields } from "./access-options.js";
+import { Secret } from "./secret.js";
 
 /** TLS of a server: 1.2 and 1.3. The files are PEM, read when the port opens; for others, remove the driver and add it again. */
 export interface TlsOptions {
