@@ -66,7 +66,7 @@ export class Exchanges {
 
   /** Must be called synchronously in the route's handler. */
   open(response: HttpResponse, request: HttpRequest, encodeError: ErrorEncoder): Exchange {
-    const exchange = new Exchange(response, this.owner, encodeError);
+    const exchange = new Exchange(response, this.owner, encodeError, request.getHeader("accept-encoding"));
     const sent = request.getHeader(REQUEST_ID_FIELD);
     if (sent !== "" || this.accessLog !== undefined) {
       const id = REQUEST_ID.test(sent) ? sent : randomUUID();

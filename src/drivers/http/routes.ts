@@ -85,13 +85,6 @@ export class Routes {
   private infer(exchange: Exchange, request: HttpRequest, endpoint: ModelEndpoint): void {
     exchange.isFor(endpoint);
     if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
-    const encoding = request.getHeader("content-encoding");
-    if (encoding !== "" && encoding !== "identity") {
-      throw new HeadraceError(
-        "UNIMPLEMENTED",
-        `Content-Encoding '${encoding}' is not supported; send the body as it is`,
-      );
-    }
     const headerLength = parseHeaderLength(request.getHeader(HEADER_LENGTH_FIELD.toLowerCase()));
     const failed = (error: HeadraceError): void => exchange.error(error);
     const { maxBodyBytes } = this.listener.parameters;
