@@ -36,4 +36,11 @@ export {
   type StreamError,
 } from "./stream.js";
 export { checkBooleans, joinBytes, type TensorHeader, toNamedTensor, toRawTensor } from "./tensor.js";
+export {
+  formatTraceparent,
+  parseTraceContext,
+  type TraceContext,
+  type TraceParameters,
+  traceParameters,
+} from "./trace-context.js";
 export * from "./v2.js";

@@ -20,6 +20,7 @@ import {
 } from "./check.js";
 import { HeaderCache } from "./header-cache.js";
 import { parseJson, utf8Text } from "./json.js";
+import { parseTraceContext } from "./trace-context.js";
 import type { DecodedRequest, WantedOutput } from "./v2.js";
 
 /** Long enough for any name; short enough that ten thousand of them weigh nothing. */
@@ -69,7 +70,8 @@ const NO_BYTES = new Uint8Array(0);
 
 function planAndKeep(header: string, headerLength: number, cache: HeaderCache<RequestPlan>): RequestPlan {
   const plan = planRequest(header, headerLength);
-  if (plan.inputs.isShareable) cache.put(header, plan);
+  // A trace is another one with each request, so its header never comes again.
+  if (plan.inputs.isShareable && plan.trace === undefined) cache.put(header, plan);
   return plan;
 }
 
@@ -85,6 +87,7 @@ export function decodePlannedInfer(plan: RequestPlan, body: Uint8Array, headerLe
     inputs: readTensors(plan.inputs, body, headerLength, "inputs"),
     outputs: plan.outputs,
     binaryOutputDefault: plan.binaryOutputDefault,
+    trace: plan.trace,
   };
 }
 
@@ -100,6 +103,7 @@ function planRequest(text: string, jsonBytes: number): RequestPlan {
     inputs: planTensors(json.inputs, "inputs", jsonBytes),
     outputs: isAbsent(json.outputs) ? undefined : planOutputs(json.outputs, binaryOutputDefault),
     binaryOutputDefault,
+    trace: parseTraceContext(parameters.traceparent, parameters.tracestate),
   };
 }
 
