@@ -34,6 +34,7 @@ export {
   encodeStreamFrame,
   errorOfClose,
   type StreamError,
+  type StreamErrorSource,
 } from "./stream.js";
 export { checkBooleans, joinBytes, type TensorHeader, toNamedTensor, toRawTensor } from "./tensor.js";
 export {

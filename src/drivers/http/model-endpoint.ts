@@ -6,9 +6,18 @@ import { InferService } from "../../serving/infer-service.js";
 import type { PreparedInfer } from "../../serving/prepared-infer.js";
 import type { ServedModel } from "../../serving/served-models.js";
 import type { HttpParameters } from "./parameters.js";
-import type { StreamConnection } from "./stream-connection.js";
 import type { TaskStore } from "./task-store.js";
 import { Tasks } from "./tasks.js";
+
+/** A WebSocket of a model. */
+export interface EndpointSocket {
+  /** Whether it has been sent everything that it is to have, and has read it. */
+  readonly isIdle: boolean;
+  /** A state has been evicted. */
+  evicted(stateId: string): void;
+  /** The server stops. */
+  goAway(): void;
+}
 
 export interface ModelEndpointInit {
   readonly inference: RestrictedInferenceProcess;
@@ -26,7 +35,7 @@ export class ModelEndpoint implements ServedModel {
   readonly tasks: Tasks;
   /** What follows for this model from headers of binary requests that have come before. */
   readonly prepared = new WeakMap<RequestPlan, PreparedInfer | "once" | "never">();
-  readonly streams = new Set<StreamConnection>();
+  readonly streams = new Set<EndpointSocket>();
   readonly counters = { requests: 0, streamsOpened: 0, streamsRefused: 0 };
   /** Where its requests are logged; undefined: they are not. May change at any time. */
   accessLog: Logger | undefined;

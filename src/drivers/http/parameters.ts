@@ -11,6 +11,8 @@ export interface HttpParameters {
    * The largest body or frame; a larger one is refused with PAYLOAD_TOO_LARGE. Cannot change while running. Default: 64 MiB.
    */
   maxBodyBytes: number;
+  /** The largest frame of a WebSocket, where that is less than `maxBodyBytes`. Cannot change while running. Default: 64 MiB. */
+  maxFrameBytes: number;
   /**
    * Answers that a WebSocket client has not read yet, beyond what the operating system buffers. A client that lets more
    * pile up is closed with 1013: its memory is the server's. Default: 1 MiB.
@@ -18,6 +20,11 @@ export interface HttpParameters {
   maxBackpressureBytes: number;
   /** Frames of one WebSocket that wait for their answers; a client that sends more is closed with 1013. Default: 1024. */
   maxInFlightPerConnection: number;
+  /**
+   * State ids that one WebSocket has open: its numbered streams, and those that its requests named and did not end. One more is
+   * refused with RESOURCE_EXHAUSTED, and the connection goes on. Each costs some hundred bytes. Default: 65536.
+   */
+  maxStreamsPerConnection: number;
   /**
    * Seconds without a frame or a pong after which a WebSocket is closed, at least 8; 0 is never. Cannot change while
    * running. Default: 120.
@@ -46,20 +53,26 @@ export interface HttpParameters {
 }
 
 /** What all drivers that share a port have in common. */
-export const LISTENER_PARAMETERS = ["host", "maxBodyBytes", "idleTimeoutSeconds"] as const;
+export const LISTENER_PARAMETERS = ["host", "maxBodyBytes", "maxFrameBytes", "idleTimeoutSeconds"] as const;
 
 export type ListenerParameters = Readonly<Pick<HttpParameters, (typeof LISTENER_PARAMETERS)[number]>>;
 
-export function listenerParameters({ host, maxBodyBytes, idleTimeoutSeconds }: HttpParameters): ListenerParameters {
-  return { host, maxBodyBytes, idleTimeoutSeconds };
+export function listenerParameters(parameters: HttpParameters): ListenerParameters {
+  const { host, maxBodyBytes, maxFrameBytes, idleTimeoutSeconds } = parameters;
+  return { host, maxBodyBytes, maxFrameBytes, idleTimeoutSeconds };
 }
+
+/** Streams that may share a connection, each with some hundred bytes from its first frame on. */
+export const MAX_STREAMS = 65_536;
 
 export const HTTP_DEFAULTS: HttpParameters = {
   port: 8000,
   host: "127.0.0.1",
   maxBodyBytes: 64 << 20,
+  maxFrameBytes: 64 << 20,
   maxBackpressureBytes: 1 << 20,
   maxInFlightPerConnection: 1024,
+  maxStreamsPerConnection: MAX_STREAMS,
   idleTimeoutSeconds: 120,
   taskTtlSeconds: 60,
   maxTasks: 1000,
@@ -90,8 +103,10 @@ export function httpParameters(options: Partial<HttpParameters>): HttpParameters
   const parameters = { ...HTTP_DEFAULTS, ...options };
   integer("port", parameters.port, 0, 65_535);
   integer("maxBodyBytes", parameters.maxBodyBytes, 1, 2 ** 31);
+  integer("maxFrameBytes", parameters.maxFrameBytes, 1, 2 ** 31);
   integer("maxBackpressureBytes", parameters.maxBackpressureBytes, 1, 2 ** 31);
   integer("maxInFlightPerConnection", parameters.maxInFlightPerConnection, 1, 1 << 20);
+  integer("maxStreamsPerConnection", parameters.maxStreamsPerConnection, 1, MAX_STREAMS);
   if (parameters.idleTimeoutSeconds !== 0)
     integer("idleTimeoutSeconds", parameters.idleTimeoutSeconds, MIN_IDLE_SECONDS, MAX_IDLE_SECONDS);
   const { taskTtlSeconds, accessLog } = parameters;

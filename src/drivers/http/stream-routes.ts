@@ -9,8 +9,6 @@ import { StreamConnection } from "./stream-connection.js";
 
 /** What uWebSockets.js can count. */
 const MAX_FRAME_BYTES = 2 ** 31;
-/** Streams that may share a connection; each costs some hundred bytes from its first frame on. */
-const MAX_STREAMS = 65_536;
 
 /** uWebSockets.js copies the properties of what it is given, so the connection must be one. */
 interface UserData {
@@ -18,11 +16,12 @@ interface UserData {
 }
 
 /** What uWebSockets.js itself enforces. */
-export function streamLimits({ maxBodyBytes, idleTimeoutSeconds }: ListenerParameters): StreamLimits<UserData> {
+export function streamLimits(parameters: ListenerParameters): StreamLimits<UserData> {
+  const { maxBodyBytes, maxFrameBytes, idleTimeoutSeconds } = parameters;
   return {
     // Ours to refuse (StreamConnection.message), with a close code: uWebSockets.js just drops the connection. It still
     // does so for what is far too large, before it is all there.
-    maxPayloadLength: Math.min(2 * maxBodyBytes, MAX_FRAME_BYTES),
+    maxPayloadLength: Math.min(2 * Math.min(maxBodyBytes, maxFrameBytes), MAX_FRAME_BYTES),
     // Ours to watch (StreamConnection.flush): uWebSockets.js would drop answers silently.
     maxBackpressure: 0,
     idleTimeout: idleTimeoutSeconds,
@@ -66,10 +65,12 @@ export class StreamRoutes {
     if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
     const raw = request.getQuery("raw");
     const streams = request.getQuery("streams");
+    const limit = endpoint.parameters.maxStreamsPerConnection;
     return new StreamConnection(endpoint, outbox, {
       sequenceId: canonicalSequenceId(request.getQuery("sequence_id"), "sequence_id"),
       raw: raw === undefined ? undefined : rawInput(endpoint.service.inputs, raw),
-      streams: streams === undefined ? undefined : numberOfStreams(streams, raw),
+      streams: streams === undefined ? undefined : numberOfStreams(streams, raw, limit),
+      isOrderedByStream: orderOf(request.getQuery("order")) === "stream",
     });
   }
 }
@@ -86,11 +87,16 @@ function rawInput(inputs: readonly TensorMetadata[], name: string): TensorMetada
   );
 }
 
-function numberOfStreams(text: string, raw: string | undefined): number {
+function orderOf(text = "connection"): "connection" | "stream" {
+  if (text === "connection" || text === "stream") return text;
+  throw new InvalidArgumentError(`expected connection or stream, got '${text}'`, { path: "order" });
+}
+
+function numberOfStreams(text: string, raw: string | undefined, limit: number): number {
   if (raw === undefined) {
     throw new InvalidArgumentError("is for raw streams; other requests name their sequence_id", { path: "streams" });
   }
   const streams = /^[1-9]\d{0,8}$/.test(text) ? Number(text) : 0;
-  if (streams >= 1 && streams <= MAX_STREAMS) return streams;
-  throw new InvalidArgumentError(`expected a number from 1 to ${MAX_STREAMS}, got '${text}'`, { path: "streams" });
+  if (streams >= 1 && streams <= limit) return streams;
+  throw new InvalidArgumentError(`expected a number from 1 to ${limit}, got '${text}'`, { path: "streams" });
 }
