@@ -137,7 +137,7 @@ export class InferService {
     };
     const response = encodeInferResponse(answer, () => true);
     const { flags } = stepOptions(direct, plan, undefined);
-    return new PreparedInfer(direct, plan.sequenceId, flags, input.byteLength, outputs, response);
+    return new PreparedInfer(direct, plan, flags, input.byteLength, outputs, response);
   }
 
   private run(
@@ -185,7 +185,7 @@ export class InferService {
         : { timeoutMs: Math.min(request.timeoutMicros / 1000, MAX_TIMEOUT_MS) }),
       priority: Math.min(request.priority ?? 0, 255),
     };
-    const prediction = this.inference.begin(values, options);
+    const prediction = this.inference.begin(values, options, { id: request.id, trace: request.trace });
     prediction.outputs.then(
       (result) => {
         const types = Object.entries(this.inference.outputs).filter(([name]) => this.wanted(request, name));
@@ -267,6 +267,7 @@ function stepOptions(direct: DirectModel, request: RequestHead, stateId: string 
     }),
     timeoutMicros: request.timeoutMicros ?? 0,
     keep: false,
+    info: request,
   };
 }
 

@@ -3,11 +3,11 @@
  * header was worked out once, so the tensor's bytes go straight into the engine, and those of the outputs behind a response
  * header that is the same every time.
  */
-import { NO_STATE, OK, type StepSink } from "../engine/engine.js";
+import { NO_STATE, OK, type StepInfo, type StepSink } from "../engine/engine.js";
 import type { HeadraceError } from "../errors.js";
 import type { EncodedMessage } from "../protocol/index.js";
 import type { DirectModel, DirectTensor } from "../runtime/index.js";
-import type { InferHandle } from "./infer-types.js";
+import type { InferHandle, RequestHead } from "./infer-types.js";
 
 /** Who waits for the answer to a prepared request. */
 export interface PreparedClient {
@@ -22,13 +22,13 @@ export interface PreparedClient {
 
 export class PreparedInfer {
   /**
-   * @param stateId  undefined: none
+   * @param head  what the header says of the request
    * @param inputBytes  of the single input's one row
    * @param response  with any elements of the outputs
    */
   constructor(
     readonly direct: DirectModel,
-    private readonly stateId: string | undefined,
+    readonly head: Pick<RequestHead, "id" | "sequenceId" | "trace">,
     private readonly flags: number,
     private readonly inputBytes: number,
     private readonly outputs: readonly DirectTensor[],
@@ -39,7 +39,8 @@ export class PreparedInfer {
   run(client: PreparedClient, body: Uint8Array, headerLength: number): boolean {
     if (body.byteLength !== headerLength + this.inputBytes) return false;
     const { engine } = this.direct;
-    const key = this.stateId === undefined ? NO_STATE : engine.keyOf(this.stateId);
+    const { sequenceId } = this.head;
+    const key = sequenceId === undefined ? NO_STATE : engine.keyOf(sequenceId);
     const step = new PreparedStep(this, client);
     const offset = body.byteOffset + headerLength;
     const request = engine.submit(step, body.buffer as ArrayBuffer, offset, this.inputBytes, key, this.flags, 0);
@@ -64,6 +65,10 @@ class PreparedStep implements StepSink {
     private readonly infer: PreparedInfer,
     private readonly client: PreparedClient,
   ) {}
+
+  get info(): StepInfo {
+    return this.infer.head;
+  }
 
   submitted(request: number): void {
     this.request = request;

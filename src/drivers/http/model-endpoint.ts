@@ -6,6 +6,7 @@ import { InferService } from "../../serving/infer-service.js";
 import type { PreparedInfer } from "../../serving/prepared-infer.js";
 import type { ServedModel } from "../../serving/served-models.js";
 import type { HttpParameters } from "./parameters.js";
+import { type Publish, Subscriptions } from "./subscriptions.js";
 import type { TaskStore } from "./task-store.js";
 import { Tasks } from "./tasks.js";
 
@@ -25,6 +26,7 @@ export interface ModelEndpointInit {
   /** As they are now. */
   readonly parameters: () => HttpParameters;
   readonly log: Logger | undefined;
+  readonly publish: Publish;
 }
 
 export class ModelEndpoint implements ServedModel {
@@ -36,12 +38,20 @@ export class ModelEndpoint implements ServedModel {
   /** What follows for this model from headers of binary requests that have come before. */
   readonly prepared = new WeakMap<RequestPlan, PreparedInfer | "once" | "never">();
   readonly streams = new Set<EndpointSocket>();
-  readonly counters = { requests: 0, streamsOpened: 0, streamsRefused: 0 };
+  readonly subscriptions: Subscriptions;
+  readonly counters = {
+    requests: 0,
+    streamsOpened: 0,
+    streamsRefused: 0,
+    subscriptionsOpened: 0,
+    resultsDropped: 0,
+  };
   /** Where its requests are logged; undefined: they are not. May change at any time. */
   accessLog: Logger | undefined;
   /** Set when the driver stops: what is new is refused. */
   isDraining = false;
   private underWay = 0;
+  private readonly stopWatching: () => void;
 
   constructor(private readonly init: ModelEndpointInit) {
     const { inference, store, parameters, log } = init;
@@ -50,6 +60,10 @@ export class ModelEndpoint implements ServedModel {
     this.version = inference.version;
     this.service = new InferService(inference);
     this.tasks = new Tasks({ inference, store, parameters, log });
+    this.subscriptions = new Subscriptions(inference, init.publish);
+    this.stopWatching = inference.onEvict((stateId) => {
+      for (const stream of this.streams) stream.evicted(stateId);
+    });
   }
 
   get parameters(): HttpParameters {
@@ -80,6 +94,7 @@ export class ModelEndpoint implements ServedModel {
   /** Ends what has had its answers, and cancels what has not. */
   close(): void {
     this.tasks.close();
+    this.stopWatching();
     for (const stream of [...this.streams]) stream.goAway();
   }
 }

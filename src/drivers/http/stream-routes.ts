@@ -1,19 +1,34 @@
 /** The WebSockets of a listener: which model and which streams a connection is for. */
-import type { HttpRequest } from "uWebSockets.js";
+import type { HttpRequest, WebSocket } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import { canonicalSequenceId, encodeV2Error, type TensorMetadata } from "../../protocol/index.js";
 import type { AppLease, StreamLimits } from "./app-pool.js";
 import type { HttpListener } from "./listener.js";
+import type { ModelEndpoint } from "./model-endpoint.js";
 import type { ListenerParameters } from "./parameters.js";
 import { StreamConnection } from "./stream-connection.js";
+import { Subscriber } from "./subscriber.js";
+import type { ResultForm } from "./subscriptions.js";
 
 /** What uWebSockets.js can count. */
 const MAX_FRAME_BYTES = 2 ** 31;
 
+/** What a WebSocket is for. */
+interface Connection {
+  opened(socket: WebSocket<unknown>): void;
+  message(bytes: ArrayBuffer, isBinary: boolean): void;
+  /** Some of what was written has been read. */
+  drained?(): void;
+  closed(): void;
+}
+
 /** uWebSockets.js copies the properties of what it is given, so the connection must be one. */
 interface UserData {
-  readonly connection: StreamConnection;
+  readonly connection: Connection;
 }
+
+/** Makes the connection that an upgrade asks for. */
+type Opener = (request: HttpRequest, endpoint: ModelEndpoint) => Connection;
 
 /** What uWebSockets.js itself enforces. */
 export function streamLimits(parameters: ListenerParameters): StreamLimits<UserData> {
@@ -33,46 +48,95 @@ export class StreamRoutes {
   constructor(private readonly listener: HttpListener) {}
 
   register(app: AppLease, limits: StreamLimits<UserData>): void {
-    for (const pattern of ["/v2/models/:model/stream", "/v2/models/:model/versions/:version/stream"]) {
-      const versioned = pattern.includes(":version");
-      app.stream<UserData>(pattern, limits, {
-        upgrade: (response, request, context) => {
-          let connection: StreamConnection;
-          try {
-            connection = this.connection(request, versioned);
-          } catch (error) {
-            this.listener.exchanges.open(response, request, encodeV2Error).error(toHeadraceError(error));
-            return;
-          }
-          response.upgrade(
-            { connection },
-            request.getHeader("sec-websocket-key"),
-            request.getHeader("sec-websocket-protocol"),
-            request.getHeader("sec-websocket-extensions"),
-            context,
-          );
-        },
-        open: (socket) => socket.getUserData().connection.opened(socket),
-        message: (socket, message, isBinary) => socket.getUserData().connection.message(message, isBinary),
-        close: (socket) => socket.getUserData().connection.closed(),
-      });
+    for (const [name, open] of [
+      ["stream", (request, endpoint) => this.stream(request, endpoint)],
+      ["subscribe", (request, endpoint) => this.subscriber(request, endpoint)],
+    ] satisfies [string, Opener][]) {
+      this.route(app, `/v2/models/:model/${name}`, false, limits, open);
+      this.route(app, `/v2/models/:model/versions/:version/${name}`, true, limits, open);
     }
   }
 
-  private connection(request: HttpRequest, versioned: boolean): StreamConnection {
-    const { models, outbox } = this.listener;
+  private route(
+    app: AppLease,
+    pattern: string,
+    versioned: boolean,
+    limits: StreamLimits<UserData>,
+    open: Opener,
+  ): void {
+    app.stream<UserData>(pattern, limits, {
+      upgrade: (response, request, context) => {
+        let connection: Connection;
+        try {
+          connection = open(request, this.endpoint(request, versioned));
+        } catch (error) {
+          this.listener.exchanges.open(response, request, encodeV2Error).error(toHeadraceError(error));
+          return;
+        }
+        response.upgrade(
+          { connection },
+          request.getHeader("sec-websocket-key"),
+          request.getHeader("sec-websocket-protocol"),
+          request.getHeader("sec-websocket-extensions"),
+          context,
+        );
+      },
+      open: (socket) => socket.getUserData().connection.opened(socket),
+      message: (socket, message, isBinary) => socket.getUserData().connection.message(message, isBinary),
+      drain: (socket) => socket.getUserData().connection.drained?.(),
+      close: (socket) => socket.getUserData().connection.closed(),
+    });
+  }
+
+  private endpoint(request: HttpRequest, versioned: boolean): ModelEndpoint {
+    const { models } = this.listener;
     const endpoint = models.find(request.getParameter(0) ?? "", versioned ? request.getParameter(1) : undefined);
     if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+    return endpoint;
+  }
+
+  private stream(request: HttpRequest, endpoint: ModelEndpoint): Connection {
     const raw = request.getQuery("raw");
     const streams = request.getQuery("streams");
     const limit = endpoint.parameters.maxStreamsPerConnection;
-    return new StreamConnection(endpoint, outbox, {
+    return new StreamConnection(endpoint, this.listener.outbox, {
       sequenceId: canonicalSequenceId(request.getQuery("sequence_id"), "sequence_id"),
       raw: raw === undefined ? undefined : rawInput(endpoint.service.inputs, raw),
       streams: streams === undefined ? undefined : numberOfStreams(streams, raw, limit),
       isOrderedByStream: orderOf(request.getQuery("order")) === "stream",
     });
   }
+
+  private subscriber(request: HttpRequest, endpoint: ModelEndpoint): Connection {
+    if (!endpoint.inference.stateful) {
+      throw new InvalidArgumentError("the model keeps no state, so there are no streams to follow", {
+        path: "stateId",
+      });
+    }
+    const query = new URLSearchParams(request.getQuery());
+    const limit = endpoint.parameters.maxStreamsPerConnection;
+    return new Subscriber(endpoint, watchedStates(query.getAll("stateId"), limit), formOf(query.get("format")));
+  }
+}
+
+/** The state ids of a subscription, each once. */
+function watchedStates(names: readonly string[], limit: number): string[] {
+  if (names.includes("*")) {
+    throw new InvalidArgumentError("there is no subscription to all state ids; name each, as in ?stateId=a&stateId=b", {
+      path: "stateId",
+    });
+  }
+  const stateIds = new Set(names.map((name) => canonicalSequenceId(name, "stateId")).filter((id) => id !== undefined));
+  if (stateIds.size === 0) throw new InvalidArgumentError("name at least one, as in ?stateId=a", { path: "stateId" });
+  if (stateIds.size <= limit) return [...stateIds];
+  const message = `${stateIds.size} are more than a connection may have (maxStreamsPerConnection: ${limit})`;
+  throw new InvalidArgumentError(message, { path: "stateId" });
+}
+
+function formOf(format: string | null): ResultForm {
+  if (format === null || format === "json") return "json";
+  if (format === "binary") return "binary";
+  throw new InvalidArgumentError(`expected json or binary, got '${format}'`, { path: "format" });
 }
 
 function rawInput(inputs: readonly TensorMetadata[], name: string): TensorMetadata {

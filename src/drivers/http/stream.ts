@@ -5,7 +5,7 @@
  * object is the sink of the step, and its answer is a view over the engine's memory, good until the round of outcomes ends.
  * Steps of one state id complete in order, so nothing needs to be queued.
  */
-import { NO_STATE, OK, type StepSink } from "../../engine/engine.js";
+import { NO_STATE, OK, type StepInfo, type StepSink } from "../../engine/engine.js";
 import { bug, toHeadraceError } from "../../errors.js";
 import { encodeRawAnswer, encodeStreamError, type TraceContext } from "../../protocol/index.js";
 import type { DirectModel, RestrictedInferenceProcess } from "../../runtime/index.js";
@@ -62,6 +62,10 @@ export class Stream implements StepSink {
 
   get trace(): TraceContext | undefined {
     return this.names.trace;
+  }
+
+  get info(): StepInfo {
+    return this.names;
   }
 
   /** Submits the bytes of a raw frame from `offset`; false: they have to go the long way, which also says what is wrong. */
