@@ -331,6 +331,35 @@ function memoryTaken(): number {
   return process.memoryUsage().arrayBuffers;
 }
 
+t.test("of many small results, too, each is either there or counted", async (t) => {
+  const { url, watch, open } = await served(t, { execution: "inline" });
+  const deaf = await watch("stateId=s");
+  deaf.socket.pause();
+  const peer = await open("?raw=input&sequence_id=s");
+  const row = bytesOf(gruInput(1));
+  let steps = 0;
+  const droppedSoFar = async () => {
+    const stats = await (await fetch(`${url}/stats`)).json();
+    return (stats as { driver: { resultsDropped: number } }).driver.resultsDropped;
+  };
+  while ((await droppedSoFar()) < 1000) {
+    for (let i = 0; i < 1000; ++i) peer.send(row);
+    for (let i = 0; i < 1000; ++i) await peer.next();
+    steps += 1000;
+  }
+  const wanted = await droppedSoFar();
+  deaf.socket.resume();
+  let received = 0;
+  let frame = await deaf.nextJson();
+  for (; frame.dropped === undefined; frame = await deaf.nextJson()) {
+    received += 1;
+    const { step } = frame.parameters as { step: number };
+    if (step !== received) t.equal(step, received, "without a gap");
+  }
+  t.equal(frame.dropped, wanted);
+  t.equal(received + wanted, steps);
+});
+
 t.test("what cannot be followed is refused, and a subscription takes no frames", async (t) => {
   const { url, watch, process, driver } = await served(t);
   const refused = [
