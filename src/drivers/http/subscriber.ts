@@ -8,12 +8,6 @@ import { closeFrameOf } from "../../protocol/index.js";
 import type { EndpointSocket, ModelEndpoint } from "./model-endpoint.js";
 import type { ResultForm, Topic, Watcher } from "./subscriptions.js";
 
-/**
- * A topic that nothing is published to: uWebSockets.js forgets what it has still to write to a socket that is left without
- * any topic.
- */
-const PRESENCE = "subscribers";
-
 export class Subscriber implements EndpointSocket, Watcher {
   private socket: WebSocket<unknown> | undefined;
   private readonly topics: Topic[] = [];
@@ -31,7 +25,6 @@ export class Subscriber implements EndpointSocket, Watcher {
     this.socket = socket;
     this.endpoint.counters.subscriptionsOpened += 1;
     this.endpoint.streams.add(this);
-    socket.subscribe(PRESENCE);
     for (const stateId of this.stateIds) {
       const topic = this.endpoint.subscriptions.join(stateId, this);
       this.topics.push(topic);
