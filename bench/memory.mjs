@@ -39,8 +39,9 @@ function residentMib(pid) {
 }
 
 async function engineStats(url) {
-  const { models } = await (await fetch(`${url}/stats`)).json();
-  return Object.values(models)[0];
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const of = (name) => Number(new RegExp(`^${name}\\{.*cell="[^"].*\\} (\\S+)$`, "m").exec(text)?.[1]);
+  return { liveStates: of("headrace_states"), stateBytes: of("headrace_state_bytes") };
 }
 
 /** One step for each state id, so many at a time. */

@@ -8,7 +8,7 @@ import { buildNative, installPeer } from "./lib/build.mjs";
 import { describeMachine } from "./lib/machine.mjs";
 import { measureAll } from "./lib/measure.mjs";
 import { HELP, readOptions, UsageError } from "./lib/options.mjs";
-import { FASTIFY_PEER, REPOSITORY, RESULTS_FILE } from "./lib/paths.mjs";
+import { REPOSITORY, RESULTS_FILE } from "./lib/paths.mjs";
 import { stopAllProcesses } from "./lib/processes.mjs";
 import { progressLine } from "./lib/progress.mjs";
 import { renderReport } from "./lib/report.mjs";
@@ -18,7 +18,7 @@ import { judgeTargets } from "./lib/targets.mjs";
 /** @param {import("./lib/options.mjs").Options} options */
 async function bench(options) {
   const subjects = subjectsOf(options);
-  if (subjects.some((subject) => subject.peer)) await installPeer(FASTIFY_PEER);
+  for (const peer of new Set(subjects.flatMap((subject) => subject.peer ?? []))) await installPeer(peer);
   await buildNative();
 
   const machine = describeMachine();

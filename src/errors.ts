@@ -17,6 +17,18 @@ export const ERROR_CODES = {
     grpc: 3,
     meaning: "The request is wrong in itself; sending it again cannot help.",
   },
+  UNAUTHENTICATED: {
+    http: 401,
+    close: 1008,
+    grpc: 16,
+    meaning: "The server wants to know who asks: the token or certificate is missing, or not one that it knows.",
+  },
+  PERMISSION_DENIED: {
+    http: 403,
+    close: 1008,
+    grpc: 7,
+    meaning: "The server knows who asks, or from which page, and does not allow it.",
+  },
   PAYLOAD_TOO_LARGE: {
     http: 413,
     close: 1009,
@@ -86,6 +98,8 @@ export interface HeadraceErrorOptions {
   cause?: unknown;
   /** Where in the user's input the offending value is, e.g. `inputs.audio[3]`. It is put before the message. */
   path?: string;
+  /** When another attempt may succeed, in seconds from now, where that is known. HTTP has it as `Retry-After`. */
+  retryAfterSeconds?: number;
 }
 
 /**
@@ -105,6 +119,8 @@ export class HeadraceError extends Error {
   readonly code: ErrorCode;
   /** Where in the input the offending value is, or undefined. */
   readonly path: string | undefined;
+  /** Seconds after which another attempt may succeed, or undefined where nobody knows. */
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: HeadraceErrorOptions = {}) {
     super(
@@ -114,6 +130,7 @@ export class HeadraceError extends Error {
     this.name = new.target.name;
     this.code = code;
     this.path = options.path;
+    this.retryAfterSeconds = options.retryAfterSeconds;
   }
 
   /** The HTTP status that this error becomes. */

@@ -15,7 +15,7 @@ export {
   type StateConfig,
 } from "./config/index.js";
 export type { ArrayOf, Datatype, FixedDatatype, RawTensor, TypedArray } from "./datatype.js";
-export type { ModelDescription, NativeStats, TensorDescription } from "./engine/surface.js";
+export type { Durations, ModelDescription, NativeStats, RunTotals, TensorDescription } from "./engine/surface.js";
 export * from "./errors.js";
 export * from "./pipeline/index.js";
 export {

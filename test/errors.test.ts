@@ -23,6 +23,8 @@ const GRPC = [
   "UNIMPLEMENTED",
   "INTERNAL",
   "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
 ];
 
 t.test("docs/errors.md has the table, row by row", async (t) => {

@@ -30,8 +30,22 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // Its table of built-in names has paths of drivers, sources and sinks, and loads what is used.
   plugins: ["pipeline", "runtime"],
   config: ["types", "pipeline", "runtime", "plugins"],
+  // Its suggestions for misspelt fields are those of plugins.
+  repository: ["types", "pipeline", "runtime", "engine", "plugins"],
   bench: ["index", "client", "drivers"],
-  cli: ["index", "types", "pipeline", "runtime", "plugins", "config", "drivers", "engine", "client", "bench"],
+  cli: [
+    "index",
+    "types",
+    "pipeline",
+    "runtime",
+    "plugins",
+    "config",
+    "repository",
+    "drivers",
+    "engine",
+    "client",
+    "bench",
+  ],
   index: ["config", "engine", "pipeline", "plugins", "runtime", "sinks", "sources", "types"],
 };
 
@@ -41,6 +55,7 @@ const CONTRACTS = ["sources/source.js", "sinks/sink.js"];
 const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
   pipeline: ["engine"],
   cli: ["engine"],
+  repository: ["engine"],
   index: ["engine"],
 };
 

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import { join } from "node:path";
-import { FASTIFY_PEER, ONNXRUNTIME_NODE, REPOSITORY } from "./paths.mjs";
+import { FASTIFY_PEER, GRPC_PEER, ONNXRUNTIME_NODE, REPOSITORY } from "./paths.mjs";
 
 const require = createRequire(import.meta.url);
 
@@ -18,7 +18,8 @@ export function describeMachine() {
     node: process.version,
     onnxruntime: versionIn(ONNXRUNTIME_NODE),
     uWebSockets: require("uWebSockets.js/package.json").version,
-    fastify: JSON.parse(readFileSync(join(FASTIFY_PEER, "package.json"), "utf8")).dependencies.fastify,
+    fastify: peerVersion(FASTIFY_PEER, "fastify"),
+    grpcJs: peerVersion(GRPC_PEER, "@grpc/grpc-js"),
     commit: commit(),
   };
 }
@@ -38,4 +39,8 @@ function commit() {
   } catch {
     return "unknown";
   }
+}
+
+function peerVersion(peer, name) {
+  return JSON.parse(readFileSync(join(peer, "package.json"), "utf8")).dependencies[name];
 }

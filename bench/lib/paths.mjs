@@ -24,6 +24,9 @@ export const ECHO_SERVER = join(BENCH, "peers", "echo.mjs");
 export const FASTIFY_PEER = join(BENCH, "peers", "fastify-json");
 export const FASTIFY_SERVER = join(FASTIFY_PEER, "server.mjs");
 
+export const GRPC_PEER = join(BENCH, "peers", "grpc-js");
+export const GRPC_SERVER = join(GRPC_PEER, "server.mjs");
+
 export const RESULTS_FILE = join(BENCH, "results.json");
 
 export const ONNXRUNTIME_NODE = dirname(require.resolve("onnxruntime-node/package.json"));

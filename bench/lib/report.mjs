@@ -21,7 +21,7 @@ function renderMachine(date, machine, options) {
   return [
     `${date}, commit ${machine.commit}`,
     `${machine.cpu}, ${machine.cores} cores, ${machine.kernel}, load ${PRECISE.format(machine.loadAverage)} at the start`,
-    `Node ${machine.node}, ONNX Runtime ${machine.onnxruntime}, uWebSockets ${machine.uWebSockets}, Fastify ${machine.fastify}`,
+    `Node ${machine.node}, ONNX Runtime ${machine.onnxruntime}, uWebSockets ${machine.uWebSockets}, Fastify ${machine.fastify}, grpc-js ${machine.grpcJs}`,
     `servers and bare loop on core ${options.serverCore}, generator on core ${options.clientCore}; medians of ` +
       `${options.repetitions} interleaved repetitions of ${options.seconds} s after ${options.warmup} s of warm-up`,
   ].join("\n");

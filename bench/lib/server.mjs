@@ -1,7 +1,7 @@
 // Servers under test: started afresh for every measurement, pinned, awaited until ready, and stopped.
 
 import { existsSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pinned, start } from "./processes.mjs";
 
@@ -12,7 +12,7 @@ const STOP_TIMEOUT_MS = 3_000;
 /**
  * @typedef {object} Server
  * @property {(port: number | string) => string[]} command
- * @property {string} readyPath  answers 200 once the server can be measured
+ * @property {string} [readyPath]  answers 200 once the server can be measured; without one a connection is enough
  * @property {{ file: string, remedy: string }[]} needs
  */
 
@@ -31,14 +31,15 @@ export async function withServer(server, core, use) {
   const port = await freePort();
   const program = await start(pinned(core, server.command(port)));
   try {
-    await ready(program, `http://127.0.0.1:${port}${server.readyPath}`);
+    await ready(program, port, server.readyPath);
     return await use({ port, pid: program.pid });
   } finally {
     await stop(program);
   }
 }
 
-async function ready(program, url) {
+async function ready(program, port, path) {
+  const url = `http://127.0.0.1:${port}${path ?? ""}`;
   let status;
   program.ended.then((value) => {
     status = value;
@@ -48,7 +49,7 @@ async function ready(program, url) {
       const { stdout, stderr } = program.output();
       throw new Error(`the server ended with ${status} before it was ready\n${tail(stdout + stderr)}`);
     }
-    if (await answers(url)) return;
+    if (path === undefined ? await accepts(port) : await answers(url)) return;
   }
   throw new Error(`the server was not ready after ${READY_TIMEOUT_MS / 1000} s (${url})`);
 }
@@ -61,6 +62,15 @@ async function answers(url) {
   } catch {
     return false; // not listening yet
   }
+}
+
+function accepts(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => resolve(true));
+    socket.once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
 }
 
 async function stop(program) {

@@ -7,7 +7,10 @@ import {
   CLI,
   COUNTER_EXAMPLE,
   ECHO_SERVER,
+  FASTIFY_PEER,
   FASTIFY_SERVER,
+  GRPC_PEER,
+  GRPC_SERVER,
   GRU_MODEL,
   LOADGEN,
   ONNXRUNTIME_LIBRARY,
@@ -21,7 +24,7 @@ import { pinned } from "./processes.mjs";
  * @property {string} id
  * @property {string} title
  * @property {"inferences/s" | "frames/s" | "requests/s" | "us"} unit
- * @property {boolean} [peer]  needs the peer's dependencies
+ * @property {string} [peer]  the folder of the peer whose dependencies it needs
  * @property {import("./server.mjs").Server} [server]  none: the program measures itself
  * @property {string[]} program  the measuring program, durations and port left out
  */
@@ -30,6 +33,8 @@ const WS_LOAD = ["--connections", "16", "--in-flight", "16"];
 // The same 256 frames in flight, each of a stream of its own: 16 numbered streams share each connection.
 const WS_SHARED_LOAD = [...WS_LOAD, "--streams", "many"];
 const HTTP_LOAD = ["--connections", "64", "--in-flight", "1"];
+// 64 requests in flight, each of a sequence of its own.
+const GRPC_LOAD = ["--connections", "16", "--in-flight", "4"];
 const ONE_AT_A_TIME = ["--connections", "1", "--in-flight", "1"];
 
 // Bytes of the models' outputs per step, and numbers in them.
@@ -51,6 +56,7 @@ export function subjectsOf(options) {
     ...headraceSubjects(),
     ...predictSubjects(),
     ...fastifySubjects(options),
+    ...grpcSubjects(),
     ...latencySubjects(),
   ];
   for (const name of options.only) {
@@ -192,7 +198,7 @@ function fastifySubjects({ sileroModel }) {
       id: "fastify-gru",
       title: "Fastify + onnxruntime-node, JSON, GRU",
       unit: "requests/s",
-      peer: true,
+      peer: FASTIFY_PEER,
       server: fastifyServer("gru", GRU_MODEL),
       program: load("http-json", "/predict", GRU_REPLY.numbers, HTTP_LOAD),
     },
@@ -200,9 +206,29 @@ function fastifySubjects({ sileroModel }) {
       id: "fastify-silero",
       title: "Fastify + onnxruntime-node, JSON, Silero VAD",
       unit: "requests/s",
-      peer: true,
+      peer: FASTIFY_PEER,
       server: fastifyServer("silero", sileroModel),
       program: load("http-json", "/predict", SILERO_REPLY.numbers, HTTP_LOAD),
+    },
+  ];
+}
+
+function grpcSubjects() {
+  return [
+    {
+      id: "headrace-grpc-gru",
+      title: "Headrace, gRPC ModelInfer, GRU",
+      unit: "requests/s",
+      server: headraceGrpcServer(GRU_MODEL),
+      program: load("grpc", "gru512", GRU_REPLY.bytes, GRPC_LOAD),
+    },
+    {
+      id: "grpc-js-gru",
+      title: "@grpc/grpc-js + onnxruntime-node, ModelInfer, GRU",
+      unit: "requests/s",
+      peer: GRPC_PEER,
+      server: grpcPeerServer(GRU_MODEL),
+      program: load("grpc", "gru512", GRU_REPLY.bytes, GRPC_LOAD),
     },
   ];
 }
@@ -242,6 +268,24 @@ function headraceServer(model) {
       { file: CLI, remedy: "run `npm run build` first" },
       { file: model, remedy: "it is part of the repository" },
     ],
+  };
+}
+
+/** Its HTTP takes any free port; ready is who can be connected to. */
+function headraceGrpcServer(model) {
+  return {
+    command: (port) => [process.execPath, CLI, "serve", model, "--port", "0", "--grpc-port", String(port)],
+    needs: [
+      { file: CLI, remedy: "run `npm run build` first" },
+      { file: model, remedy: "it is part of the repository" },
+    ],
+  };
+}
+
+function grpcPeerServer(model) {
+  return {
+    command: (port) => [process.execPath, GRPC_SERVER, "--model", model, "--port", String(port)],
+    needs: [{ file: model, remedy: "it is part of the repository" }],
   };
 }
 

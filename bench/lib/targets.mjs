@@ -62,6 +62,13 @@ const TARGETS = [
     format: times,
   },
   {
+    id: "grpc-gru-over-grpc-js",
+    title: "gRPC GRU over grpc-js",
+    ...ratioOf("headrace-grpc-gru", "grpc-js-gru"),
+    atLeast: 3,
+    format: times,
+  },
+  {
     id: "predict-of-echo",
     title: "POST /predict of a function cell, share of a bare JSON echo",
     ...ratioOf("headrace-predict", "echo-json"),

@@ -22,9 +22,9 @@ void Tally::fail(const std::string& problem, std::uint64_t requestsLost) {
   errors += requestsLost;
 }
 
-Connection::Connection(UniqueFd fd, std::vector<std::string> requests, const ReplyReader& reader)
+Connection::Connection(UniqueFd fd, std::vector<std::string> requests, std::unique_ptr<ReplyReader> reader)
     : fd_(std::move(fd)),
-      reader_(&reader),
+      reader_(std::move(reader)),
       requests_(std::move(requests)),
       startedAt_(requests_.size(), kNotSent),
       answered_(requests_.size()),
@@ -40,7 +40,9 @@ void Connection::fill(Tally& tally) {
 void Connection::start(Nanos at) {
   for (const std::size_t slot : answered_) {
     startedAt_[slot] = at;
-    owed_ += requests_[slot];
+    const std::string& request = requests_[slot];
+    owed_ += request;
+    reader_->starting(slot, request, owed_.data() + owed_.size() - request.size());
   }
   inFlight_ += answered_.size();
   answered_.clear();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,8 @@ struct Tally {
 class Connection {
  public:
   /// `fd` is past its handshake and non-blocking. As many requests are in flight as there are `requests`, each sent
-  /// again as soon as it is answered. `reader` outlives the connection.
-  Connection(UniqueFd fd, std::vector<std::string> requests, const ReplyReader& reader);
+  /// again as soon as it is answered.
+  Connection(UniqueFd fd, std::vector<std::string> requests, std::unique_ptr<ReplyReader> reader);
 
   /// Sends requests until as many are in flight as there may be.
   void fill(Tally& tally);
@@ -52,7 +53,7 @@ class Connection {
   void lose(const std::string& problem, Tally& tally);
 
   UniqueFd fd_;
-  const ReplyReader* reader_;
+  std::unique_ptr<ReplyReader> reader_;
 
   std::vector<std::string> requests_;
   std::vector<Nanos> startedAt_;       // when each of them was sent last

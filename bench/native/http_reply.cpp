@@ -42,7 +42,7 @@ std::optional<std::string_view> headerOf(std::string_view head, std::string_view
   return std::nullopt;
 }
 
-Reply HttpReader::read(std::string_view bytes) const {
+Reply HttpReader::read(std::string_view bytes) {
   const std::size_t blankLine = bytes.find("\r\n\r\n");
   if (blankLine == std::string_view::npos) return {};
   const std::string_view head = bytes.substr(0, blankLine + 4);

@@ -28,7 +28,7 @@ class HttpReader final : public ReplyReader {
  public:
   explicit HttpReader(HttpExpectation expected) : expected_(expected) {}
 
-  Reply read(std::string_view bytes) const override;
+  Reply read(std::string_view bytes) override;
 
  private:
   Reply judge(std::string_view head, std::string_view body) const;

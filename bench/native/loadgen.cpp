@@ -11,6 +11,7 @@
 
 #include "arguments.h"
 #include "connection.h"
+#include "grpc.h"
 #include "requests.h"
 #include "run.h"
 #include "socket.h"
@@ -33,17 +34,19 @@ Workload workloadOf(const Arguments& arguments) {
       .shared = arguments.text("streams", "one") == "many",
   };
   // HTTP/1.1 servers may answer pipelined requests one by one or not at all; that is nothing to measure.
-  if (workload.mode != Mode::wsRaw && (workload.inFlight != 1 || workload.shared)) {
+  if (workload.mode == Mode::grpc && workload.shared) throw UsageError("over gRPC each request in flight is a stream");
+  if (workload.mode != Mode::wsRaw && workload.mode != Mode::grpc && (workload.inFlight != 1 || workload.shared)) {
     throw UsageError("over HTTP --in-flight is 1 and a connection one stream");
   }
   return workload;
 }
 
-Connection connect(const Workload& workload, std::uint32_t index, const ReplyReader& reader) {
+Connection connect(const Workload& workload, std::uint32_t index) {
   UniqueFd fd = connectTo(workload.host, workload.port);
   if (workload.mode == Mode::wsRaw) upgradeToWebSocket(fd.get(), workload.host, workload.path);
+  if (workload.mode == Mode::grpc) beginHttp2(fd.get());
   makeNonBlocking(fd.get());
-  return Connection(std::move(fd), requestsOf(workload, index), reader);
+  return Connection(std::move(fd), requestsOf(workload, index), readerOf(workload));
 }
 
 int measure(const Arguments& arguments) {
@@ -53,10 +56,9 @@ int measure(const Arguments& arguments) {
   const auto count = arguments.whole("connections", 1);
   if (count == 0 || workload.inFlight == 0) throw UsageError("--connections and --in-flight are at least 1");
 
-  const auto reader = readerOf(workload);
   std::vector<Connection> connections;
   connections.reserve(count);
-  for (std::uint32_t i = 0; i < count; ++i) connections.push_back(connect(workload, i, *reader));
+  for (std::uint32_t i = 0; i < count; ++i) connections.push_back(connect(workload, i));
 
   const RunResult result = run(connections, timing, static_cast<pid_t>(arguments.whole("server-pid", 0)));
   std::puts(result.json().c_str());

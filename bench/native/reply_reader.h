@@ -24,12 +24,20 @@ struct Reply {
   std::optional<std::size_t> slot = {};  // which request it answers, where it says so; else the oldest
 };
 
+/// One for each connection.
 class ReplyReader {
  public:
   virtual ~ReplyReader() = default;
 
+  /// The request of a slot is about to be sent; `copy` is what will be, and may be changed.
+  virtual void starting(std::size_t slot, std::string_view request, char* copy) {
+    static_cast<void>(slot);
+    static_cast<void>(request);
+    static_cast<void>(copy);
+  }
+
   /// `bytes` is everything unread, oldest first. Looks at the first reply only.
-  virtual Reply read(std::string_view bytes) const = 0;
+  virtual Reply read(std::string_view bytes) = 0;
 };
 
 }  // namespace headrace::bench

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "arguments.h"
+#include "grpc.h"
 #include "http_reply.h"
 #include "websocket.h"
 
@@ -71,6 +72,8 @@ std::string requestOf(const Workload& workload, std::uint32_t index) {
       return binaryFrame(bytesOf(values), std::mt19937(~stream)());
     case Mode::httpV2:
       return v2Request(workload, stream, bytesOf(values));
+    case Mode::grpc:
+      return grpcRequest(workload.host, workload.path, workload.input, stream, bytesOf(values));
     case Mode::httpJson:
       return post(workload, "Content-Type: application/json\r\n",
                   "{\"stateId\":\"stream-" + std::to_string(stream) + "\",\"input\":" + jsonListOf(values) + "}");
@@ -93,15 +96,22 @@ Mode modeOf(const std::string& name) {
   if (name == "ws-raw") return Mode::wsRaw;
   if (name == "http-v2") return Mode::httpV2;
   if (name == "http-json") return Mode::httpJson;
+  if (name == "grpc") return Mode::grpc;
   if (name == "http-predict") return Mode::httpPredict;
-  throw UsageError("--mode is ws-raw, http-v2, http-json or http-predict, not \"" + name + "\"");
+  throw UsageError("--mode is ws-raw, http-v2, http-json, grpc or http-predict, not \"" + name + "\"");
 }
 
 std::vector<std::string> requestsOf(const Workload& workload, std::uint32_t index) {
-  if (!workload.shared) return std::vector(workload.inFlight, requestOf(workload, index));
+  if (!workload.shared && workload.mode != Mode::grpc)
+    return std::vector(workload.inFlight, requestOf(workload, index));
   std::vector<std::string> requests;
   for (std::uint32_t slot = 0; slot < workload.inFlight; ++slot) {
-    const auto stream = static_cast<std::uint32_t>(index * workload.inFlight) + slot + 1;
+    const auto number = static_cast<std::uint32_t>(index * workload.inFlight) + slot;
+    const std::uint32_t stream = number + 1;
+    if (workload.mode == Mode::grpc) {
+      requests.push_back(requestOf(workload, number));
+      continue;
+    }
     requests.push_back(
         binaryFrame(numberBytes(slot) + bytesOf(noise(workload.floats, stream)), std::mt19937(~stream)()));
   }
@@ -110,6 +120,7 @@ std::vector<std::string> requestsOf(const Workload& workload, std::uint32_t inde
 
 std::unique_ptr<ReplyReader> readerOf(const Workload& workload) {
   if (workload.mode == Mode::wsRaw) return std::make_unique<WebSocketReader>(workload.replySize, workload.shared);
+  if (workload.mode == Mode::grpc) return std::make_unique<GrpcReader>(workload.replySize, workload.inFlight);
   return std::make_unique<HttpReader>(HttpExpectation{.body = bodyOf(workload.mode), .size = workload.replySize});
 }
 

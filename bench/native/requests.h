@@ -14,6 +14,7 @@ enum class Mode {
   wsRaw,        // a WebSocket whose binary frames are the input tensor's bytes
   httpV2,       // POST with V2's binary extension, one sequence per connection
   httpJson,     // POST {"stateId","input"}, one state per connection
+  grpc,         // unary ModelInfer calls, one sequence per request in flight
   httpPredict,  // POST {"inputs","stateId"} with a single integer as input, one state per connection
 };
 
@@ -24,8 +25,8 @@ struct Workload {
   Mode mode;
   std::string host;  // IPv4
   std::uint16_t port;
-  std::string path;
-  std::string input;  // the input's name, for httpV2 and httpPredict
+  std::string path;   // for grpc the model's name
+  std::string input;  // the input's name, for httpV2, grpc and httpPredict
   std::size_t floats;
   std::size_t replySize;  // bytes of outputs; for httpJson, numbers in the list; for httpPredict, bytes at least
   std::size_t inFlight;   // requests per connection

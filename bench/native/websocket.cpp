@@ -95,7 +95,7 @@ std::string binaryFrame(std::string_view payload, std::uint32_t mask) {
   return frame;
 }
 
-Reply WebSocketReader::read(std::string_view bytes) const {
+Reply WebSocketReader::read(std::string_view bytes) {
   const auto head = parseHead(bytes);
   if (!head) return {};
   if (head->masked) return {Reply::Kind::broken, 0, "the server masked a frame"};

@@ -22,7 +22,7 @@ class WebSocketReader final : public ReplyReader {
  public:
   WebSocketReader(std::size_t replyBytes, bool numbered) : replyBytes_(replyBytes), numbered_(numbered) {}
 
-  Reply read(std::string_view bytes) const override;
+  Reply read(std::string_view bytes) override;
 
  private:
   Reply readAnswer(std::string_view payload, std::size_t frameBytes) const;

@@ -113,6 +113,34 @@ Napi::Array describe_states(Napi::Env env, const ModelPlan& plan) {
 
 Napi::BigInt big(Napi::Env env, uint64_t value) { return Napi::BigInt::New(env, value); }
 
+Napi::BigInt big(Napi::Env env, Nanos value) { return Napi::BigInt::New(env, static_cast<uint64_t>(value)); }
+
+Napi::Object to_js_durations(Napi::Env env, const DurationHistogram& histogram) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("counts", array_of(env, histogram.counts(), [&](uint64_t count) { return big(env, count); }));
+  result.Set("nanos", big(env, histogram.sum()));
+  return result;
+}
+
+Napi::Object to_js_phases(Napi::Env env, const RequestPhases& phases) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("count", big(env, phases.count));
+  result.Set("queueNanos", big(env, phases.queue));
+  result.Set("gatherNanos", big(env, phases.gather));
+  result.Set("runNanos", big(env, phases.run));
+  result.Set("scatterNanos", big(env, phases.scatter));
+  return result;
+}
+
+Napi::Object to_js_runs(Napi::Env env, const RunTotals& totals) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("runs", big(env, totals.runs));
+  result.Set("gatherNanos", big(env, totals.gather));
+  result.Set("runNanos", big(env, totals.run));
+  result.Set("scatterNanos", big(env, totals.scatter));
+  return result;
+}
+
 }  // namespace
 
 Shape to_shape(const Napi::Value& value) {
@@ -183,13 +211,20 @@ Napi::Object to_js_stats(Napi::Env env, const Stats& stats) {
   result.Set("dispatchedFull", big(env, stats.dispatched_full));
   result.Set("dispatchedIdle", big(env, stats.dispatched_idle));
   result.Set("dispatchedDelay", big(env, stats.dispatched_delay));
-  result.Set("queueNanos", big(env, static_cast<uint64_t>(stats.queue_time)));
-  result.Set("gatherNanos", big(env, static_cast<uint64_t>(stats.gather_time)));
-  result.Set("runNanos", big(env, static_cast<uint64_t>(stats.run_time)));
-  result.Set("scatterNanos", big(env, static_cast<uint64_t>(stats.scatter_time)));
+  result.Set("queue", to_js_durations(env, stats.queue_time));
+  result.Set("gather", to_js_durations(env, stats.gather_time));
+  result.Set("run", to_js_durations(env, stats.run_time));
+  result.Set("scatter", to_js_durations(env, stats.scatter_time));
+  result.Set("requests", array_of(env, stats.requests, [&](uint64_t count) { return big(env, count); }));
+  result.Set("request", to_js_durations(env, stats.request_time));
+  result.Set("failedRequestNanos", big(env, stats.failed_request_time));
+  result.Set("phases", to_js_phases(env, stats.phases));
   result.Set("batchSizes", array_of(env, stats.batch_sizes, [&](uint64_t count) { return big(env, count); }));
+  result.Set("runs", array_of(env, stats.runs, [&](const RunTotals& totals) { return to_js_runs(env, totals); }));
+  result.Set("lastRunMillis", static_cast<double>(stats.last_run_millis));
   result.Set("waiting", static_cast<double>(stats.waiting));
   result.Set("running", static_cast<double>(stats.running));
+  result.Set("stalledNanos", static_cast<double>(stats.stalled));
   result.Set("liveStates", static_cast<double>(stats.live_states));
   result.Set("evictedStates", big(env, stats.evicted_states));
   result.Set("stateBytes", static_cast<double>(stats.state_bytes));

@@ -12,6 +12,8 @@ namespace {
 constexpr uint32_t kStart = 1;
 constexpr uint32_t kEnd = 2;
 constexpr uint32_t kHold = 4;
+constexpr uint32_t kRow = 8;
+constexpr uint32_t kInner = 16;
 
 uint32_t u32(const Napi::CallbackInfo& info, size_t index) { return info[index].As<Napi::Number>().Uint32Value(); }
 
@@ -23,6 +25,8 @@ StepSpec to_step(const Napi::CallbackInfo& info, size_t first) {
   spec.start = (flags & kStart) != 0;
   spec.end = (flags & kEnd) != 0;
   spec.hold = (flags & kHold) != 0;
+  spec.row = (flags & kRow) != 0;
+  spec.inner = (flags & kInner) != 0;
   spec.priority = flags >> 8;
   spec.timeout_micros = info[first + 2].As<Napi::Number>().Int64Value();
   return spec;
@@ -64,6 +68,8 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::export_state>("exportState"),
                          InstanceMethod<&EngineWrap::import_state>("importState"),
                          InstanceMethod<&EngineWrap::stats>("stats"),
+                         InstanceMethod<&EngineWrap::stalled>("stalled"),
+                         InstanceMethod<&EngineWrap::times_of>("timesOf"),
                          InstanceMethod<&EngineWrap::reference>("reference"),
                          InstanceMethod<&EngineWrap::share>("share"),
                          InstanceMethod<&EngineWrap::set_lanes>("setLanes"),
@@ -290,6 +296,22 @@ Napi::Value EngineWrap::import_state(const Napi::CallbackInfo& info) {
 
 Napi::Value EngineWrap::stats(const Napi::CallbackInfo& info) {
   return to_js_stats(info.Env(), scheduler(info).stats());
+}
+
+// stalled(): nanoseconds
+Napi::Value EngineWrap::stalled(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(scheduler(info).stalled()));
+}
+
+// timesOf(request): [queue, gather, run, scatter, rows], in nanoseconds
+Napi::Value EngineWrap::times_of(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const StepTimes times = scheduler(info).times_of(u32(info, 0));
+    const Nanos values[] = {times.queue, times.run.gather, times.run.run, times.run.scatter, times.rows};
+    Napi::Array result = Napi::Array::New(info.Env(), std::size(values));
+    for (uint32_t i = 0; i < std::size(values); ++i) result.Set(i, static_cast<double>(values[i]));
+    return result;
+  });
 }
 
 // reference(on): whether the event loop stays alive for wake-ups

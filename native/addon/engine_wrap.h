@@ -46,6 +46,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value export_state(const Napi::CallbackInfo& info);
   Napi::Value import_state(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value stalled(const Napi::CallbackInfo& info);
+  Napi::Value times_of(const Napi::CallbackInfo& info);
   Napi::Value reference(const Napi::CallbackInfo& info);
   Napi::Value share(const Napi::CallbackInfo& info);
   Napi::Value set_lanes(const Napi::CallbackInfo& info);

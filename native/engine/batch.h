@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "clock.h"
 #include "device.h"
 #include "model_plan.h"
 
@@ -45,6 +46,12 @@ struct BatchState {
   Buffer out;
 };
 
+struct RunTimes {
+  Nanos gather = 0;
+  Nanos run = 0;
+  Nanos scatter = 0;
+};
+
 class Batch {
  public:
   // Allocates for `capacity` rows. Throws Error(ResourceExhausted).
@@ -65,6 +72,8 @@ class Batch {
   const Device& device() const { return device_; }
 
   std::vector<Request*> rows;  // the steps in it, in row order
+  Nanos started = 0;           // when it left the queue
+  RunTimes times;              // of its run
   uint32_t ran = 0;   // rows of the last run: the layout of tensors whose batch axis is not first depends on it
   uint32_t held = 0;  // completed rows that nobody has released yet
 

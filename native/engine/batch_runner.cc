@@ -15,7 +15,7 @@ const std::byte* offset(const std::byte* record, size_t bytes) { return record =
 
 }  // namespace
 
-std::string BatchRunner::run(Batch& batch, RunScratch& scratch, RunTimes& times) const {
+std::string BatchRunner::run(Batch& batch, RunScratch& scratch) const {
   const Nanos begin = now_nanos();
   Nanos gathered = begin;
   std::string error;
@@ -28,8 +28,7 @@ std::string BatchRunner::run(Batch& batch, RunScratch& scratch, RunTimes& times)
     error = failure.what();
     if (error.empty()) error = "the model failed without a message";
   }
-  times.gather = gathered - begin;
-  times.run = now_nanos() - gathered;
+  batch.times = {gathered - begin, now_nanos() - gathered, 0};
   return error;
 }
 

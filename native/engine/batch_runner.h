@@ -21,11 +21,6 @@ struct RunScratch {
   std::vector<std::shared_ptr<CompletionQueue>> wakes;
 };
 
-struct RunTimes {
-  Nanos gather = 0;
-  Nanos run = 0;
-};
-
 // One output of one step, copied out: for outputs that are not preallocated.
 struct OutputCopy {
   Shape shape;
@@ -39,8 +34,8 @@ class BatchRunner {
 
   size_t record_bytes() const { return layout_.bytes; }
 
-  // Runs all rows of the batch. On failure returns why; no state has been touched then.
-  std::string run(Batch& batch, RunScratch& scratch, RunTimes& times) const;
+  // Runs all rows of the batch and notes its times. On failure returns why; no state has been touched then.
+  std::string run(Batch& batch, RunScratch& scratch) const;
 
   // Appends the moves that write row `row`'s new state and context over its record.
   void append_commit(const Batch& batch, uint32_t row, std::byte* record, std::vector<RowMove>& moves) const;

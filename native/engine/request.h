@@ -28,6 +28,8 @@ struct StepOptions {
   bool start = false;           // begin from the initial state
   bool end = false;             // free the state afterwards
   bool hold = false;            // the new state counts only when released with commit
+  bool row = false;             // see StepSpec
+  bool inner = false;
   uint32_t priority = 0;
 };
 

@@ -20,6 +20,7 @@ Scheduler::Scheduler(ModelSession& session, const Options& options)
       fixed_inputs_(session.plan().fixed_inputs()),
       states_(options.states, session.device()) {
   stats_.batch_sizes.resize(options.max_batch + 1);
+  stats_.runs.resize(options.max_batch + 1);
   for (const DataInput& input : session.plan().inputs) {
     submit_bytes_.push_back(input.fixed ? row_geometry(input, input.row_dims).submit_bytes() : 0);
   }
@@ -128,6 +129,8 @@ Code Scheduler::publish(uint32_t index) {
     if (input.written != expected) return refuse(request, Code::InvalidArgument);
   }
   if (closing_) return refuse(request, Code::Unavailable);
+  // What it took to bring the inputs is not the engine's time.
+  request.submitted = now_nanos();
   // Those that were begun before the queue was full are not counted by admit.
   return waiting_ >= options_.queue_size ? refuse(request, Code::ResourceExhausted) : enqueue(request);
 }
@@ -153,7 +156,7 @@ Code Scheduler::admit(CompletionQueue& client, const StepSpec& spec, Request*& r
     request->submitted = now_nanos();
     request->deadline = spec.timeout_micros > 0 ? request->submitted + duration(spec.timeout_micros, 1000) : 0;
     request->rank = rank_of(spec.priority);
-    request->step = {nullptr, spec.start, spec.end, spec.hold, spec.priority};
+    request->step = {nullptr, spec.start, spec.end, spec.hold, spec.row, spec.inner, spec.priority};
     if (spec.state == kNoState) return Code::Ok;
     request->step.state = states_.acquire(spec.state);
     return request->step.state == nullptr ? refuse(*request, Code::InvalidArgument) : Code::Ok;
@@ -254,6 +257,7 @@ bool Scheduler::stage(Request& request, std::span<const InputBytes> inputs) {
 
 // Behind the other steps of its state id, or into a forming batch.
 Code Scheduler::enqueue(Request& request) {
+  if (drained()) last_progress_ = request.submitted;
   StateEntry* entry = request.step.state;
   if (entry != nullptr) {
     // The stream that had this name is gone, only its last step is not: this one is another stream's first.
@@ -365,18 +369,6 @@ OutputCopy Scheduler::read_output(uint32_t index, size_t output) {
 std::string Scheduler::error_of(uint32_t index) {
   MutexLock lock(mutex_);
   return at(index).error;
-}
-
-Stats Scheduler::stats() {
-  MutexLock lock(mutex_);
-  Stats copy = stats_;
-  copy.waiting = waiting_;
-  copy.running = running_;
-  copy.idle_lanes = idle_lanes_;
-  copy.live_states = states_.live();
-  copy.evicted_states = states_.evicted();
-  copy.state_bytes = states_.allocated_bytes();
-  return copy;
 }
 
 }  // namespace headrace

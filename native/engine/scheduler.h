@@ -42,8 +42,17 @@ struct StepSpec {
   bool start = false;
   bool end = false;
   bool hold = false;
+  bool row = false;    // a further row of the same request follows: only the last one is counted as a request
+  bool inner = false;  // part of a prediction that its submitter counts
   uint32_t priority = 0;
   int64_t timeout_micros = 0;
+};
+
+// Where one step spent its time: its own wait, and the phases of the run that it was a row of.
+struct StepTimes {
+  Nanos queue = 0;
+  RunTimes run;
+  uint32_t rows = 0;
 };
 
 struct InputBytes {
@@ -121,6 +130,10 @@ class Scheduler {
   void set_lanes(uint32_t count) EXCLUDES(mutex_, lanes_mutex_);
 
   Stats stats() EXCLUDES(mutex_);
+  // For how long steps have been here while no batch ended; 0 where there are none. What readiness is decided by.
+  Nanos stalled() EXCLUDES(mutex_);
+  // Where a completed, unreleased step that succeeded spent its time.
+  StepTimes times_of(uint32_t index) EXCLUDES(mutex_);
 
  private:
   // Admission and placing (scheduler.cc)
@@ -150,8 +163,8 @@ class Scheduler {
   void decide_commits(Batch& batch, bool ok, RunScratch& scratch) REQUIRES(mutex_);
   void finish(Batch& batch, const std::string& error, Nanos now, RunScratch& scratch) REQUIRES(mutex_);
   void settle_state(Request& request, bool committed, Nanos now) REQUIRES(mutex_);
-  void promote(StateEntry& entry) REQUIRES(mutex_);
-  void complete(Request& request, Code code) REQUIRES(mutex_);
+  void promote(StateEntry& entry, Nanos now) REQUIRES(mutex_);
+  void complete(Request& request, Code code, Nanos now) REQUIRES(mutex_);
   void end_queued(Request& request, Code code) REQUIRES(mutex_);
   void remove_row(Batch& batch, uint32_t row) REQUIRES(mutex_);
   void remove_waiting(Request& request) REQUIRES(mutex_);
@@ -159,6 +172,12 @@ class Scheduler {
   void release_one(Request& request, bool commit) REQUIRES(mutex_);
   void take_wakes(RunScratch& scratch, const CompletionQueue* self) REQUIRES(mutex_);
   void wake(RunScratch& scratch);
+
+  // Counting (scheduler_stats.cc)
+  void count_dispatch(const Batch& batch, DispatchReason reason) REQUIRES(mutex_);
+  void count_run(const Batch& batch, bool ok, Nanos now) REQUIRES(mutex_);
+  void count_end(const Request& request, Code code, Nanos now) REQUIRES(mutex_);
+  Nanos stalled_at(Nanos now) const REQUIRES(mutex_);
 
   // Ending (scheduler_close.cc)
   bool drained() const REQUIRES(mutex_);
@@ -188,6 +207,8 @@ class Scheduler {
   uint32_t waiting_ GUARDED_BY(mutex_) = 0;                         // steps published and not yet running
   uint32_t running_ GUARDED_BY(mutex_) = 0;                         // batches
   uint32_t idle_lanes_ GUARDED_BY(mutex_) = 0;
+  // When a batch last ended, or the first step came that found nothing here.
+  Nanos last_progress_ GUARDED_BY(mutex_) = 0;
   bool closing_ GUARDED_BY(mutex_) = false;
   Stats stats_ GUARDED_BY(mutex_);
 

@@ -22,21 +22,18 @@ bool Scheduler::run_next(RunScratch& scratch, const CompletionQueue* self, Decis
   wake(scratch);
   if (batch == nullptr) return true;  // all its rows had expired
 
-  RunTimes times;
-  const std::string error = runner_.run(*batch, scratch, times);
+  const std::string error = runner_.run(*batch, scratch);
   {
     MutexLock lock(mutex_);
     decide_commits(*batch, error.empty(), scratch);
-    stats_.gather_time += times.gather;
-    stats_.run_time += times.run;
   }
   const Nanos before = now_nanos();
   session_.device().scatter(scratch.moves);
   session_.device().sync();
   const Nanos settled = now_nanos();
+  batch->times.scatter = settled - before;
   {
     MutexLock lock(mutex_);
-    stats_.scatter_time += settled - before;
     finish(*batch, error, settled, scratch);
     take_wakes(scratch, self);
     tell_closing();
@@ -59,17 +56,11 @@ Batch* Scheduler::take_batch(const Dispatch& dispatch, Nanos now) {
     recycle(*batch);
     return nullptr;
   }
-  for (Request* request : batch->rows) {
-    request->phase = Phase::Running;
-    stats_.queue_time += now - request->submitted;
-  }
+  batch->started = now;
+  for (Request* request : batch->rows) request->phase = Phase::Running;
   waiting_ -= static_cast<uint32_t>(batch->rows.size());
   ++running_;
-  ++stats_.batches;
-  ++stats_.batch_sizes[batch->rows.size()];
-  if (dispatch.reason == DispatchReason::Full) ++stats_.dispatched_full;
-  if (dispatch.reason == DispatchReason::Idle) ++stats_.dispatched_idle;
-  if (dispatch.reason == DispatchReason::Delay) ++stats_.dispatched_delay;
+  count_dispatch(*batch, dispatch.reason);
   return batch;
 }
 
@@ -91,6 +82,7 @@ void Scheduler::decide_commits(Batch& batch, bool ok, RunScratch& scratch) {
 
 void Scheduler::finish(Batch& batch, const std::string& error, Nanos now, RunScratch& scratch) {
   --running_;
+  count_run(batch, error.empty(), now);
   batch.held = 0;
   // The rows are walked by index: completing an orphan recycles nothing while `held` counts this walk.
   ++batch.held;
@@ -101,11 +93,11 @@ void Scheduler::finish(Batch& batch, const std::string& error, Nanos now, RunScr
     if (!request.uncommitted) settle_state(request, ok, now);
     if (ok) {
       ++batch.held;
-      complete(request, Code::Ok);
+      complete(request, Code::Ok, now);
     } else {
       request.batch = nullptr;
       if (request.cancelled == Code::Ok) request.error = error;
-      complete(request, request.cancelled == Code::Ok ? Code::Internal : request.cancelled);
+      complete(request, request.cancelled == Code::Ok ? Code::Internal : request.cancelled, now);
     }
   }
   if (--batch.held == 0) recycle(batch);
@@ -124,11 +116,11 @@ void Scheduler::settle_state(Request& request, bool committed, Nanos now) {
   } else {
     states_.abandon(*entry);
   }
-  promote(*entry);
+  promote(*entry, now);
   states_.release(*entry);
 }
 
-void Scheduler::promote(StateEntry& entry) {
+void Scheduler::promote(StateEntry& entry, Nanos now) {
   while (entry.active == nullptr && entry.first != nullptr) {
     Request& request = *entry.first;
     entry.first = request.next;
@@ -137,31 +129,14 @@ void Scheduler::promote(StateEntry& entry) {
     // No memory for another batch: this step is refused, its successors are tried.
     --waiting_;
     request.step.state = nullptr;
-    complete(request, Code::ResourceExhausted);
+    complete(request, Code::ResourceExhausted, now);
     states_.abandon(entry);
     states_.release(entry);
   }
 }
 
-void Scheduler::complete(Request& request, Code code) {
-  switch (code) {
-    case Code::Ok:
-      ++stats_.succeeded;
-      break;
-    case Code::Cancelled:
-      ++stats_.cancelled;
-      break;
-    case Code::DeadlineExceeded:
-      ++stats_.timed_out;
-      break;
-    case Code::ResourceExhausted:
-    case Code::Unavailable:
-      ++stats_.refused;
-      break;
-    default:
-      ++stats_.failed;
-      break;
-  }
+void Scheduler::complete(Request& request, Code code, Nanos now) {
+  count_end(request, code, now);
   request.phase = Phase::Completed;
   if (request.client == nullptr) {
     release_one(request, false);
@@ -178,8 +153,9 @@ void Scheduler::complete(Request& request, Code code) {
 void Scheduler::end_queued(Request& request, Code code) {
   --waiting_;
   request.batch = nullptr;
-  settle_state(request, false, now_nanos());
-  complete(request, code);
+  const Nanos now = now_nanos();
+  settle_state(request, false, now);
+  complete(request, code, now);
 }
 
 void Scheduler::remove_row(Batch& batch, uint32_t row) {

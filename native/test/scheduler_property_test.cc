@@ -11,6 +11,7 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <numeric>
 #include <random>
 #include <thread>
 
@@ -201,6 +202,14 @@ void play(uint32_t seed, uint32_t lanes, uint32_t submitters, int steps) {
   CHECK(stats.live_states == live);
   CHECK(stats.waiting == 0);
   CHECK(stats.running == 0);
+  CHECK(stats.stalled == 0);
+  const auto total = [](const auto& counts) { return std::accumulate(counts.begin(), counts.end(), uint64_t{0}); };
+  CHECK(stats.requests[0] == stats.succeeded);
+  CHECK(total(stats.requests) == stats.succeeded + stats.failed + stats.cancelled + stats.timed_out);
+  CHECK(total(stats.request_time.counts()) == stats.succeeded);
+  CHECK(total(stats.run_time.counts()) == stats.batches);
+  CHECK(total(stats.queue_time.counts()) >= stats.succeeded);
+  CHECK(stats.phases.count == stats.succeeded);
 }
 
 TEST_CASE("any interleaving equals the sequential model") {

@@ -42,12 +42,18 @@ const MODEL_OPTIONS = [
   "maxStates",
 ] as const satisfies (keyof ModelOptions)[];
 
-/** Throws INVALID_ARGUMENT for an option that would have no effect: a module's cells have options of their own. */
-export function refuseModelOptions(options: ModelOptions): void {
+/**
+ * Throws INVALID_ARGUMENT for an option that would have no effect.
+ * @param why What to do instead.
+ */
+export function refuseModelOptions(
+  options: ModelOptions,
+  why = "goes with a model file; a module says it in its code",
+): void {
   for (const name of MODEL_OPTIONS) {
     if (options[name] === undefined) continue;
     const path = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    throw new InvalidArgumentError("goes with a model file; a module says it in its code", { path });
+    throw new InvalidArgumentError(why, { path });
   }
 }
 

@@ -1,43 +1,74 @@
 import type { CAC } from "cac";
+import { GrpcDriver } from "../drivers/grpc/index.js";
 import { HttpDriver } from "../drivers/http/index.js";
 import { InvalidArgumentError } from "../errors.js";
 import { init } from "../runtime/index.js";
 import { addressText } from "./addresses.js";
-import { addModelOptions, type ModelOptions } from "./model-options.js";
+import { addModelOptions, type ModelOptions, refuseModelOptions } from "./model-options.js";
+import {
+  addRepositoryOptions,
+  type RepositoryOptions,
+  refuseRepositoryOptions,
+  serveModels,
+  tellOfGrpc,
+} from "./serve-models.js";
 import { bold } from "./style.js";
 import { inferenceOf } from "./target.js";
 
-interface ServeOptions extends ModelOptions {
+interface ServeOptions extends ModelOptions, RepositoryOptions {
   port: number;
   host: string;
+  grpcPort?: number;
   grace: number;
 }
 
 export function registerServe(cli: CAC): void {
   const command = cli
-    .command("serve <target>", "Serve a model file or a module over HTTP and WebSocket")
+    .command("serve [target]", "Serve a model file, a module, or a directory of models over HTTP and WebSocket")
     .option("--port <n>", "Port to listen on; 0 takes any free one", { default: 8000 })
     .option("--host <address>", "Address to listen on; 0.0.0.0 for every interface", { default: "127.0.0.1" })
+    .option("--grpc-port <n>", "Port to serve over gRPC too; 0 takes any free one (default: not at all)")
     .option("--grace <s>", "Seconds to finish accepted requests after SIGTERM or Ctrl-C", { default: 10 });
+  addRepositoryOptions(command);
   addModelOptions(command)
     .example("  headrace serve gru.onnx                        a bare recurrent model; its state pairs are recognised")
     .example("  headrace serve silero.onnx --constant sr=16000 --context input=64")
     .example("  headrace serve ./pipeline.mjs --port 9000      a module that default-exports an Inference")
+    .example("  headrace serve --models models                 models/NAME/VERSION/model.onnx, as Triton has them")
+    .example("  headrace serve --models models --model-control explicit --load-model gru")
     .action(serve);
 }
 
-async function serve(target: string, options: ServeOptions): Promise<void> {
-  for (const name of ["port", "grace"] as const) {
-    if (Number.isFinite(options[name]) && options[name] >= 0) continue;
-    throw new InvalidArgumentError(`expected a number, got '${String(options[name])}'`, { path: `--${name}` });
+async function serve(target: string | undefined, options: ServeOptions): Promise<void> {
+  const { port, grace, grpcPort } = options;
+  for (const [name, value] of Object.entries({ port, grace, "grpc-port": grpcPort ?? 0 })) {
+    if (Number.isFinite(value) && value >= 0) continue;
+    throw new InvalidArgumentError(`expected a number, got '${String(value)}'`, { path: `--${name}` });
+  }
+  const stopping = { timeoutMs: options.grace * 1000 };
+  if (options.models !== undefined) {
+    if (target !== undefined) {
+      throw new InvalidArgumentError("excludes a model or a module; put the model into the directory", {
+        path: "--models",
+      });
+    }
+    refuseModelOptions(options, "goes with a model file; a directory says it in each model's config.pbtxt");
+    return serveModels({ ...options, models: String(options.models), stopping });
+  }
+  refuseRepositoryOptions(options);
+  if (target === undefined) {
+    throw new InvalidArgumentError("expected a model file or a module, or --models DIR; see headrace serve --help");
   }
   const runtime = await init("local");
-  const stopping = { timeoutMs: options.grace * 1000 };
   try {
     const process = await runtime.startInference(await inferenceOf(target, options));
     const driver = await process.addDriver("http", HttpDriver, { port: options.port, host: String(options.host) });
     const address = addressText(driver.getService("http").taggedAddresses.lan);
     globalThis.process.stdout.write(`headrace: ${bold(process.name)} is listening on ${bold(`http://${address}`)}\n`);
+    if (grpcPort !== undefined) {
+      const grpc = await process.addDriver("grpc", GrpcDriver, { port: grpcPort, host: String(options.host) });
+      tellOfGrpc(grpc.getService("grpc").taggedAddresses.lan);
+    }
     await runtime.stopOnSignal(stopping);
   } finally {
     await runtime.stop(stopping);

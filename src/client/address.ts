@@ -6,6 +6,7 @@ export interface ServiceProvider {
   /** The address of a service; throws where it offers none of that name. */
   getService(name: string): {
     readonly taggedAddresses: { readonly lan: { readonly address: string; readonly port: number } };
+    readonly meta?: Readonly<Record<string, string>>;
   };
 }
 
@@ -25,8 +26,9 @@ export function serverUrl(address: Address): string {
 }
 
 function serviceUrl(provider: ServiceProvider): string {
-  const { address, port } = provider.getService("http").taggedAddresses.lan;
-  return `http://${hostOf(address)}:${port}`;
+  const { taggedAddresses, meta } = provider.getService("http");
+  const { address, port } = taggedAddresses.lan;
+  return `${meta?.scheme === "https" ? "https" : "http"}://${hostOf(address)}:${port}`;
 }
 
 /** A server that listens everywhere is reached on this machine; an IPv6 address needs brackets. */

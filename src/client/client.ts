@@ -6,6 +6,7 @@ import { serverUrl } from "./address.js";
 import { explained, inferAnswer, jsonField, jsonOf, predictBody, taskError } from "./answers.js";
 import { type Deadline, deadline, pause } from "./deadline.js";
 import { type CallOptions, type Fetch, HttpTransport } from "./http.js";
+import { tlsConnection, tlsFetch } from "./node-tls.js";
 import type {
   ClientOptions,
   InferAnswer,
@@ -21,7 +22,7 @@ import type {
   TensorStreamSet,
   Values,
 } from "./options.js";
-import { openSocket } from "./socket.js";
+import { type SocketSettings, socketOpener } from "./socket.js";
 import { InferStream, type StreamConnection } from "./stream.js";
 import { numberedCodec, rawCodec, tensorCodec } from "./stream-codec.js";
 import { StreamSet } from "./stream-set.js";
@@ -57,13 +58,19 @@ const TASK_WAIT_MS = 20_000;
 export class HeadraceClient {
   readonly #http: HttpTransport;
   readonly #model: string | undefined;
+  readonly #socket: SocketSettings;
 
   constructor(options: ClientOptions) {
-    const { headers = {}, timeoutMs = DEFAULT_TIMEOUT_MS, retries = DEFAULT_RETRIES } = options;
+    const { token, tls, timeoutMs = DEFAULT_TIMEOUT_MS, retries = DEFAULT_RETRIES } = options;
     if (!(Number.isInteger(retries) && retries >= 0))
       throw new InvalidArgumentError(`expected a number of attempts from 0 on, got ${retries}`, { path: "retries" });
     const platformFetch: Fetch = (url, init) => globalThis.fetch(url, init);
-    const fetch = options.fetch ?? platformFetch;
+    if (tls !== undefined && options.fetch !== undefined)
+      throw new InvalidArgumentError("goes without fetch, which has its own", { path: "tls" });
+    const connection = tls && tlsConnection(tls);
+    const fetch = options.fetch ?? (connection === undefined ? platformFetch : tlsFetch(connection));
+    const headers = { ...options.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+    this.#socket = { headers: options.headers ?? {}, token, tls: connection };
     this.#http = new HttpTransport({ url: serverUrl(options), headers, timeoutMs, retries, fetch });
     this.#model = options.model;
   }
@@ -266,8 +273,8 @@ export class HeadraceClient {
       throw new InvalidArgumentError(`expected at least 1, got ${maxInFlight}`, { path: "maxInFlight" });
     const search = query.size === 0 ? "" : `?${query}`;
     const url = `${this.url.replace(/^http/, "ws")}${this.#modelPath(model)}/${route}${search}`;
-    const { headers, timeoutMs } = this.#http;
-    return { url, headers, timeoutMs, maxInFlight, signal, open: openSocket };
+    const { timeoutMs } = this.#http;
+    return { url, timeoutMs, maxInFlight, signal, open: socketOpener(this.#socket) };
   }
 
   /** A task as the server has it, as soon as it is finished or the server has waited long enough. */

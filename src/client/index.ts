@@ -4,6 +4,7 @@ export { type ErrorCode, HeadraceError, InvalidArgumentError } from "../errors.j
 export type { Address, ServiceProvider } from "./address.js";
 export { HeadraceClient } from "./client.js";
 export type { CallOptions, Fetch } from "./http.js";
+export type { ClientTls } from "./node-tls.js";
 export type {
   ClientOptions,
   ClientSettings,

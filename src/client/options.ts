@@ -2,6 +2,7 @@
 import type { RawTensor } from "../datatype.js";
 import type { Address } from "./address.js";
 import type { CallOptions, Fetch } from "./http.js";
+import type { ClientTls } from "./node-tls.js";
 import type { InferStream } from "./stream.js";
 import type { NumberedAnswer, NumberedStep } from "./stream-codec.js";
 import type { StreamHandle, StreamSet } from "./stream-set.js";
@@ -14,6 +15,13 @@ export interface ClientSettings {
   readonly timeoutMs?: number;
   /** Sent with every request, e.g. `authorization`. Browsers cannot send them with a WebSocket. Default: none. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** A bearer token. In browsers it goes with a WebSocket as a subprotocol, as they cannot send headers. Default: none. */
+  readonly token?: string;
+  /**
+   * Whom to trust, and which certificate to show, over https and wss. In Node.js only: browsers have settings of their own. Not
+   * together with `fetch`. Default: the platform's authorities and no certificate.
+   */
+  readonly tls?: ClientTls;
   /**
    * How often a call that failed is tried again, within its time limit: a GET whose connection failed or which was answered
    * with 429, 502, 503 or 504, and any other request that could not be sent because there was no connection. Nothing else,

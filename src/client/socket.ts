@@ -1,5 +1,6 @@
 /** A WebSocket wherever the client runs: the platform's own, or the `ws` package on a Node that has none. */
 import { HeadraceError } from "../errors.js";
+import type { TlsConnection } from "./node-tls.js";
 
 /** The part of the WebSocket interface that streams use. */
 export interface Socket {
@@ -13,15 +14,49 @@ export interface Socket {
 }
 
 /** Opens a socket to `url`; it is not connected yet. Attach listeners before the next turn of the event loop. */
-export type OpenSocket = (url: string, headers: Readonly<Record<string, string>>) => Promise<Socket>;
+export type OpenSocket = (url: string) => Promise<Socket>;
 
-/** The platform's WebSocket cannot send HTTP headers, so with headers it is `ws` even where there is one. */
-export const openSocket: OpenSocket = async (url, headers) => {
-  const Platform = (globalThis as { WebSocket?: new (url: string) => unknown }).WebSocket;
-  if (Platform !== undefined && Object.keys(headers).length === 0) return new Platform(url) as Socket;
-  const { WebSocket } = await importWs(Platform !== undefined);
-  return new WebSocket(url, { headers, perMessageDeflate: false }) as unknown as Socket;
-};
+/** What a client's sockets have in common. */
+export interface SocketSettings {
+  /** Besides the token's. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly token: string | undefined;
+  readonly tls: TlsConnection | undefined;
+}
+
+/** Subprotocols by which a browser gives its token: one that the server answers with, and the token. */
+const PROTOCOL = "headrace.v2";
+const BEARER_PROTOCOL = "headrace.bearer.";
+
+type PlatformSocket = new (url: string, protocols?: string[]) => unknown;
+
+/** The platform's WebSocket can send neither headers nor certificates: then it is `ws` even where there is one. */
+export function socketOpener({ headers, token, tls }: SocketSettings): OpenSocket {
+  return async (url) => {
+    const Platform = (globalThis as { WebSocket?: PlatformSocket }).WebSocket;
+    const isPlain = Object.keys(headers).length === 0 && tls === undefined;
+    // A header is better where it can be sent: proxies look at it too.
+    const isSent = token === undefined || !isNode();
+    if (Platform !== undefined && isPlain && isSent) {
+      return (token === undefined ? new Platform(url) : new Platform(url, protocolsOf(token))) as Socket;
+    }
+    const { WebSocket } = await importWs(Platform !== undefined);
+    const all = token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` };
+    const options = { ...tls, headers: all, perMessageDeflate: false };
+    return new WebSocket(url, options as object) as unknown as Socket;
+  };
+}
+
+/** The token in base64url: a subprotocol has fewer characters than a token may. */
+function protocolsOf(token: string): string[] {
+  const encoded = btoa(token).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  return [PROTOCOL, BEARER_PROTOCOL + encoded];
+}
+
+function isNode(): boolean {
+  const { process } = globalThis as { process?: { versions?: { node?: string } } };
+  return process?.versions?.node !== undefined;
+}
 
 async function importWs(hasPlatformSocket: boolean): Promise<typeof import("ws")> {
   try {

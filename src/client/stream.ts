@@ -12,7 +12,6 @@ import { readAnswer, type SendOptions, type StreamCodec } from "./stream-codec.j
 
 export interface StreamConnection {
   readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
   /** Milliseconds to connect in. */
   readonly timeoutMs: number;
   readonly maxInFlight: number;
@@ -152,8 +151,8 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
   }
 
   async #connect(): Promise<void> {
-    const { url, headers, open } = this.#connection;
-    const socket = await open(url, headers);
+    const { url, open } = this.#connection;
+    const socket = await open(url);
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => this.#onOpen());

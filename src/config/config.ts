@@ -49,4 +49,6 @@ export interface HeadraceConfig extends StateConfig {
   readonly parameters?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** By a name of the user's. Started in this order. */
   readonly drivers: Readonly<Record<string, DriverConfig>>;
+  /** Seconds without the end of any batch, while steps are in a model's engine, after which it is not ready. Default: 30. */
+  readonly stallSeconds?: number;
 }

@@ -78,12 +78,13 @@ export async function inferenceOf(config: HeadraceConfig, where: Where): Promise
   const own = await base(config, where);
   const inference = await at(where, [], () => {
     return new Inference({
-      pipeline: own.pipeline,
+      // What the file has no key for stays as the module has it.
+      ...own,
       parameters: merged(own, config),
-      modelPath: own.modelPath,
       stateTtlSeconds: config.stateTtlSeconds ?? own.stateTtlSeconds,
       maxStates: config.maxStates ?? own.maxStates,
       evict: config.evict ?? own.evict,
+      stallSeconds: config.stallSeconds ?? own.stallSeconds,
     });
   });
   for (const [ref, cell] of Object.entries(inference.pipeline.cells)) {

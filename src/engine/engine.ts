@@ -59,6 +59,15 @@ export interface StepSink {
   completed(request: number, code: number, batch: number, row: number): boolean;
 }
 
+/** The phases of one step, in nanoseconds: its wait, then those of the batch that it was a row of. */
+export interface StepTimes {
+  readonly queue: number;
+  readonly gather: number;
+  readonly run: number;
+  readonly scatter: number;
+  readonly rows: number;
+}
+
 export class Engine {
   readonly description: ModelDescription;
   /** Whether every step's inputs have the same, known shapes. */
@@ -306,6 +315,20 @@ export class Engine {
     } catch (error) {
       throw fromNative(error);
     }
+  }
+
+  /** For how long steps have been in the engine while no batch ended, in nanoseconds; 0 where there are none. */
+  stalledNanos(): number {
+    return this.lastStats === undefined ? this.native.stalled() : 0;
+  }
+
+  /**
+   * Where a step that succeeded spent its time, in nanoseconds, and how many rows its batch had. To be asked for as its outputs
+   * are.
+   */
+  timesOf(request: number): StepTimes {
+    const [queue = 0, gather = 0, run = 0, scatter = 0, rows = 0] = this.native.timesOf(request);
+    return { queue, gather, run, scatter, rows };
   }
 
   /** Counters; after `close` the last ones. */

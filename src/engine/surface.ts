@@ -5,8 +5,11 @@
  */
 import type { Datatype } from "../datatype.js";
 
-/** Bits of a step's flags; its priority goes in from bit 8. */
-export const StepFlags = { start: 1, end: 2, hold: 4 } as const;
+/**
+ * Bits of a step's flags; its priority goes in from bit 8. `row`: another row of the same request follows, and only the last
+ * one is counted as a request. `inner`: part of a prediction that the submitter counts.
+ */
+export const StepFlags = { start: 1, end: 2, hold: 4, row: 8, inner: 16 } as const;
 export const PRIORITY_SHIFT = 8;
 
 /** By the numbers of headrace::Code in native/engine/status.h. */
@@ -81,9 +84,28 @@ export interface ModelDescription {
   timings: { rows: number; micros: number }[];
 }
 
+/** Bucket i of a `Durations` has what took at most 2^i microseconds, and more than the one before it. */
+export const DURATION_BOUNDS_MICROS: readonly number[] = Array.from({ length: 25 }, (_, i) => 2 ** i);
+
+/** How long things took: `counts` by bucket, of which the last one has all that is longer, and their sum. */
+export interface Durations {
+  counts: bigint[];
+  nanos: bigint;
+}
+
+/** The runs of one number of rows that succeeded; the times are sums. */
+export interface RunTotals {
+  runs: bigint;
+  gatherNanos: bigint;
+  runNanos: bigint;
+  scatterNanos: bigint;
+}
+
 /**
- * Counters of one model since it was loaded. Steps: `succeeded` to `refused`. Times are sums, in nanoseconds. `waiting`,
- * `running`, `liveStates` and `stateBytes` are as of now.
+ * What a model did since it was loaded. `succeeded` to `refused` count steps, which are rows; `queue` has their waits.
+ * `gather`, `run` and `scatter` are of batches. `requests`, by code, and `request`, of those that succeeded, count what was
+ * asked for, however many rows it had, without steps that were `inner`. `phases` is what the requests that succeeded spent
+ * where, `inner` ones included. `waiting`, `running`, `stalledNanos`, `liveStates` and `stateBytes` are as of now.
  */
 export interface NativeStats {
   succeeded: bigint;
@@ -95,14 +117,24 @@ export interface NativeStats {
   dispatchedFull: bigint;
   dispatchedIdle: bigint;
   dispatchedDelay: bigint;
-  queueNanos: bigint;
-  gatherNanos: bigint;
-  runNanos: bigint;
-  scatterNanos: bigint;
+  queue: Durations;
+  gather: Durations;
+  run: Durations;
+  scatter: Durations;
+  requests: bigint[];
+  request: Durations;
+  failedRequestNanos: bigint;
+  phases: { count: bigint; queueNanos: bigint; gatherNanos: bigint; runNanos: bigint; scatterNanos: bigint };
   /** Batches by their number of rows. */
   batchSizes: bigint[];
+  /** By number of rows. */
+  runs: RunTotals[];
+  /** Milliseconds since 1970 when a run last succeeded; 0: never. */
+  lastRunMillis: number;
   waiting: number;
   running: number;
+  /** How long steps have been in the engine while no batch ended; 0 where there are none. */
+  stalledNanos: number;
   liveStates: number;
   evictedStates: bigint;
   stateBytes: number;
@@ -140,6 +172,8 @@ export interface NativeEngine {
   exportState(stateId: string): ArrayBuffer | number;
   importState(stateId: string, buffer: ArrayBuffer, offset: number, length: number): number;
   stats(): NativeStats;
+  stalled(): number;
+  timesOf(request: number): number[];
   reference(on: boolean): void;
   share(): number;
   setLanes(count: number): Promise<void>;

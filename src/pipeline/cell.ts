@@ -33,6 +33,8 @@ export interface CellContext<I extends Types, P extends Types, S extends Types, 
   readonly resources: R;
   /** The stream that this step belongs to; undefined: none, the prediction stands by itself. */
   readonly stateId: string | undefined;
+  /** Whether the stream ends with this step, so that its state is freed afterwards. */
+  readonly end: boolean;
   /** Aborted when the caller gives up or the timeout passes; hand it on to whatever waits. */
   readonly signal: AbortSignal;
 }

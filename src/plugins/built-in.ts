@@ -5,6 +5,7 @@ import { PLUGIN_KINDS, type PluginEntry, type PluginKind } from "./manifest.js";
 /** Modules, relative to this one, and their exports. Paths, not imports: each is loaded when it is used. */
 const TABLE: Readonly<Record<PluginKind, Readonly<Record<string, readonly [module: string, exportName: string]>>>> = {
   drivers: {
+    grpc: ["../drivers/grpc/index.js", "GrpcDriver"],
     http: ["../drivers/http/index.js", "HttpDriver"],
     "source-sink": ["../drivers/source-sink/index.js", "SourceSinkDriver"],
     stress: ["../drivers/stress/index.js", "StressDriver"],

@@ -3,16 +3,13 @@
  * data, nanosecond counters. Here such an integer comes out as a `bigint`; everything else as `JSON.parse` has it.
  */
 import { InvalidArgumentError } from "../errors.js";
-import { fail } from "./check.js";
+import { checkDepth } from "./depth.js";
 
 /** Only an integer of 16 digits or more can be unsafe. A match inside a string merely costs the slower reading. */
 const LONG_INTEGER = /[[,:\s]-?\d{16,}[\s\],}]/;
 
 /** Longer integers fit no V2 datatype, and turning megabytes of digits into a bigint would take seconds. */
 const MAX_INTEGER_DIGITS = 20;
-
-/** Deep enough for any tensor; low enough for any stack. */
-const MAX_DEPTH = 64;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -27,13 +24,14 @@ export function utf8Text(bytes: Uint8Array, path: string): string {
 
 /** Parses `text`; `path` names it in the error. Throws InvalidArgumentError only. */
 export function parseJson(text: string, path: string): unknown {
+  checkDepth(text, path);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw new InvalidArgumentError(`not JSON${hint(text, cause)}`, { path, cause });
   }
-  return LONG_INTEGER.test(text) ? new ExactReader(text, path).read() : value;
+  return LONG_INTEGER.test(text) ? new ExactReader(text).read() : value;
 }
 
 function hint(text: string, cause: unknown): string {
@@ -43,29 +41,26 @@ function hint(text: string, cause: unknown): string {
   return cause instanceof Error ? ` (${cause.message})` : "";
 }
 
-/** Reads text that `JSON.parse` has already accepted, so it need not check the grammar again. */
+/** Reads text that `JSON.parse` has already accepted and whose depth was checked, so it need check neither again. */
 class ExactReader {
   readonly #text: string;
-  readonly #path: string;
   readonly #number = /(-?)(\d+)((?:\.\d+)?(?:[eE][+-]?\d+)?)/y;
   #at = 0;
 
-  constructor(text: string, path: string) {
+  constructor(text: string) {
     this.#text = text;
-    this.#path = path;
   }
 
   read(): unknown {
-    return this.#value(0);
+    return this.#value();
   }
 
-  #value(depth: number): unknown {
-    if (depth > MAX_DEPTH) fail(this.#path, `nested deeper than ${MAX_DEPTH}`);
+  #value(): unknown {
     switch (this.#peek()) {
       case "{":
-        return this.#object(depth);
+        return this.#object();
       case "[":
-        return this.#array(depth);
+        return this.#array();
       case '"':
         return this.#string();
       case "t":
@@ -79,7 +74,7 @@ class ExactReader {
     }
   }
 
-  #object(depth: number): unknown {
+  #object(): unknown {
     const entries: [string, unknown][] = [];
     this.#at += 1;
     while (this.#peek() !== "}") {
@@ -88,19 +83,19 @@ class ExactReader {
       const key = this.#string();
       this.#peek();
       this.#at += 1;
-      entries.push([key, this.#value(depth + 1)]);
+      entries.push([key, this.#value()]);
     }
     this.#at += 1;
     // fromEntries defines own properties, so a key "__proto__" stays a mere key, and the last of two equal keys wins.
     return Object.fromEntries(entries);
   }
 
-  #array(depth: number): unknown[] {
+  #array(): unknown[] {
     const values: unknown[] = [];
     this.#at += 1;
     while (this.#peek() !== "]") {
       if (this.#peek() === ",") this.#at += 1;
-      values.push(this.#value(depth + 1));
+      values.push(this.#value());
     }
     this.#at += 1;
     return values;

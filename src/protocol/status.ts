@@ -29,6 +29,8 @@ export function encodeRestError(error: HeadraceError, requestId?: string): strin
 /** Several codes share a status; these are the ones that a client can rely on when there is nothing but the status. */
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   400: "INVALID_ARGUMENT",
+  401: "UNAUTHENTICATED",
+  403: "PERMISSION_DENIED",
   404: "NOT_FOUND",
   405: "METHOD_NOT_ALLOWED",
   408: "DEADLINE_EXCEEDED",

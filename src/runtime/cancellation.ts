@@ -11,6 +11,8 @@ export interface CancelOptions {
  * more; a real signal is made for the cell that asks for one.
  */
 export class Cancellation {
+  /** For how long the prediction waited for its turn, in milliseconds: what follows it is told here, too. */
+  waitedMillis = 0;
   private why: HeadraceError | undefined;
   private controller: AbortController | undefined;
   private listeners: Set<() => void> | undefined;

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HeadraceError, InvalidArgumentError, ServiceNotFoundError, toHeadraceError } from "../errors.js";
 import type { Logger } from "../log.js";
-import type { PipelineDriver } from "./driver.js";
+import type { DriverMetric, PipelineDriver } from "./driver.js";
 import { DriverRun } from "./driver-run.js";
 import type { PortAllocator } from "./resources.js";
 import type { RestartPolicy } from "./restart.js";
@@ -124,6 +124,11 @@ export class DriverProcess<P extends object> extends EventEmitter {
   /** What the driver has done so far, as it counts it; {} where it does not. Also after its end. */
   statistics(): Readonly<Record<string, unknown>> {
     return this.run.driver.statistics();
+  }
+
+  /** Its part of `GET /metrics`, as it counts it; [] where it does not. */
+  metrics(): readonly DriverMetric[] {
+    return this.run.driver.metrics();
   }
 
   /** Stops the driver; the same promise for every caller. Resolves also where the driver had failed. */

@@ -64,10 +64,44 @@ export abstract class PipelineDriver<P extends object = Record<string, never>> {
     throw new InvalidArgumentError("this driver has no parameters that can be changed while it runs");
   }
 
-  /** What it has done so far, for people and monitoring: plain JSON, cheap to make, also after its end. Default: nothing. */
+  /**
+   * Its part of `GET /metrics`: what it has done and does now, as numbers. Cheap to make. Default: nothing.
+   *
+   * ```ts
+   * class Camera extends PipelineDriver {
+   *   frames = 0;
+   *   async run() {}
+   *   async stop() {}
+   *   override metrics(): DriverMetric[] {
+   *     return [{ name: "frames", type: "counter", help: "Frames read.", value: this.frames, labels: { camera: "door" } }];
+   *   }
+   * }
+   * ```
+   */
+  metrics(): readonly DriverMetric[] {
+    return [];
+  }
+
+  /** What it has done so far, for people: plain JSON, cheap to make, also after its end. Default: nothing. */
   statistics(): Readonly<Record<string, unknown>> {
     return {};
   }
+}
+
+/**
+ * One number of a driver, exported as `headrace_driver_{name}`, for counters with `_total` behind it, under the labels `model`,
+ * `version`, `driver` and its own.
+ */
+export interface DriverMetric {
+  /** In snake_case, with its unit at the end where it has one: `frames`, `open_files`, `read_bytes`. */
+  readonly name: string;
+  /** A counter only grows while the driver lives; a gauge is as of now. */
+  readonly type: "counter" | "gauge";
+  /** A sentence for people. */
+  readonly help: string;
+  readonly value: number | bigint;
+  /** Default: none. Their values should be few: each combination is a time series. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** A driver's class, as `addDriver` takes it. */

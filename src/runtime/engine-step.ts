@@ -1,6 +1,6 @@
 import type { Datatype } from "../datatype.js";
-import { type Engine, OK, type StepInfo, type StepSink } from "../engine/engine.js";
-import { NATIVE_CODES } from "../engine/surface.js";
+import { type Engine, OK, type StepInfo, type StepSink, type StepTimes } from "../engine/engine.js";
+import { NATIVE_CODES, StepFlags } from "../engine/surface.js";
 import { bug, type HeadraceError } from "../errors.js";
 import { type RowOutput, rowBytes, rowCount, rowStrings, withoutAxis } from "./rows.js";
 
@@ -38,6 +38,7 @@ export class EngineStep implements StepSink {
   private open = 0;
   private submitting = true;
   private finished = false;
+  private isTaken = false;
   private error: HeadraceError | undefined;
 
   /**
@@ -59,6 +60,16 @@ export class EngineStep implements StepSink {
     return this.options.info;
   }
 
+  /** Whether the engine counts the request: it took the last row, which stands for all. Else its failure is the caller's to count. */
+  get isCounted(): boolean {
+    return this.isTaken;
+  }
+
+  /** Where the last row spent its time; to be asked for while the outputs can be read. */
+  get times(): StepTimes {
+    return this.engine.timesOf(this.requests[this.rows - 1] ?? -1);
+  }
+
   /** Whether `done` has been called. */
   get isFinished(): boolean {
     return this.finished;
@@ -70,6 +81,7 @@ export class EngineStep implements StepSink {
       this.requests[row] = request >= 0 ? request : -1;
       if (request >= 0) this.open += 1;
       else this.fail(this.engine.errorFor(request));
+      this.isTaken = request >= 0 && row === this.rows - 1;
     }
     this.submitting = false;
     this.finishIfDone();
@@ -143,6 +155,7 @@ export class EngineStep implements StepSink {
 
   private submitRow(row: number): number {
     const { engine, inputs, options } = this;
+    const flags = row < this.rows - 1 ? options.flags | StepFlags.row : options.flags;
     if (options.begun !== undefined) {
       const code = engine.publish(this, options.begun);
       return code < 0 ? code : options.begun;
@@ -152,7 +165,7 @@ export class EngineStep implements StepSink {
     const [only] = inputs;
     if (fixed && inputs.length === 1 && only?.bytes !== undefined) {
       const bytes = this.bytesOf(0, row);
-      const { key, flags, timeoutMicros } = options;
+      const { key, timeoutMicros } = options;
       return engine.submit(
         this,
         bytes.buffer as ArrayBuffer,
@@ -166,7 +179,7 @@ export class EngineStep implements StepSink {
     const shapes = fixed
       ? undefined
       : inputs.map(({ shape }, i) => withoutAxis(shape, description.inputs[i]?.batchAxis ?? -1));
-    const request = engine.begin(options.key, options.flags, options.timeoutMicros, shapes);
+    const request = engine.begin(options.key, flags, options.timeoutMicros, shapes);
     if (request < 0) return request;
     for (const [index, input] of inputs.entries()) {
       const axis = description.inputs[index]?.batchAxis ?? -1;

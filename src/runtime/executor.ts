@@ -60,6 +60,11 @@ export class Executor {
     this.alone = isAlone ? only : undefined;
   }
 
+  /** The model that the pipeline is, where it is nothing else and the engine keeps order and state by itself. */
+  get model(): ModelCell | undefined {
+    return this.alone?.run as ModelCell | undefined;
+  }
+
   /** One prediction. Throws INVALID_ARGUMENT with the path of what does not fit, CELL_FAILED, and what the engine throws. */
   predict(inputs: unknown, options: PredictOptions, cancellation: Cancellation): Values | Promise<Values> {
     const values = parseValues(this.options.inputs, inputs, "inputs");
@@ -87,8 +92,10 @@ export class Executor {
     options: PredictOptions,
     cancellation: Cancellation,
   ): Promise<Values> {
+    const since = performance.now();
     try {
       await cancellation.race(turn);
+      cancellation.waitedMillis = performance.now() - since;
     } catch (error) {
       // A step that gave up waiting keeps its place in the order: it passes the turn on when it comes.
       void turn.then(() => this.turns.leave(options.stateId));
@@ -202,6 +209,7 @@ export class Executor {
       parameters: parameters.get(ref) ?? {},
       state,
       stateId: options.stateId,
+      end: options.end ?? false,
       cancellation,
     });
     // A cell that does not heed the signal is left behind: what it still does to its copy of the state is lost.

@@ -28,6 +28,7 @@ interface Entry {
  */
 export class FunctionStates {
   private readonly entries = new Map<string, Entry>();
+  private evictionCount = 0;
   private evicted: { stateId: string; reason: "ttl" | "lru" }[] = [];
 
   constructor(
@@ -42,6 +43,11 @@ export class FunctionStates {
 
   get size(): number {
     return this.entries.size;
+  }
+
+  /** States that were evicted since the process started. */
+  get evictions(): number {
+    return this.evictionCount;
   }
 
   /** Copies for one step to work on: nothing counts before `commit`. Throws RESOURCE_EXHAUSTED for a new id when full. */
@@ -164,6 +170,7 @@ export class FunctionStates {
 
   private evict(stateId: string, reason: "ttl" | "lru"): void {
     this.entries.delete(stateId);
+    this.evictionCount += 1;
     this.evicted.push({ stateId, reason });
   }
 }

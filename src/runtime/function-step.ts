@@ -92,13 +92,14 @@ export class FunctionStep {
   }
 
   private called(context: StepContext): unknown {
-    const { inputs, parameters, state, stateId, cancellation } = context;
+    const { inputs, parameters, state, stateId, end, cancellation } = context;
     const step: CellContext<Types, Types, Types> = {
       inputs,
       parameters,
       state,
       resources: this.resources,
       stateId,
+      end,
       // Looked at by few cells, and not for nothing.
       get signal() {
         return cancellation.signal;

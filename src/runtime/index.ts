@@ -1,14 +1,16 @@
 export type { StepInfo } from "../engine/engine.js";
 export type { DirectModel, DirectTensor } from "./direct-model.js";
-export { type DriverClass, PipelineDriver } from "./driver.js";
+export { type DriverClass, type DriverMetric, PipelineDriver } from "./driver.js";
 export { type AnyDriverProcess, DriverProcess, type DriverStatus, type StopOptions } from "./driver-process.js";
 export { type CellParameters, Inference, type InferenceOptions } from "./inference.js";
 export { type EvictListener, InferenceProcess } from "./inference-process.js";
 export { describeModel } from "./model-cell.js";
 export type { RepositoryControl, RepositoryEntry } from "./repository.js";
+export type { RequestPhases, RequestStatistics, RunStatistics } from "./request-counters.js";
+export type { RequestPolicy } from "./request-policy.js";
 export type { DriverResources, LeasedResources, PortRequest, ResourcesRequest, SharedListener } from "./resources.js";
 export type { RestartOptions } from "./restart.js";
-export type { Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
+export type { DriverReport, Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
 export { init, Runtime, type RuntimeMode } from "./runtime.js";
 export type { ServiceAddress, ServiceOffer, ServiceRecord } from "./services.js";
 export type { StepListener, StepResult, StreamEnd } from "./step-taps.js";

@@ -1,6 +1,6 @@
 import type { StepInfo } from "../engine/engine.js";
 import type { NativeStats } from "../engine/surface.js";
-import { HeadraceError, InvalidArgumentError } from "../errors.js";
+import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.js";
 import { type Logger, makeLogger } from "../log.js";
 import type { Pipeline, PipelineInputs, PipelineOutputs } from "../pipeline/index.js";
 import { checkTypes } from "../pipeline/index.js";
@@ -15,11 +15,12 @@ import { Executor } from "./executor.js";
 import type { Inference } from "./inference.js";
 import { LoadedCells } from "./loaded-cells.js";
 import type { RepositoryControl } from "./repository.js";
+import { RequestCounters, type RequestStatistics } from "./request-counters.js";
 import type { PortAllocator } from "./resources.js";
 import type { RestartOptions } from "./restart.js";
 import type { Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
 import { decodeState, dropState, encodeState } from "./state-transfer.js";
-import { StepTaps } from "./step-taps.js";
+import { StepTaps, type TappedPrediction } from "./step-taps.js";
 
 /** How the runtime wants its processes to run. */
 export interface ProcessEnvironment {
@@ -55,10 +56,13 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   readonly inputs: Types;
   readonly outputs: Types;
   readonly stateful: boolean;
+  private readonly inference: Pick<Inference, "requestPolicy" | "modelConfig">;
   private readonly executor: Executor;
   private readonly direct: DirectModel | undefined;
   private readonly drivers: Drivers;
   private readonly taps: StepTaps;
+  private readonly counters = new RequestCounters();
+  private readonly stallNanos: number;
   private readonly evictListeners = new Set<EvictListener>();
   private readonly sweeper: NodeJS.Timeout;
   private readonly log: Logger;
@@ -80,6 +84,8 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     this.pid = environment.nextPid();
     this.name = pipeline.name;
     this.version = inference.version;
+    this.stallNanos = inference.stallSeconds * 1e9;
+    this.inference = inference;
     this.log = makeLogger(`process:${pipeline.name}`, environment.mode === "debug" ? "debug" : "warn");
     const ports = checkTypes(pipeline, new Map([...models].map(([ref, cell]) => [ref, cell.ports])));
     this.inputs = ports.inputs;
@@ -252,6 +258,11 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     return Object.fromEntries([...this.cells.models].map(([ref, cell]) => [ref, cell.engine.stats()]));
   }
 
+  /** How the requests of the process ended and how long they took, whichever way they came. */
+  requests(): RequestStatistics {
+    return this.counters.read(this.executor.model?.engine.stats());
+  }
+
   /** Stops the drivers, lets the predictions finish, frees the models. The same promise for every caller. */
   stop(options: StopOptions = {}): Promise<void> {
     this.stopping ??= this.shutDown(options);
@@ -295,15 +306,20 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     info: StepInfo | undefined,
   ): Promise<Readonly<Record<string, unknown>>> {
     if (this.stopping !== undefined && this.drivers.size === 0) throw this.stopped();
-    checkOptions(options);
-    const stopFollowing = cancellation.follow(options);
-    this.running.add(cancellation);
-    const tapped = this.taps.predicting(options, info);
+    const since = performance.now();
+    let stopFollowing = nothing;
+    let tapped: TappedPrediction | undefined;
     try {
+      checkOptions(options);
+      stopFollowing = cancellation.follow(options);
+      this.running.add(cancellation);
+      tapped = this.taps.predicting(options, info);
       const outputs = await this.executor.predict(inputs, options, cancellation);
+      this.counters.succeeded(performance.now() - since, cancellation.waitedMillis);
       tapped?.succeeded(outputs);
       return outputs;
     } catch (error) {
+      this.counters.failed(toHeadraceError(error).code, performance.now() - since);
       tapped?.failed();
       throw error;
     } finally {
@@ -323,12 +339,15 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
 
   private restricted(): RestrictedInferenceProcess {
     const { environment } = this;
+    const { requestPolicy, modelConfig } = this.inference;
     return {
       name: this.name,
       version: this.version,
       inputs: this.inputs,
       outputs: this.outputs,
       stateful: this.stateful,
+      requestPolicy,
+      modelConfig,
       direct: this.direct,
       predict: (inputs, options = {}) => this.begin(inputs, options).outputs,
       begin: (inputs, options = {}, info) => this.begin(inputs, options, info),
@@ -339,7 +358,18 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
         return environment.repository();
       },
       stats: () => this.stats(),
+      requests: () => this.requests(),
+      refused: (code) => this.counters.failed(code, 0),
+      functionStates: () => ({ live: this.executor.states.size, evicted: this.executor.states.evictions }),
+      isProgressing: () => this.isProgressing(),
+      drivers: () =>
+        this.drivers.list().map((driver) => ({ ref: driver.ref, status: driver.status, metrics: driver.metrics() })),
     };
+  }
+
+  private isProgressing(): boolean {
+    for (const { engine } of this.cells.models.values()) if (engine.stalledNanos() > this.stallNanos) return false;
+    return true;
   }
 
   private sweep(): void {
@@ -351,6 +381,8 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     }
   }
 }
+
+const nothing = (): void => {};
 
 const OPTION_NAMES = new Set(["stateId", "start", "end", "timeoutMs", "signal", "priority"]);
 

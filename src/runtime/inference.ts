@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
 import type { Pipeline } from "../pipeline/index.js";
 import { shown } from "../shown.js";
+import type { RequestPolicy } from "./request-policy.js";
 
 /** Parameters of cells, by cell ref and parameter name. */
 export type CellParameters = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -19,8 +20,20 @@ export interface InferenceOptions<P> {
   readonly maxStates?: number;
   /** The version that clients know it by, a positive integer in digits; a server may have several of one name. Default: "1". */
   readonly version?: string;
+  /**
+   * Seconds without the end of any batch, while steps are in a model's engine, after which the process is not ready: see
+   * docs/observability.md. Longer than the longest run of a model. Default: 30.
+   */
+  readonly stallSeconds?: number;
   /** What happens at `maxStates`: "refuse" the new state id, or drop the idle state stepped longest ago. Default: "refuse". */
   readonly evict?: "refuse" | "lru";
+  /** What becomes of timeouts and priorities that clients ask for. Default: they get what they ask for. */
+  readonly requestPolicy?: RequestPolicy;
+  /**
+   * What V2's model configuration says of it beyond what follows from the pipeline: fields of Triton's ModelConfig, in JSON.
+   * Default: nothing.
+   */
+  readonly modelConfig?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -40,6 +53,9 @@ export class Inference<P extends Pipeline = Pipeline> {
   readonly maxStates: number;
   readonly evict: "refuse" | "lru";
   readonly version: string;
+  readonly stallSeconds: number;
+  readonly requestPolicy: RequestPolicy;
+  readonly modelConfig: Readonly<Record<string, unknown>>;
 
   /** @throws InvalidArgumentError for parameters of cells that the pipeline does not have. */
   constructor(options: InferenceOptions<P>) {
@@ -50,6 +66,9 @@ export class Inference<P extends Pipeline = Pipeline> {
     this.maxStates = options.maxStates ?? 10_000;
     this.evict = options.evict ?? "refuse";
     this.version = options.version ?? "1";
+    this.stallSeconds = options.stallSeconds ?? 30;
+    this.requestPolicy = options.requestPolicy ?? {};
+    this.modelConfig = options.modelConfig ?? {};
     for (const ref of Object.keys(this.parameters)) {
       if (Object.hasOwn(this.pipeline.cells, ref)) continue;
       const known = Object.keys(this.pipeline.cells).join(", ");
@@ -68,6 +87,11 @@ export class Inference<P extends Pipeline = Pipeline> {
     if (typeof this.version !== "string" || !/^[1-9]\d{0,14}$/.test(this.version)) {
       throw new InvalidArgumentError(`expected a positive integer in digits, such as "2", got ${shown(this.version)}`, {
         path: "version",
+      });
+    }
+    if (!(typeof this.stallSeconds === "number" && this.stallSeconds > 0)) {
+      throw new InvalidArgumentError(`expected seconds above 0, got ${shown(this.stallSeconds)}`, {
+        path: "stallSeconds",
       });
     }
     if (this.evict !== "refuse" && this.evict !== "lru") {

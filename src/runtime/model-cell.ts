@@ -110,7 +110,8 @@ export class ModelCell {
       const step = new EngineStep(
         this.engine,
         tensors,
-        { key, flags: stepFlags(options), timeoutMicros, keep: options.hold },
+        // Whoever makes the prediction counts it.
+        { key, flags: stepFlags(options) | StepFlags.inner, timeoutMicros, keep: options.hold },
         finish,
       );
       step.submit();

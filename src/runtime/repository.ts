@@ -12,6 +12,8 @@ export interface RepositoryEntry {
 
 /** Loads and unloads models while the server runs. Drivers have it as `RestrictedInferenceProcess.repository`. */
 export interface RepositoryControl {
+  /** Whether the server may call itself ready as far as its models go. Default: it may. */
+  readonly isReady?: boolean;
   /** All models that could be served, and their states. */
   index(): Promise<readonly RepositoryEntry[]>;
   /**

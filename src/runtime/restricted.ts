@@ -1,8 +1,13 @@
 import type { StepInfo } from "../engine/engine.js";
 import type { NativeStats } from "../engine/surface.js";
+import type { ErrorCode } from "../errors.js";
 import type { Types } from "../types/index.js";
 import type { DirectModel } from "./direct-model.js";
+import type { DriverMetric } from "./driver.js";
+import type { DriverStatus } from "./driver-process.js";
 import type { RepositoryControl } from "./repository.js";
+import type { RequestStatistics } from "./request-counters.js";
+import type { RequestPolicy } from "./request-policy.js";
 import type { StepListener } from "./step-taps.js";
 
 /** How one prediction is made. */
@@ -28,6 +33,13 @@ export interface Prediction {
   cancel(): void;
 }
 
+/** A driver of a process, as monitoring sees it. */
+export interface DriverReport {
+  readonly ref: string;
+  readonly status: DriverStatus;
+  readonly metrics: readonly DriverMetric[];
+}
+
 /** What a driver may do with an inference process: predict and read the interface, not stop or reconfigure it. */
 export interface RestrictedInferenceProcess {
   /** The pipeline's name; the name of the model on the wire. */
@@ -37,6 +49,10 @@ export interface RestrictedInferenceProcess {
   readonly inputs: Types;
   readonly outputs: Types;
   readonly stateful: boolean;
+  /** What becomes of timeouts and priorities that clients ask for: `timeoutOf`, `priorityOf`. */
+  readonly requestPolicy: RequestPolicy;
+  /** What V2's model configuration says beyond what follows from the pipeline. */
+  readonly modelConfig: Readonly<Record<string, unknown>>;
   /** Where the pipeline is one ONNX cell: the way past JavaScript values. */
   readonly direct: DirectModel | undefined;
   /** One prediction, as `InferenceProcess.predict`, also while the process is stopping: a driver may finish what it took. */
@@ -62,4 +78,17 @@ export interface RestrictedInferenceProcess {
   readonly repository: RepositoryControl | undefined;
   /** Counters of each ONNX cell, by its ref. */
   stats(): Readonly<Record<string, NativeStats>>;
+  /** How the requests of the process ended and how long they took, whichever driver they came through. */
+  requests(): RequestStatistics;
+  /** Counts a request that failed before it came to `predict`, `begin` or the engine: its tensors could not be read, for example. */
+  refused(code: ErrorCode): void;
+  /** States of function cells: how many there are, and how many were evicted. */
+  functionStates(): { readonly live: number; readonly evicted: number };
+  /**
+   * Whether its models get on: false while one of them has steps and none of its batches has ended for `stallSeconds` of the
+   * Inference. It is true again as soon as one does.
+   */
+  isProgressing(): boolean;
+  /** The drivers of the process, as they are now. */
+  drivers(): readonly DriverReport[];
 }

@@ -71,7 +71,11 @@ export class Runtime {
    * What loads and unloads models for clients that ask a driver to: V2's repository API.
    *
    * ```ts
-   * runtime.useRepository(new ModelRepository(runtime, { directory: "models" }));
+   * runtime.useRepository({
+   *   index: async () => [{ name: "vad", version: "1", state: "READY", reason: "" }],
+   *   load: async (name) => console.log(`asked to load ${name}`),
+   *   unload: async (name) => console.log(`asked to unload ${name}`),
+   * });
    * ```
    */
   useRepository(repository: RepositoryControl): void {

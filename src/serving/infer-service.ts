@@ -4,7 +4,7 @@
  */
 import { DATATYPES, elementCount, typedArrayOver } from "../datatype.js";
 import { NO_STATE } from "../engine/engine.js";
-import { bug, InvalidArgumentError, toHeadraceError } from "../errors.js";
+import { bug, type HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.js";
 import {
   type DecodedInput,
   type DecodedRequest,
@@ -17,6 +17,7 @@ import {
 import { EngineStep, type EngineStepOptions, type StepTensor } from "../runtime/engine-step.js";
 import type { DirectModel, DirectTensor, RestrictedInferenceProcess } from "../runtime/index.js";
 import { stepFlags } from "../runtime/model-cell.js";
+import { priorityOf, type RequestPolicy, timeoutOf } from "../runtime/request-policy.js";
 import { checkRows, joinRows, rowCount, shapeOfOne } from "../runtime/rows.js";
 import { valuesToTensors } from "../types/index.js";
 import type { InferDone, InferHandle, RequestHead } from "./infer-types.js";
@@ -51,9 +52,19 @@ export class InferService {
       if (direct === undefined) return this.predict(request, stateId, done);
       return this.step(direct, request, stateId, done);
     } catch (error) {
-      done(toHeadraceError(error), []);
+      done(this.refused(error), []);
       return NOTHING;
     }
+  }
+
+  /**
+   * Counts a request that failed before it came to `infer`, because it could not be read, or in `upload` or its pieces; what
+   * `infer` takes is counted here. Returns the error for the answer.
+   */
+  refused(error: unknown): HeadraceError {
+    const refusal = toHeadraceError(error);
+    this.inference.refused(refusal.code);
+    return refusal;
   }
 
   private checkRequest(request: RequestHead, stateId = request.sequenceId): void {
@@ -83,7 +94,7 @@ export class InferService {
       direct,
       request,
       directInputs(direct, request, stateId),
-      stepOptions(direct, request, stateId),
+      stepOptions(direct, request, stateId, this.inference.requestPolicy),
       done,
     );
   }
@@ -101,7 +112,7 @@ export class InferService {
     const order = engineOrder(direct, tensors, plan.sequenceId);
     const rows = tensors.map(({ shape }, index) => rowCount(shape, direct.inputs[order[index] ?? -1]?.batchAxis ?? -1));
     if (rows.some((count) => count !== 1)) return undefined;
-    const options = stepOptions(direct, plan, plan.sequenceId);
+    const options = stepOptions(direct, plan, plan.sequenceId, this.inference.requestPolicy);
     return new InferUpload(direct, tensors, order, options, (begun) =>
       this.run(direct, plan, [], { ...options, begun }, done),
     );
@@ -113,7 +124,9 @@ export class InferService {
     const [input, ...others] = plan.inputs.tensors;
     if (direct === undefined || input === undefined || others.length > 0) return undefined;
     // The bytes of a BOOL have to be looked at, and a timeout needs a timer.
-    const isPlain = plan.inputs.isShareable && input.datatype !== "BOOL" && plan.timeoutMicros === undefined;
+    const { requestPolicy } = this.inference;
+    const timeoutMicros = timeoutOf(requestPolicy, plan.timeoutMicros ?? 0);
+    const isPlain = plan.inputs.isShareable && input.datatype !== "BOOL" && timeoutMicros === 0;
     const [wanted] = direct.inputs;
     if (!isPlain || wanted === undefined || !wanted.fixed || input.byteLength !== wanted.rowBytes) return undefined;
     const outputs = direct.outputs.filter(({ name }) => this.wanted(plan, name));
@@ -136,8 +149,8 @@ export class InferService {
       outputs: empty,
     };
     const response = encodeInferResponse(answer, () => true);
-    const { flags } = stepOptions(direct, plan, undefined);
-    return new PreparedInfer(direct, plan, flags, input.byteLength, outputs, response);
+    const { flags } = stepOptions(direct, plan, undefined, requestPolicy);
+    return new PreparedInfer(this.inference, direct, plan, flags, input.byteLength, outputs, response);
   }
 
   private run(
@@ -150,7 +163,7 @@ export class InferService {
     let timer: NodeJS.Timeout | undefined;
     const step = new EngineStep(direct.engine, inputs, options, (self, error) => {
       clearTimeout(timer);
-      if (error !== undefined) return done(error, []);
+      if (error !== undefined) return done(self.isCounted ? error : this.refused(error), []);
       let outputs: NamedTensor[];
       try {
         outputs = direct.outputs
@@ -159,7 +172,7 @@ export class InferService {
       } catch (failure) {
         return done(toHeadraceError(failure), []);
       }
-      done(undefined, outputs);
+      done(undefined, outputs, self);
     });
     step.submit();
     const timeoutMillis = Math.ceil(options.timeoutMicros / 1000);
@@ -178,12 +191,12 @@ export class InferService {
       if (type === undefined) throw unknownInput(input.name, index, Object.keys(types));
       values[input.name] = type.fromTensor(toRawTensor(owned(input)), `inputs[${index}]`);
     }
+    const { requestPolicy } = this.inference;
+    const timeoutMicros = timeoutOf(requestPolicy, request.timeoutMicros ?? 0);
     const options = {
       ...(stateId === undefined ? {} : { stateId, start: request.sequenceStart, end: request.sequenceEnd }),
-      ...(request.timeoutMicros === undefined
-        ? {}
-        : { timeoutMs: Math.min(request.timeoutMicros / 1000, MAX_TIMEOUT_MS) }),
-      priority: Math.min(request.priority ?? 0, 255),
+      ...(timeoutMicros === 0 ? {} : { timeoutMs: Math.min(timeoutMicros / 1000, MAX_TIMEOUT_MS) }),
+      priority: priorityOf(requestPolicy, request.priority ?? 0),
     };
     const prediction = this.inference.begin(values, options, { id: request.id, trace: request.trace });
     prediction.outputs.then(
@@ -257,15 +270,20 @@ function engineOrder(
   return order;
 }
 
-function stepOptions(direct: DirectModel, request: RequestHead, stateId: string | undefined): EngineStepOptions {
+function stepOptions(
+  direct: DirectModel,
+  request: RequestHead,
+  stateId: string | undefined,
+  policy: RequestPolicy,
+): EngineStepOptions {
   return {
     key: stateId === undefined ? NO_STATE : direct.engine.keyOf(stateId),
     flags: stepFlags({
       start: request.sequenceStart,
       end: request.sequenceEnd,
-      priority: Math.min(request.priority ?? 0, 255),
+      priority: priorityOf(policy, request.priority ?? 0),
     }),
-    timeoutMicros: request.timeoutMicros ?? 0,
+    timeoutMicros: timeoutOf(policy, request.timeoutMicros ?? 0),
     keep: false,
     info: request,
   };

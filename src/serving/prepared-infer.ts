@@ -3,10 +3,10 @@
  * header was worked out once, so the tensor's bytes go straight into the engine, and those of the outputs behind a response
  * header that is the same every time.
  */
-import { NO_STATE, OK, type StepInfo, type StepSink } from "../engine/engine.js";
+import { NO_STATE, OK, type StepInfo, type StepSink, type StepTimes } from "../engine/engine.js";
 import type { HeadraceError } from "../errors.js";
 import type { EncodedMessage } from "../protocol/index.js";
-import type { DirectModel, DirectTensor } from "../runtime/index.js";
+import type { DirectModel, DirectTensor, RestrictedInferenceProcess } from "../runtime/index.js";
 import type { InferHandle, RequestHead } from "./infer-types.js";
 
 /** Who waits for the answer to a prepared request. */
@@ -18,6 +18,8 @@ export interface PreparedClient {
   /** The answer; its parts are views that are gone after this call. */
   message(message: EncodedMessage): void;
   error(error: HeadraceError): void;
+  /** Where the request is traced: told what the engine knows of its step, before the answer. */
+  readonly span?: { phases(times: StepTimes): void } | undefined;
 }
 
 export class PreparedInfer {
@@ -27,6 +29,7 @@ export class PreparedInfer {
    * @param response  with any elements of the outputs
    */
   constructor(
+    private readonly inference: RestrictedInferenceProcess,
     readonly direct: DirectModel,
     readonly head: Pick<RequestHead, "id" | "sequenceId" | "trace">,
     private readonly flags: number,
@@ -44,8 +47,13 @@ export class PreparedInfer {
     const step = new PreparedStep(this, client);
     const offset = body.byteOffset + headerLength;
     const request = engine.submit(step, body.buffer as ArrayBuffer, offset, this.inputBytes, key, this.flags, 0);
-    if (request < 0) client.error(engine.errorFor(request));
-    else step.submitted(request);
+    if (request >= 0) {
+      step.submitted(request);
+      return true;
+    }
+    const refusal = engine.errorFor(request);
+    this.inference.refused(refusal.code);
+    client.error(refusal);
     return true;
   }
 
@@ -78,6 +86,7 @@ class PreparedStep implements StepSink {
   completed(request: number, code: number, batch: number, row: number): boolean {
     this.request = -1;
     if (this.client.isOver) return false;
+    if (code === OK) this.client.span?.phases(this.infer.direct.engine.timesOf(request));
     if (code === OK) this.client.message(this.infer.messageOf(batch, row));
     else this.client.error(this.infer.direct.engine.errorFor(code, request));
     return false;

@@ -61,6 +61,15 @@ export class ServedModels<M extends ServedModel> {
     throw this.notFound(decoded(encoded), version, versions);
   }
 
+  /**
+   * All versions of a model, the highest first.
+   * @param encoded The name, perhaps percent-encoded.
+   * @throws HeadraceError MODEL_NOT_FOUND
+   */
+  versions(encoded: string): readonly M[] {
+    return this.byName.get(this.find(encoded).name) ?? [];
+  }
+
   /** The model that is meant where a request names none. Throws INVALID_ARGUMENT where there are several. */
   only(): M {
     const [first, ...others] = this.byName.values();

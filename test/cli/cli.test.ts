@@ -18,7 +18,7 @@ t.test("help and version", async (t) => {
   for (const args of [[], ["--help"]]) {
     const { code, stdout } = await headrace(t, ...args);
     t.equal(code, 0);
-    for (const command of ["serve <target>", "inspect <model>"]) t.ok(stdout.includes(command), command);
+    for (const command of ["serve [target]", "inspect <model>"]) t.ok(stdout.includes(command), command);
   }
   const serve = await headrace(t, "serve", "--help");
   t.equal(serve.code, 0);
@@ -88,7 +88,7 @@ t.test("serve of a bare model is stateful without code", async (t) => {
 t.test("what the user got wrong is exit status 2, with what it was", async (t) => {
   const wrong: [string[], RegExp][] = [
     [["fly"], /there is no command 'fly'; see headrace --help/],
-    [["serve"], /missing required args/],
+    [["serve"], /expected a model file or a module, or --models DIR/],
     [["serve", GRU, "--colour", "red"], /Unknown option `--colour`/],
     [["serve", GRU, "--port", "http"], /--port: expected a number, got 'http'/],
     [["serve", GRU, "--port", "70000"], /port: expected an integer from 0 to 65535/],

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import t from "tap";
 import { HeadraceClient } from "../../src/client/index.js";
 import { Command, headrace, headraceIn } from "../support/cli.js";
+import { stepsTaken } from "../support/metrics.js";
 import { fixture, GRU, VAD_MODULE } from "../support/paths.js";
 import { pluginProject } from "../support/plugins.js";
 
@@ -193,12 +194,7 @@ t.test("a bare model over HTTP: what was accepted is answered after SIGTERM", as
   const [, url = ""] = await command.saw(/ {2}web {2}http on (http:\S+)\n/);
   const client = new HeadraceClient({ url, model: "worker" });
   const answers = Array.from({ length: 3 }, () => client.predict({ trips: [100_000] }));
-  type Stats = { models: { model: { waiting: number; running: number; succeeded: number } } };
-  const taken = async () => {
-    const { model } = ((await (await fetch(`${url}/stats`)).json()) as Stats).models;
-    return model.waiting + model.running + model.succeeded;
-  };
-  while ((await taken()) < 3) await new Promise((resolve) => setImmediate(resolve));
+  while ((await stepsTaken(url)) < 3) await new Promise((resolve) => setImmediate(resolve));
   command.signal("SIGTERM");
   for (const { y } of await Promise.all(answers)) t.same(y, [[32]]);
   t.match(await command.exited, { code: 0, stderr: "" });

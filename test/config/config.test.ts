@@ -26,6 +26,7 @@ t.test("drivers in their order, their options with the environment in them", asy
       "stateTtlSeconds: ${TTL:-2.5}",
       "maxStates: 7",
       "evict: lru",
+      "stallSeconds: 90",
       "drivers:",
       "  second: { use: http, options: { port: 0, host: '${HOST}' } }",
       "  first:",
@@ -37,7 +38,13 @@ t.test("drivers in their order, their options with the environment in them", asy
     ].join("\n"),
   );
   const { inference, drivers } = await loadConfig(file, { environment: { HOST: "::1", PORT: "9000" } });
-  t.match(inference, { parameters: { cell: { factor: 5 } }, stateTtlSeconds: 2.5, maxStates: 7, evict: "lru" });
+  t.match(inference, {
+    parameters: { cell: { factor: 5 } },
+    stateTtlSeconds: 2.5,
+    maxStates: 7,
+    evict: "lru",
+    stallSeconds: 90,
+  });
   t.same(Object.keys(inference.pipeline.inputs), ["value"]);
   t.same(Object.keys(inference.pipeline.outputs), ["value"]);
   t.same(
@@ -80,6 +87,7 @@ t.test("the published schema is one, and is what the loader's types say", async 
     stateTtlSeconds: true,
     maxStates: true,
     evict: true,
+    stallSeconds: true,
     drivers: true,
   };
   const model: Record<keyof ModelConfig | "use" | "cell", true> = {

@@ -158,6 +158,7 @@ t.test("the examples compile", async (t) => {
       headrace: ["src/index.ts"],
       "headrace/client": ["src/client/index.ts"],
       "headrace/drivers/*": ["src/drivers/*/index.ts"],
+      "headrace/repository": ["src/repository/index.ts"],
       "headrace/*": ["src/*.ts"],
     },
   };

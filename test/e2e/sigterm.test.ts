@@ -2,6 +2,7 @@
 import t from "tap";
 import { HeadraceClient } from "../../src/client/index.js";
 import { serveCommand } from "../support/cli.js";
+import { scrape, stepsTaken } from "../support/metrics.js";
 import { fixture } from "../support/paths.js";
 import { Peer } from "../support/sockets.js";
 
@@ -16,12 +17,7 @@ t.test("SIGTERM answers what was accepted, closes streams with 1001, and exits w
   const answers = Array.from({ length: 4 }, () => client.predict({ trips: [LONG] }));
   stream.send(request("a"));
   stream.send(request("b"));
-  type Stats = { models: { model: { waiting: number; running: number; succeeded: number } } };
-  const underWay = async () => {
-    const { model } = ((await (await fetch(`${url}/stats`)).json()) as Stats).models;
-    return model.waiting + model.running + model.succeeded;
-  };
-  while ((await underWay()) < 6) await new Promise((resolve) => setImmediate(resolve));
+  while ((await stepsTaken(url)) < 6) await new Promise((resolve) => setImmediate(resolve));
   command.signal("SIGTERM");
   for (const { y } of await Promise.all(answers)) t.same(y, [[32]]);
   t.match(await stream.nextJson(), { id: "a", outputs: [{ data: [32] }] });
@@ -47,8 +43,7 @@ t.test("--grace bounds it", async (t) => {
     () => "answered",
     (error: { code: string }) => error.code,
   );
-  type Stats = { models: { model: { running: number } } };
-  const running = async () => ((await (await fetch(`${url}/stats`)).json()) as Stats).models.model.running;
+  const running = async () => (await scrape(url)).value("headrace_batches_running");
   while ((await running()) === 0) await new Promise((resolve) => setImmediate(resolve));
   t.match(await command.stop(), { code: 0, stderr: "" });
   t.equal(await outcome, "UNAVAILABLE");

@@ -9,7 +9,13 @@ const OPTIONS = {
   state: { count: Integer({ default: 0 }) },
 };
 
-const STEP = { parameters: {}, resources: undefined, stateId: undefined, signal: new AbortController().signal };
+const STEP = {
+  parameters: {},
+  resources: undefined,
+  stateId: undefined,
+  end: false,
+  signal: new AbortController().signal,
+};
 
 t.test("a cell is what was declared, frozen, with nothing where nothing was", async (t) => {
   const cell = defineCell({ ...OPTIONS, call: ({ inputs, state }) => ({ count: state.count + inputs.by }) });

@@ -120,9 +120,12 @@ t.test("says where a request is wrong", async (t) => {
 });
 
 t.test("data nested without end is refused", async (t) => {
-  const data = "[".repeat(100_000) + "]".repeat(100_000);
-  const body = `{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":${data}}]}`;
-  rejects(t, () => decodeJsonInfer(body), "inputs[0].data[0]", /an array of 1/);
+  const nested = (depth: number) => {
+    const data = "[".repeat(depth) + "]".repeat(depth);
+    return `{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":${data}}]}`;
+  };
+  rejects(t, () => decodeJsonInfer(nested(40)), "inputs[0].data[0]", /an array of 1/);
+  rejects(t, () => decodeJsonInfer(nested(100_000)), "body", /nested deeper than 64/);
 });
 
 t.test("null counts as absent", async (t) => {

@@ -45,6 +45,20 @@ t.test("start resets before the step, end frees after it", async (t) => {
   t.equal(await count("s"), 1);
 });
 
+t.test("a cell is told that the stream ends with this step", async (t) => {
+  const Last = defineCell({
+    name: "Last",
+    inputs: {},
+    outputs: { last: Bool() },
+    call: ({ end }) => ({ last: end }),
+  });
+  const factory = new PipelineFactory({ name: "last" });
+  const pipeline = factory.declareOutput("last", factory.addCell("last", Last).outputs.last).build();
+  const proc = await start(t, pipeline);
+  const last = async (options = {}) => (await proc.predict({}, options)).last;
+  t.same([await last(), await last({ stateId: "s" }), await last({ stateId: "s", end: true })], [false, false, true]);
+});
+
 t.test("an unused state is evicted after its time", async (t) => {
   const { proc, count } = await counting(t, { stateTtlSeconds: 0.001 });
   const evicted = eviction(proc);

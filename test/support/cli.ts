@@ -38,6 +38,7 @@ export class Command {
     });
     this.child.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.stderr += text;
+      for (const look of this.waiting) look();
     });
     this.exited = new Promise((resolve, reject) => {
       this.child.once("error", reject);
@@ -60,11 +61,11 @@ export class Command {
     return this.exited;
   }
 
-  /** The first match in its standard output. */
-  async saw(pattern: RegExp): Promise<RegExpExecArray> {
+  /** The first match in its standard output, or its standard error. */
+  async saw(pattern: RegExp, where: "stdout" | "stderr" = "stdout"): Promise<RegExpExecArray> {
     const found = new Promise<RegExpExecArray>((resolve) => {
       const look = (): void => {
-        const match = pattern.exec(this.stdout);
+        const match = pattern.exec(this[where]);
         if (match !== null) resolve(match);
       };
       this.waiting.push(look);

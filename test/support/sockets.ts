@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import type { Test } from "tap";
-import { WebSocket } from "ws";
+import { type ClientOptions, WebSocket } from "ws";
 
 export interface RawAnswer {
   readonly status: number;
@@ -122,8 +122,8 @@ export class Peer {
     });
   }
 
-  static async open(t: Test, url: string): Promise<Peer> {
-    const peer = new Peer(new WebSocket(url.replace(/^http/, "ws"), { perMessageDeflate: false }));
+  static async open(t: Test, url: string, options: ClientOptions = {}): Promise<Peer> {
+    const peer = new Peer(new WebSocket(url.replace(/^http/, "ws"), { perMessageDeflate: false, ...options }));
     t.teardown(() => peer.socket.terminate());
     await once(peer.socket, "open");
     return peer;
@@ -164,8 +164,11 @@ export class Peer {
 }
 
 /** The HTTP answer to an upgrade that is refused. */
-export async function refusedUpgrade(url: string): Promise<{ status: number; body: string }> {
-  const socket = new WebSocket(url.replace(/^http/, "ws"));
+export async function refusedUpgrade(
+  url: string,
+  options: ClientOptions = {},
+): Promise<{ status: number; body: string }> {
+  const socket = new WebSocket(url.replace(/^http/, "ws"), options);
   socket.on("error", () => {});
   const [, response] = (await once(socket, "unexpected-response")) as [unknown, IncomingMessage];
   return { status: response.statusCode ?? 0, body: (await buffer(response)).toString("utf8") };

@@ -7,6 +7,7 @@ import type { Logger } from "../../log.js";
 import type { EncodedMessage } from "../../protocol/index.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { InferHandle } from "../../serving/infer-types.js";
+import type { RequestSpan } from "../../serving/tracing.js";
 import {
   answerEncoding,
   bodyEncoding,
@@ -19,6 +20,8 @@ import {
 import type { RequestTrace } from "./request-trace.js";
 
 const JSON_TYPE = "application/json";
+/** Never compressed: what has been sent has to be readable at once. */
+const EVENTS_TYPE = "text/event-stream";
 const BINARY_TYPE = "application/octet-stream";
 /** Answers up to this size are put together in one buffer that is used again and again; uWebSockets.js copies it. */
 const SCRATCH_BYTES = 64 << 10;
@@ -48,6 +51,8 @@ export interface ExchangeCounter {
 export interface ExchangeModel extends ExchangeCounter {
   /** Where its requests are logged; undefined: they are not. */
   readonly accessLog: Logger | undefined;
+  /** Called once for each of its requests that is answered. */
+  answered(status: number): void;
 }
 
 /** Where the exchange takes place. */
@@ -59,6 +64,7 @@ export interface ExchangeOwner extends ExchangeCounter {
 /** More headers of an answer. */
 export type AnswerHeaders = readonly (readonly [string, string])[];
 
+const NO_HEADERS: AnswerHeaders = [];
 interface AnswerHead {
   readonly status: number;
   readonly type: string;
@@ -76,6 +82,10 @@ export type ErrorEncoder = (error: HeadraceError, requestId?: string) => string;
 export class Exchange {
   /** Set where the request has an id, because one was sent or requests are logged. */
   trace: RequestTrace | undefined;
+  /** What pages of other origins need to read the answer; none where they may not. */
+  pageHeaders: AnswerHeaders | undefined;
+  /** Set where the request is traced. */
+  span: RequestSpan | undefined;
   private over = false;
   private isEnded = false;
   private work: InferHandle | undefined;
@@ -89,11 +99,14 @@ export class Exchange {
     private readonly response: HttpResponse,
     private readonly owner: ExchangeOwner,
     private readonly encodeError: ErrorEncoder,
+    /** The pattern that its path matched; "" where there is none. */
+    readonly route: string,
     private readonly acceptEncoding: string,
   ) {
     owner.begun();
     response.onAborted(() => {
       this.trace?.aborted();
+      this.span?.failed("CANCELLED", "the client went away", false);
       this.end();
       if (this.over) return;
       this.over = true;
@@ -108,6 +121,8 @@ export class Exchange {
 
   /** Says which model the request is for, once, as soon as that is known. */
   isFor(model: ExchangeModel): void {
+    // The client may have gone while that was found out.
+    if (this.isEnded) return;
     this.model = model;
     if (this.trace !== undefined) this.trace.log = model.accessLog;
     model.begun();
@@ -126,12 +141,12 @@ export class Exchange {
   answer(status: number, type: string, body: string | Uint8Array, headers: AnswerHeaders = []): void {
     if (this.over) return;
     this.over = true;
-    const encoding = this.encodingOf(body.length);
+    const encoding = type.startsWith(EVENTS_TYPE) ? undefined : this.encodingOf(body.length);
     if (encoding !== undefined) {
       this.compress({ status, type, headers }, typeof body === "string" ? Buffer.from(body) : body, encoding);
       return;
     }
-    this.trace?.answered(status, typeof body === "string" ? Buffer.byteLength(body) : body.byteLength);
+    this.answered(status, typeof body === "string" ? Buffer.byteLength(body) : body.byteLength);
     this.response.cork(() => {
       this.response.writeStatus(statusLine(status)).writeHeader("Content-Type", type);
       this.writeHeaders(headers);
@@ -144,7 +159,7 @@ export class Exchange {
   empty(status: 204 | 304, headers: AnswerHeaders = []): void {
     if (this.over) return;
     this.over = true;
-    this.trace?.answered(status, 0);
+    this.answered(status, 0);
     this.response.cork(() => {
       this.response.writeStatus(statusLine(status));
       this.writeHeaders(headers);
@@ -154,9 +169,8 @@ export class Exchange {
   }
 
   error(error: HeadraceError): void {
-    const retry = error.code === "RESOURCE_EXHAUSTED" ? ([["Retry-After", "1"]] as const) : [];
-    const headers = error instanceof UnsupportedEncodingError ? error.headers : retry;
-    this.json(error.httpStatus, this.encodeError(error, this.trace?.id), headers);
+    this.span?.failed(error.code, error.message, error.httpStatus >= 500);
+    this.json(error.httpStatus, this.encodeError(error, this.trace?.id), errorHeaders(error));
   }
 
   /** A V2 message; its parts may be views over memory that is gone after this call. */
@@ -182,11 +196,11 @@ export class Exchange {
       );
       return;
     }
-    this.trace?.answered(200, total);
+    this.answered(200, total);
     this.response.cork(() => {
       // "200 OK" is what uWebSockets.js writes by itself.
       this.response.writeHeader("Content-Type", headerLength === undefined ? JSON_TYPE : BINARY_TYPE);
-      if (this.trace !== undefined) this.writeHeaders([]);
+      if (this.trace !== undefined || this.span !== undefined || this.pageHeaders !== undefined) this.writeHeaders([]);
       if (headerLength !== undefined) this.response.writeHeader(HEADER_LENGTH_FIELD, String(headerLength));
       if (total <= SCRATCH_BYTES) this.write(body);
       else this.writeLarge(body);
@@ -283,7 +297,7 @@ export class Exchange {
   private compress({ status, type, headers }: AnswerHead, body: Uint8Array, encoding: Encoding): void {
     compressed(body, encoding, (packed) => {
       if (this.isEnded) return; // the client has gone meanwhile
-      this.trace?.answered(status, packed.byteLength);
+      this.answered(status, packed.byteLength);
       this.response.cork(() => {
         this.response.writeStatus(statusLine(status)).writeHeader("Content-Type", type);
         this.response.writeHeader("Content-Encoding", encoding).writeHeader("Vary", "Accept-Encoding");
@@ -296,7 +310,15 @@ export class Exchange {
 
   private writeHeaders(headers: AnswerHeaders): void {
     for (const [name, value] of headers) this.response.writeHeader(name, value);
+    for (const [name, value] of this.pageHeaders ?? NO_HEADERS) this.response.writeHeader(name, value);
     if (this.trace !== undefined) this.response.writeHeader("X-Request-Id", this.trace.id);
+    if (this.span !== undefined) this.response.writeHeader("traceresponse", this.span.traceResponse);
+  }
+
+  private answered(status: number, bytes: number): void {
+    this.trace?.answered(status, bytes);
+    this.span?.set("http.response.status_code", status);
+    this.model?.answered(status);
   }
 
   private write(body: string | Uint8Array): void {
@@ -323,9 +345,17 @@ export class Exchange {
     if (this.isEnded) return;
     this.isEnded = true;
     this.trace?.ended();
+    this.span?.end();
     this.model?.ended();
     this.owner.ended();
   }
+}
+
+function errorHeaders(error: HeadraceError): AnswerHeaders {
+  if (error instanceof UnsupportedEncodingError) return error.headers;
+  const { code, retryAfterSeconds = 1 } = error;
+  if (code === "RESOURCE_EXHAUSTED") return [["Retry-After", String(Math.max(1, Math.ceil(retryAfterSeconds)))]];
+  return code === "UNAUTHENTICATED" ? [["WWW-Authenticate", 'Bearer realm="headrace"']] : NO_HEADERS;
 }
 
 function grown(old: Uint8Array | undefined, length: number, bytes: number): Uint8Array {

@@ -1,6 +1,7 @@
 /** `headrace/drivers/http`: serves an inference process over HTTP and WebSocket. */
 import { type Logger, makeLogger } from "../../log.js";
 import {
+  type DriverMetric,
   type DriverResources,
   PipelineDriver,
   type ResourcesRequest,
@@ -8,13 +9,21 @@ import {
   type Runtime,
   type ServiceOffer,
 } from "../../runtime/index.js";
+import { endpointMetrics } from "./endpoint-metrics.js";
 import { HttpListener } from "./listener.js";
+import { listenerParameters } from "./listener-parameters.js";
 import { ModelEndpoint } from "./model-endpoint.js";
-import { changedParameters, type HttpParameters, httpParameters, listenerParameters } from "./parameters.js";
+import { changedParameters, type HttpParameters, httpParameters } from "./parameters.js";
 import { MemoryTaskStore, type TaskStore } from "./task-store.js";
 
+export type { CertificateOption, Role, TokenOption } from "../../serving/access-options.js";
+export type { RateLimit } from "../../serving/rate-limiter.js";
+export type { Secret } from "../../serving/secret.js";
+export type { ListenerParameters } from "./listener-parameters.js";
+export type { Cors } from "./origins.js";
 export type { HttpParameters } from "./parameters.js";
 export type { FinishedTask, TaskStore } from "./task-store.js";
+export type { TlsOptions } from "./tls.js";
 
 /** How often a stopping driver looks whether the last answers have been given. */
 const DRAIN_POLL_MILLIS = 5;
@@ -48,7 +57,8 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   }
 
   override async start(inference: RestrictedInferenceProcess, resources: DriverResources): Promise<ServiceOffer[]> {
-    const init = { parameters: listenerParameters(this.parameters), repository: () => inference.repository };
+    const parameters = listenerParameters(this.parameters);
+    const init = { parameters, repository: () => inference.repository, log: this.log };
     const listener = await resources.listener(PORT, (port) => HttpListener.open(init, port));
     await listener.join(this, this.options);
     this.listener = listener;
@@ -64,8 +74,9 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     this.endpoint = endpoint;
     this.logRequests(this.parameters);
     this.stopFlushing = inference.direct?.engine.onFlush(() => listener.outbox.flush());
-    const { host, port } = this.parameters;
-    return [{ name: "http", address: host, port, meta: { protocol: "v2", model: inference.name } }];
+    const { host, port, tls } = this.parameters;
+    const scheme = tls === undefined ? "http" : "https";
+    return [{ name: "http", address: host, port, meta: { protocol: "v2", model: inference.name, scheme } }];
   }
 
   override run(): Promise<void> {
@@ -97,6 +108,10 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     this.parameters = changedParameters(this.parameters, parameters);
     this.logRequests(this.parameters);
     await this.endpoint?.tasks.sweep();
+  }
+
+  override metrics(): readonly DriverMetric[] {
+    return this.endpoint === undefined ? [] : endpointMetrics(this.endpoint);
   }
 
   /** Where finished tasks are kept, made once when the driver starts; for subclasses. Default: in memory. */
@@ -146,7 +161,8 @@ export async function openHttpPort(runtime: Runtime, options: Partial<HttpParame
   const parameters = httpParameters(options);
   const resources = await runtime.lease(portRequest(parameters.port));
   try {
-    const init = { parameters: listenerParameters(parameters), repository: () => runtime.repository };
+    const log = makeLogger("http");
+    const init = { parameters: listenerParameters(parameters), repository: () => runtime.repository, log };
     const listener = await resources.listener(PORT, (port) => HttpListener.open(init, port));
     const user = {};
     await listener.join(user, options);

@@ -3,15 +3,23 @@
  * brings a ModelEndpoint, and the routes find it by the model's name.
  */
 import uWS, { type us_listen_socket } from "uWebSockets.js";
-import { HeadraceError, InvalidArgumentError } from "../../errors.js";
+import { HeadraceError } from "../../errors.js";
+import type { Logger } from "../../log.js";
 import type { RepositoryControl, SharedListener } from "../../runtime/index.js";
 import { ServedModels } from "../../serving/served-models.js";
-import { shown } from "../../shown.js";
+import { isTracing } from "../../serving/tracing.js";
 import { AppLease } from "./app-pool.js";
 import { DocsRoutes } from "./docs-routes.js";
+import { Entrance } from "./entrance.js";
+import type { Gate } from "./gate.js";
+import type { ListenerCounters } from "./listener-metrics.js";
+import { checkShared, type ListenerParameters } from "./listener-parameters.js";
+import { MetricsRoutes } from "./metrics-routes.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
+import { ModelRoutes } from "./model-routes.js";
 import { Outbox } from "./outbox.js";
-import { type HttpParameters, LISTENER_PARAMETERS, type ListenerParameters } from "./parameters.js";
+import { type HttpParameters, httpParameters } from "./parameters.js";
+import { RepositoryRoutes } from "./repository-routes.js";
 import { Exchanges } from "./request-trace.js";
 import { RestRoutes } from "./rest-routes.js";
 import { Router } from "./router.js";
@@ -27,12 +35,15 @@ export interface ListenerInit {
   readonly parameters: ListenerParameters;
   /** What loads and unloads models, as of now. */
   readonly repository: () => RepositoryControl | undefined;
+  readonly log: Logger | undefined;
 }
 
 export class HttpListener implements SharedListener {
   readonly models = new ServedModels<ModelEndpoint>();
   readonly outbox = new Outbox();
   readonly exchanges: Exchanges;
+  /** Whether requests have spans. */
+  readonly isTracing = isTracing();
   private readonly app: AppLease;
   private socket: us_listen_socket | undefined;
   private boundPort = 0;
@@ -42,8 +53,11 @@ export class HttpListener implements SharedListener {
   /** `performance.now()` at the end of the last request. */
   private lastEnded = Number.NEGATIVE_INFINITY;
 
-  private constructor(private readonly init: ListenerInit) {
-    this.exchanges = new Exchanges({
+  private constructor(
+    private readonly init: ListenerInit,
+    private readonly entrance: Entrance,
+  ) {
+    const owner = {
       isDraining: () => this.isDraining,
       begun: () => {
         this.underWay += 1;
@@ -52,21 +66,32 @@ export class HttpListener implements SharedListener {
         this.underWay -= 1;
         this.lastEnded = performance.now();
       },
-    });
+    };
+    this.exchanges = new Exchanges(owner, entrance.gate);
     const limits = streamLimits(init.parameters);
-    this.app = AppLease.take(limits);
+    this.app = AppLease.take(limits, entrance.appTls);
+    this.app.maxConnections = init.parameters.maxConnections;
+    entrance.access.onChange(() => this.closeStrangers());
     // Before the routes: of equal patterns uWebSockets.js takes the first.
     new StreamRoutes(this).register(this.app, limits);
-    const router = new Router(this.app, this.exchanges);
+    const router = new Router(this.app, this.exchanges, entrance.gate);
+    // Before the routes of models: there is a model named `stats` only by its version.
+    new MetricsRoutes(this).register(router);
     new Routes(this).register(router);
+    new ModelRoutes(this).register(router);
+    new RepositoryRoutes(this).register(router);
     new RestRoutes(this).register(router);
     new DocsRoutes(this).register(router);
     router.otherwise();
   }
 
-  /** Listens on a port; 0 takes any free one. Rejects with PORT_IN_USE. */
+  /**
+   * Listens on a port; 0 takes any free one.
+   * @throws HeadraceError PORT_IN_USE; INVALID_ARGUMENT or NOT_FOUND where the files of tokens or TLS do not fit, and where others
+   *   would reach a server that anybody may use.
+   */
   static async open(init: ListenerInit, port: number): Promise<HttpListener> {
-    const listener = new HttpListener(init);
+    const listener = new HttpListener(init, await Entrance.open(init.parameters, init.log));
     try {
       await listener.listen(port);
       return listener;
@@ -89,6 +114,26 @@ export class HttpListener implements SharedListener {
     this.app.app.publish(topic, message, isBinary);
   }
 
+  get gate(): Gate {
+    return this.entrance.gate;
+  }
+
+  /** What it counts, of all models together. */
+  counters(): ListenerCounters {
+    const { limiter, counters } = this.gate;
+    const { refusedConnections, connections } = this.app;
+    return {
+      connections,
+      refused: {
+        unauthenticated: counters.unauthenticated,
+        permission_denied: counters.permissionDenied,
+        rate_limited: limiter?.refused ?? 0,
+        too_many_connections: refusedConnections + (this.entrance.front?.refused ?? 0),
+      },
+      rateLimitedClients: limiter?.clients ?? 0,
+    };
+  }
+
   get repository(): RepositoryControl | undefined {
     return this.init.repository();
   }
@@ -100,16 +145,11 @@ export class HttpListener implements SharedListener {
 
   /**
    * Someone serves here from now on, until `leave`.
-   * @param wanted What the user said of the parameters that all who share a port have in common.
+   * @param given What the user said of the parameters that all who share a port have in common.
    * Throws INVALID_ARGUMENT where it is something else than what the listener has.
    */
-  async join(user: object, wanted: Partial<HttpParameters>): Promise<void> {
-    for (const name of LISTENER_PARAMETERS) {
-      const [own, other] = [this.parameters[name], wanted[name]];
-      if (other === undefined || JSON.stringify(own) === JSON.stringify(other)) continue;
-      const message = `is ${shown(other)} here, and ${shown(own)} for whoever serves on port ${this.port} already; drivers that share a port share it too`;
-      throw new InvalidArgumentError(message, { path: name });
-    }
+  async join(user: object, given: Partial<HttpParameters>): Promise<void> {
+    checkShared(this, given, httpParameters(given));
     this.users.add(user);
     // Whoever was last here may have stopped listening, and not be gone yet.
     if (this.socket === undefined) await this.listen(this.port);
@@ -119,6 +159,12 @@ export class HttpListener implements SharedListener {
   leave(user: object): void {
     this.users.delete(user);
     if (this.isDraining) this.closeListenSocket();
+  }
+
+  /** Whether requests are taken, and every model gets on with its own. */
+  get isReady(): boolean {
+    if (this.isDraining || !(this.repository?.isReady ?? true)) return false;
+    return this.models.all().every(({ inference }) => inference.isProgressing());
   }
 
   /**
@@ -138,16 +184,35 @@ export class HttpListener implements SharedListener {
 
   close(): void {
     this.closeListenSocket();
+    this.entrance.close();
     this.app.giveBack();
   }
 
+  /** Streams of clients that are not known any more, or may do other things than they might. */
+  private closeStrangers(): void {
+    const { access } = this.entrance;
+    for (const { streams } of this.models.all()) for (const stream of [...streams]) stream.recheck(access);
+  }
+
   private closeListenSocket(): void {
+    this.entrance.front?.stopListening();
     if (this.socket !== undefined) uWS.us_listen_socket_close(this.socket);
     this.socket = undefined;
   }
 
-  private listen(port: number): Promise<void> {
+  private async listen(port: number): Promise<void> {
     const { host } = this.parameters;
+    const { front } = this.entrance;
+    if (front === undefined) {
+      this.boundPort = await this.listenItself(host, port);
+      return;
+    }
+    this.entrance.innerPort = await this.listenItself("127.0.0.1", 0);
+    this.boundPort = await front.listen(host, port);
+  }
+
+  /** Resolves with the port. */
+  private listenItself(host: string, port: number): Promise<number> {
     const { app } = this.app;
     // The overload with host, port and options is there, but not in uWebSockets.js' own types.
     const listen = app.listen.bind(app) as unknown as (
@@ -164,8 +229,7 @@ export class HttpListener implements SharedListener {
           return;
         }
         this.socket = socket;
-        this.boundPort = uWS.us_socket_local_port(socket as never);
-        resolve();
+        resolve(uWS.us_socket_local_port(socket as never));
       });
     });
   }

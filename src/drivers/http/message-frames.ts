@@ -1,5 +1,5 @@
 /** Frames that are V2 messages, as JSON or in the binary form. */
-import { InvalidArgumentError } from "../../errors.js";
+import { type HeadraceError, InvalidArgumentError } from "../../errors.js";
 import {
   type DecodedRequest,
   decodeJsonInfer,
@@ -11,8 +11,9 @@ import {
   traceParameters,
   utf8Text,
 } from "../../protocol/index.js";
+import type { RequestSpan } from "../../serving/tracing.js";
 import type { AnswerLane, Frame } from "./answers.js";
-import { type FrameOwner, refuse, run } from "./frames.js";
+import { type FrameOwner, refuse, reject, run } from "./frames.js";
 
 export class MessageFrames {
   /**
@@ -25,30 +26,40 @@ export class MessageFrames {
     private readonly needsName: boolean,
   ) {}
 
-  binary(bytes: ArrayBuffer): void {
-    this.take(true, () => decodeStreamRequest(new Uint8Array(bytes)));
+  /** @param refusal  why it is not to be run */
+  binary(bytes: ArrayBuffer, refusal?: HeadraceError): void {
+    this.take(true, refusal, () => decodeStreamRequest(new Uint8Array(bytes)));
   }
 
-  text(text: string): void {
-    this.take(false, () => decodeJsonInfer(text));
+  /** @param refusal  why it is not to be run */
+  text(text: string, refusal?: HeadraceError): void {
+    this.take(false, refusal, () => decodeJsonInfer(text));
   }
 
-  private take(isBinary: boolean, decode: () => DecodedRequest): void {
+  private take(isBinary: boolean, refusal: HeadraceError | undefined, decode: () => DecodedRequest): void {
     const { owner } = this;
     let request: DecodedRequest;
     try {
+      // Where answers overtake each other, only what is in a request tells whose place its error has.
+      if (refusal !== undefined && !this.isOrderedByStream) throw refusal;
       request = decode();
     } catch (error) {
-      refuse(owner, owner.answers.slot(owner.answers.main), error);
+      const slot = owner.answers.slot(owner.answers.main);
+      if (refusal === undefined) reject(owner, slot, error);
+      else refuse(owner, slot, refusal);
       return;
     }
     const slot = owner.answers.slot(this.laneOf(request.sequenceId));
     const source = { id: request.id, sequenceId: this.isOrderedByStream ? this.nameOf(request) : undefined };
     try {
+      if (refusal !== undefined) {
+        refuse(owner, slot, refusal, source);
+        return;
+      }
       const stateId = this.stateIdOf(request);
-      run(owner, slot, request, stateId, source, (outputs) => this.encode(isBinary, request, outputs));
+      run(owner, slot, request, stateId, source, (outputs, span) => this.encode(isBinary, request, outputs, span));
     } catch (error) {
-      refuse(owner, slot, error, source);
+      reject(owner, slot, error, source);
     }
   }
 
@@ -78,23 +89,35 @@ export class MessageFrames {
     return request.sequenceId ?? this.owner.ids.given;
   }
 
-  private encode(isBinary: boolean, request: DecodedRequest, outputs: readonly NamedTensor[]): Frame {
+  private encode(
+    isBinary: boolean,
+    request: DecodedRequest,
+    outputs: readonly NamedTensor[],
+    span: RequestSpan | undefined,
+  ): Frame {
     const { endpoint, ids } = this.owner;
     if (request.sequenceEnd && request.sequenceId !== undefined) ids.forget(request.sequenceId);
     const response = {
       modelName: endpoint.name,
       modelVersion: endpoint.version,
       id: request.id,
-      parameters: this.parametersOf(request),
+      parameters: this.parametersOf(request, span),
       outputs,
     };
     const message = encodeInferResponse(response, () => isBinary);
     return isBinary ? encodeStreamFrame(message) : utf8Text(message.header, "answer");
   }
 
-  private parametersOf(request: DecodedRequest): Readonly<Record<string, ParameterValue>> | undefined {
+  private parametersOf(
+    request: DecodedRequest,
+    span: RequestSpan | undefined,
+  ): Readonly<Record<string, ParameterValue>> | undefined {
     const name = this.isOrderedByStream ? this.nameOf(request) : undefined;
-    if (name === undefined && request.trace === undefined) return undefined;
-    return { ...(name === undefined ? {} : { sequence_id: name }), ...traceParameters(request.trace) };
+    if (name === undefined && request.trace === undefined && span === undefined) return undefined;
+    return {
+      ...(name === undefined ? {} : { sequence_id: name }),
+      ...traceParameters(request.trace),
+      ...(span === undefined ? {} : { traceresponse: span.traceResponse }),
+    };
   }
 }

@@ -2,9 +2,11 @@
 import type { Logger } from "../../log.js";
 import type { RequestPlan } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
+import type { Access } from "../../serving/access.js";
 import { InferService } from "../../serving/infer-service.js";
 import type { PreparedInfer } from "../../serving/prepared-infer.js";
 import type { ServedModel } from "../../serving/served-models.js";
+import { StatusCounter } from "./endpoint-metrics.js";
 import type { HttpParameters } from "./parameters.js";
 import { type Publish, Subscriptions } from "./subscriptions.js";
 import type { TaskStore } from "./task-store.js";
@@ -16,6 +18,8 @@ export interface EndpointSocket {
   readonly isIdle: boolean;
   /** A state has been evicted. */
   evicted(stateId: string): void;
+  /** Closes it where its client is not known any more. */
+  recheck(access: Access): void;
   /** The server stops. */
   goAway(): void;
 }
@@ -50,8 +54,9 @@ export class ModelEndpoint implements ServedModel {
   accessLog: Logger | undefined;
   /** Set when the driver stops: what is new is refused. */
   isDraining = false;
-  private underWay = 0;
   private readonly stopWatching: () => void;
+  readonly statuses = new StatusCounter();
+  private requestsUnderWay = 0;
 
   constructor(private readonly init: ModelEndpointInit) {
     const { inference, store, parameters, log } = init;
@@ -66,24 +71,38 @@ export class ModelEndpoint implements ServedModel {
     });
   }
 
+  /** Requests that came and have not been answered. */
+  get underWay(): number {
+    return this.requestsUnderWay;
+  }
+
+  /** Whether it takes requests and gets on with them. */
+  get isReady(): boolean {
+    return !this.isDraining && this.inference.isProgressing();
+  }
+
   get parameters(): HttpParameters {
     return this.init.parameters();
   }
 
   /** Whether answers are still to come, or to be read. */
   get isBusy(): boolean {
-    if (this.underWay > 0 || this.tasks.pendingCount > 0) return true;
+    if (this.requestsUnderWay > 0 || this.tasks.pendingCount > 0) return true;
     for (const stream of this.streams) if (!stream.isIdle) return true;
     return false;
   }
 
   begun(): void {
     this.counters.requests += 1;
-    this.underWay += 1;
+    this.requestsUnderWay += 1;
+  }
+
+  answered(status: number): void {
+    this.statuses.add(status);
   }
 
   ended(): void {
-    this.underWay -= 1;
+    this.requestsUnderWay -= 1;
   }
 
   streamRefused(code: string, message: string): void {

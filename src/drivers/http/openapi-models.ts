@@ -13,11 +13,16 @@ const SHARED_SCHEMAS = new Set([
   "ErrorDetails",
   "Live",
   "Ready",
-  "Stats",
   "Task",
   "TaskAccepted",
   "V2Error",
+  "V2Duration",
+  "V2Nothing",
+  "V2RepositoryIndex",
+  "V2RepositoryIndexRequest",
+  "V2RepositoryRequest",
   "V2ServerMetadata",
+  "V2Statistics",
 ]);
 /** Where any model's tasks are. */
 const Task = taskSchema({ type: "object", description: "The outputs of the task's model, by name." });

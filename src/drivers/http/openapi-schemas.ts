@@ -22,7 +22,19 @@ const object = (properties: Readonly<Record<string, JsonSchema>>, optional: read
 const text = (description: string): JsonSchema => ({ type: "string", description });
 const flag = (description: string): JsonSchema => ({ type: "boolean", description });
 const TASK_ID = text("The task's id.");
-const counters: JsonSchema = { type: "object", additionalProperties: { type: "integer" } };
+const count: JsonSchema = { type: "integer", minimum: 0 };
+const durations = (...names: string[]): Record<string, JsonSchema> =>
+  Object.fromEntries(names.map((name) => [name, reference("V2Duration")]));
+const COMPUTE = ["compute_input", "compute_infer", "compute_output"];
+const statistics: JsonSchema = object({
+  name: text("The model."),
+  version: text("Its version."),
+  last_inference: { ...count, description: "Milliseconds since 1970; 0: never." },
+  inference_count: { ...count, description: "Rows that gave outputs." },
+  execution_count: { ...count, description: "Runs of the model that they took." },
+  inference_stats: object(durations("success", "fail", "queue", ...COMPUTE, "cache_hit", "cache_miss")),
+  batch_stats: { type: "array", items: object({ batch_size: count, ...durations(...COMPUTE) }) },
+});
 
 /** All that the description refers to. */
 export function schemas(inference: RestrictedInferenceProcess): Record<string, JsonSchema> {
@@ -65,11 +77,8 @@ function restSchemas({ inputs, outputs }: RestrictedInferenceProcess): Record<st
     ),
     Live: object({ live: { type: "boolean" } }),
     Ready: object({ ready: { type: "boolean" } }),
-    Stats: object({
-      models: { type: "object", additionalProperties: { type: "object" }, description: "By the name of the cell." },
-      driver: counters,
-      tasks: counters,
-    }),
+    V2Duration: object({ count, ns: count }),
+    V2Statistics: object({ model_stats: { type: "array", items: statistics } }),
   };
 }
 

@@ -1,23 +1,15 @@
 /** The server's own description in OpenAPI 3.1, from the types of its pipeline. */
-import { ERROR_CODES, type ErrorCode } from "../../errors.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
-import type { Json, JsonSchema } from "../../types/index.js";
+import { METRIC_TYPES } from "../../serving/metric-text.js";
+import type { JsonSchema } from "../../types/index.js";
 import { VERSION } from "../../version.js";
-import { type Examples, examples, reference, schemas } from "./openapi-schemas.js";
+import { modelExtensionPaths, modelExtensionSchemas, repositoryPaths } from "./openapi-models-v2.js";
+import { answer, body, content, errors, operation, PREDICTION_ERRORS } from "./openapi-operation.js";
+import { type Examples, examples, schemas } from "./openapi-schemas.js";
 import { MAX_WAIT_MS } from "./rest-routes.js";
 
 type JsonObject = JsonSchema;
-
-const PREDICTION_ERRORS = [
-  "INVALID_ARGUMENT",
-  "PAYLOAD_TOO_LARGE",
-  "RESOURCE_EXHAUSTED",
-  "DEADLINE_EXCEEDED",
-  "UNAVAILABLE",
-  "CELL_FAILED",
-  "INTERNAL",
-] as const;
 
 /** The document that GET /openapi.json answers. Operation ids are stable: generated clients have them as names. */
 export function openApi(inference: RestrictedInferenceProcess): JsonObject {
@@ -33,7 +25,7 @@ export function openApi(inference: RestrictedInferenceProcess): JsonObject {
       { name: "v2", description: "The Open Inference Protocol, which Triton and KServe speak." },
     ],
     paths: { ...predictionPaths(shown), ...healthPaths(), ...v2Paths(inference, shown) },
-    components: { schemas: schemas(inference) },
+    components: { schemas: { ...schemas(inference), ...modelExtensionSchemas(inference) } },
   };
 }
 
@@ -44,58 +36,6 @@ function introduction({ name }: RestrictedInferenceProcess): string {
     "A request may have an `x-request-id` (at most 128 printable ASCII characters), which its answer then has too.",
   ].join("\n\n");
 }
-
-interface Operation {
-  readonly id: string;
-  readonly tag: "predictions" | "health" | "v2";
-  readonly summary: string;
-  readonly description?: string;
-  readonly parameters?: readonly JsonObject[];
-  readonly body?: JsonObject;
-  readonly answers: JsonObject;
-}
-
-function operation({ id, tag, summary, description, parameters, body, answers }: Operation): JsonObject {
-  return {
-    operationId: id,
-    tags: [tag],
-    summary,
-    ...(description === undefined ? {} : { description }),
-    ...(parameters === undefined ? {} : { parameters }),
-    ...(body === undefined ? {} : { requestBody: body }),
-    responses: answers,
-  };
-}
-
-function content(schema: string, example?: Json): JsonObject {
-  return { "application/json": { schema: reference(schema), ...(example === undefined ? {} : { example }) } };
-}
-
-function body(schema: string, example?: Json): JsonObject {
-  return { required: true, content: content(schema, example) };
-}
-
-function answer(description: string, schema: string, example?: Json): JsonObject {
-  return { description, content: content(schema, example) };
-}
-
-/** Answers outside 2xx, the codes of each status together. */
-function errors(schema: "Error" | "V2Error", codes: readonly ErrorCode[]): JsonObject {
-  const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of codes)
-    byStatus.set(ERROR_CODES[code].http, [...(byStatus.get(ERROR_CODES[code].http) ?? []), code]);
-  const answers = [...byStatus].map(([status, found]): [string, JsonObject] => {
-    const description = found.map((code) => `${code}: ${ERROR_CODES[code].meaning}`).join(" ");
-    const headers = found.includes("RESOURCE_EXHAUSTED") ? { headers: { "Retry-After": RETRY_AFTER } } : {};
-    return [String(status), { ...answer(description, schema), ...headers }];
-  });
-  return Object.fromEntries(answers);
-}
-
-const RETRY_AFTER: JsonObject = {
-  description: "Seconds after which another attempt may succeed.",
-  schema: { type: "integer" },
-};
 
 function predictionPaths(shown: Examples | undefined): JsonObject {
   const request = shown && { inputs: shown.inputs };
@@ -158,13 +98,27 @@ function healthPaths(): JsonObject {
   const read = (id: string, summary: string, schema: string, extra: JsonObject = {}): JsonObject => ({
     get: operation({ id, tag: "health", summary, answers: { 200: answer(`${summary}.`, schema), ...extra } }),
   });
-  const stopping = { 503: answer("The server is stopping.", "Ready") };
+  const stopping = { 503: answer("It is stopping, or a model makes no progress.", "Ready") };
   return {
     "/health/live": read("live", "Whether the server runs", "Live"),
     "/health/ready": read("ready", "Whether it takes predictions", "Ready", stopping),
     "/v2/health/live": read("v2Live", "Whether the server runs, for V2", "Live"),
     "/v2/health/ready": read("v2Ready", "Whether it takes predictions, for V2", "Ready", stopping),
-    "/stats": read("stats", "Counters of the models, the driver and its tasks", "Stats"),
+    "/metrics": {
+      get: operation({
+        id: "metrics",
+        tag: "health",
+        summary: "Metrics of the models and their drivers, for Prometheus",
+        answers: {
+          200: {
+            description: "In the text format that Accept asks for.",
+            content: Object.fromEntries(
+              Object.values(METRIC_TYPES).map((type) => [type.split(";")[0], { schema: { type: "string" } }]),
+            ),
+          },
+        },
+      }),
+    },
   };
 }
 
@@ -185,8 +139,17 @@ function v2Paths(inference: RestrictedInferenceProcess, shown: Examples | undefi
   });
   return {
     "/v2": { get: server },
+    "/v2/models/stats": {
+      get: operation({
+        id: "v2Statistics",
+        tag: "v2",
+        summary: "What all models have done",
+        answers: { 200: answer("The counters of each version of each model.", "V2Statistics") },
+      }),
+    },
     ...modelPaths("/v2/models/{model}", "v2Model", [model], shown),
     ...modelPaths("/v2/models/{model}/versions/{version}", "v2ModelVersion", [model, version], shown),
+    ...repositoryPaths(inference.repository !== undefined),
   };
 }
 
@@ -218,7 +181,19 @@ function modelPaths(path: string, id: string, parameters: JsonObject[], shown: E
         parameters,
         answers: {
           200: answer("It does.", "V2ModelReady"),
-          503: answer("The server is stopping.", "V2ModelReady"),
+          503: answer("The server is stopping, or the model makes no progress.", "V2ModelReady"),
+          ...missing,
+        },
+      }),
+    },
+    [`${path}/stats`]: {
+      get: operation({
+        id: `${id}Statistics`,
+        tag: "v2",
+        summary: "What the model has done",
+        parameters,
+        answers: {
+          200: answer("Its counters; without a version in the path those of each of its versions.", "V2Statistics"),
           ...missing,
         },
       }),
@@ -239,5 +214,6 @@ function modelPaths(path: string, id: string, parameters: JsonObject[], shown: E
         },
       }),
     },
+    ...modelExtensionPaths(path, id, parameters, shown),
   };
 }

@@ -4,10 +4,10 @@
  * A frame takes the short way where it can: its stream hands it to the engine, and the answer is written when the round of
  * outcomes is complete. Everything else takes slots, which keep the order by themselves.
  */
-import { InvalidArgumentError } from "../../errors.js";
+import { type HeadraceError, InvalidArgumentError } from "../../errors.js";
 import { decodeRawInfer, encodeRawAnswer, type TensorMetadata, traceParameters } from "../../protocol/index.js";
 import { type AnswerLane, NUMBER_BYTES } from "./answers.js";
-import { type FrameOwner, refuse, run, settle } from "./frames.js";
+import { type FrameOwner, refuse, reject, run, settle } from "./frames.js";
 import { Stream } from "./stream.js";
 import { type CloseStream, type OpenStream, readControl } from "./stream-control.js";
 
@@ -39,19 +39,31 @@ export class RawFrames {
 
   /** A frame with a number in front. */
   takeNumbered(bytes: ArrayBuffer): void {
-    const number = bytes.byteLength < NUMBER_BYTES ? -1 : (new Uint32Array(bytes, 0, 1)[0] ?? -1);
+    const number = numberOf(bytes) ?? -1;
     const stream = this.streams[number];
     if (stream !== undefined && bytes.byteLength > NUMBER_BYTES) this.step(stream, bytes, NUMBER_BYTES);
     else if (number < 0 || number >= this.count) {
       const found = number < 0 ? `${bytes.byteLength} bytes` : String(number);
       const { answers } = this.owner;
-      refuse(this.owner, answers.slot(answers.main), this.wrongNumber(found, "frame", ", as u32"));
+      reject(this.owner, answers.slot(answers.main), this.wrongNumber(found, "frame", ", as u32"));
     } else if (bytes.byteLength === NUMBER_BYTES) this.endByFrame(number);
     else this.begin(number, bytes);
   }
 
-  /** A text that is a control frame, and then done with. */
-  control(text: string): boolean {
+  /** A frame that is not to be run. */
+  refuse(bytes: ArrayBuffer, isNumbered: boolean, error: HeadraceError): void {
+    const { answers } = this.owner;
+    const number = isNumbered ? numberOf(bytes) : undefined;
+    const isKnown = number !== undefined && number < this.count;
+    const slot = isKnown ? answers.slot(this.lane(number), number) : answers.slot(answers.main);
+    refuse(this.owner, slot, error);
+  }
+
+  /**
+   * A text that is a control frame, and then done with.
+   * @param refusal  why it is not to be done
+   */
+  control(text: string, refusal: HeadraceError | undefined): boolean {
     let frame: OpenStream | CloseStream | undefined;
     try {
       frame = readControl(text);
@@ -68,6 +80,7 @@ export class RawFrames {
       isKnown ? number : undefined,
     );
     try {
+      if (refusal !== undefined) throw refusal;
       if (!isKnown) throw this.wrongNumber(String(number), "open" in frame ? "open" : "close");
       settle(this.owner, slot, "open" in frame ? this.openByControl(frame) : this.closeByControl(frame));
     } catch (error) {
@@ -86,7 +99,7 @@ export class RawFrames {
     try {
       stream = this.openStream(number, NO_NAMES);
     } catch (error) {
-      refuse(this.owner, this.owner.answers.slot(this.lane(number), number), error);
+      reject(this.owner, this.owner.answers.slot(this.lane(number), number), error);
       return;
     }
     this.step(stream, bytes, NUMBER_BYTES);
@@ -149,7 +162,7 @@ export class RawFrames {
       const stateId = endpoint.inference.stateful ? stream.stateId : undefined;
       run(this.owner, slot, request, stateId, {}, (outputs) => encodeRawAnswer(outputs).slice());
     } catch (error) {
-      refuse(this.owner, slot, error);
+      reject(this.owner, slot, error);
     }
   }
 
@@ -157,4 +170,9 @@ export class RawFrames {
     const message = `expected the number of a stream, 0 to ${this.count - 1}${how}, got ${found}`;
     return new InvalidArgumentError(message, { path });
   }
+}
+
+/** The number in front of a frame; undefined where there is none. */
+function numberOf(bytes: ArrayBuffer): number | undefined {
+  return bytes.byteLength < NUMBER_BYTES ? undefined : new Uint32Array(bytes, 0, 1)[0];
 }

@@ -3,6 +3,7 @@ import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { randomUUID } from "node:crypto";
 import type { Logger } from "../../log.js";
 import { type ErrorEncoder, Exchange, type ExchangeOwner } from "./exchange.js";
+import type { Gate } from "./gate.js";
 
 const REQUEST_ID_FIELD = "x-request-id";
 /** What may be echoed in a header and written to a log as it is. */
@@ -62,11 +63,15 @@ export class Exchanges {
   /** Where requests are logged that are for no model; undefined: none are logged. May change at any time. */
   accessLog: Logger | undefined;
 
-  constructor(private readonly owner: ExchangeOwner) {}
+  constructor(
+    private readonly owner: ExchangeOwner,
+    private readonly gate: Gate,
+  ) {}
 
   /** Must be called synchronously in the route's handler. */
-  open(response: HttpResponse, request: HttpRequest, encodeError: ErrorEncoder): Exchange {
-    const exchange = new Exchange(response, this.owner, encodeError, request.getHeader("accept-encoding"));
+  open(response: HttpResponse, request: HttpRequest, encodeError: ErrorEncoder, route = ""): Exchange {
+    const exchange = new Exchange(response, this.owner, encodeError, route, request.getHeader("accept-encoding"));
+    if (this.gate.cors !== undefined) exchange.pageHeaders = this.gate.cors.of(request);
     const sent = request.getHeader(REQUEST_ID_FIELD);
     if (sent !== "" || this.accessLog !== undefined) {
       const id = REQUEST_ID.test(sent) ? sent : randomUUID();
@@ -80,7 +85,7 @@ export class Exchanges {
     return {
       method: request.getMethod().toUpperCase(),
       path: request.getUrl(),
-      remote: Buffer.from(response.getRemoteAddressAsText()).toString("latin1"),
+      remote: this.gate.remoteAddress(response),
       since: performance.now(),
     };
   }

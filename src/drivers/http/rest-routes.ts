@@ -7,6 +7,7 @@ import type { Exchange } from "./exchange.js";
 import type { HttpListener } from "./listener.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
 import { predictRequest } from "./predict-request.js";
+import { beginSpan } from "./request-spans.js";
 import type { Router } from "./router.js";
 
 /** How long one request may wait for a task: less than what proxies allow. */
@@ -46,16 +47,24 @@ export class RestRoutes {
   /** Reads the body of a prediction and hands it on; whatever goes wrong becomes the answer. */
   private body(exchange: Exchange, request: HttpRequest, endpoint: ModelEndpoint, use: Use): void {
     exchange.isFor(endpoint);
-    if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+    if (this.listener.isTracing) beginSpan(exchange, request, endpoint);
+    const refused = (error: unknown): void => exchange.error(endpoint.service.refused(error));
+    if (endpoint.isDraining) {
+      refused(new HeadraceError("UNAVAILABLE", "the server is stopping"));
+      return;
+    }
     const { maxBodyBytes } = this.listener.parameters;
     const done = (body: Uint8Array): void => {
       try {
-        answered(exchange, use(exchange, endpoint, predictRequest(parseJson(utf8Text(body, "body"), "body"))));
+        const parsed = predictRequest(parseJson(utf8Text(body, "body"), "body"));
+        const { span } = exchange;
+        const work = () => use(exchange, endpoint, parsed);
+        answered(exchange, span === undefined ? work() : span.run(work));
       } catch (error) {
-        failed(exchange, error);
+        refused(error);
       }
     };
-    exchange.readBody(request, maxBodyBytes, done, (error) => failed(exchange, error));
+    exchange.readBody(request, maxBodyBytes, done, refused);
   }
 
   private task(exchange: Exchange, request: HttpRequest): void {
@@ -63,9 +72,13 @@ export class RestRoutes {
     const waitMs = waitOf(request.getQuery("waitMs"));
     const answer = async (): Promise<void> => {
       const signal = goneSignal(exchange);
-      for (const { tasks } of this.listener.models.all()) {
-        const body = await tasks.find(taskId, waitMs, signal);
-        if (body !== undefined) return exchange.json(200, body, [["Cache-Control", "no-store"]]);
+      for (const endpoint of this.listener.models.all()) {
+        const isPending = endpoint.tasks.isPending(taskId);
+        if (isPending) exchange.isFor(endpoint);
+        const body = await endpoint.tasks.find(taskId, waitMs, signal);
+        if (body === undefined) continue;
+        if (!isPending) exchange.isFor(endpoint);
+        return exchange.json(200, body, [["Cache-Control", "no-store"]]);
       }
       throw unknownTask(taskId);
     };
@@ -75,8 +88,10 @@ export class RestRoutes {
   private deleteTask(exchange: Exchange, request: HttpRequest): void {
     const taskId = request.getParameter(0) ?? "";
     const answer = async (): Promise<void> => {
-      for (const { tasks } of this.listener.models.all()) {
-        if (await tasks.delete(taskId)) return exchange.empty(204);
+      for (const endpoint of this.listener.models.all()) {
+        if (!(await endpoint.tasks.delete(taskId))) continue;
+        exchange.isFor(endpoint);
+        return exchange.empty(204);
       }
       throw unknownTask(taskId);
     };
@@ -91,8 +106,14 @@ async function predict(exchange: Exchange, { inference }: ModelEndpoint, request
   exchange.json(200, JSON.stringify({ outputs }));
 }
 
-async function submit(exchange: Exchange, { tasks }: ModelEndpoint, request: PredictRequest): Promise<void> {
-  const taskId = await tasks.submit(request.inputs, request.options);
+async function submit(exchange: Exchange, endpoint: ModelEndpoint, request: PredictRequest): Promise<void> {
+  let taskId: string;
+  try {
+    taskId = await endpoint.tasks.submit(request.inputs, request.options);
+  } catch (error) {
+    // The prediction was not begun.
+    throw endpoint.service.refused(error);
+  }
   exchange.json(202, JSON.stringify({ taskId }), [["Location", `/tasks/${taskId}`]]);
 }
 

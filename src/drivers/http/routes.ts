@@ -1,4 +1,4 @@
-/** The routes of V2, health and statistics. Those of plain REST are in rest-routes.ts. */
+/** The routes of V2 and health. Those of plain REST are in rest-routes.ts, those of numbers in metrics-routes.ts. */
 import type { HttpRequest } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import {
@@ -17,12 +17,14 @@ import {
   type RequestPlan,
 } from "../../protocol/index.js";
 import { isBinary } from "../../serving/infer-service.js";
-import type { InferDone, RequestHead } from "../../serving/infer-types.js";
+import type { InferDone, RequestHead, TimedStep } from "../../serving/infer-types.js";
+import { platformOf } from "../../serving/model-config.js";
 import type { PreparedInfer } from "../../serving/prepared-infer.js";
 import { SERVER } from "../../serving/server-metadata.js";
 import type { BodyPieces, Exchange } from "./exchange.js";
 import type { HttpListener } from "./listener.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
+import { beginSpan } from "./request-spans.js";
 import type { Handler, Router } from "./router.js";
 import { UploadPieces } from "./upload-pieces.js";
 
@@ -50,20 +52,11 @@ export class Routes {
       const infer: Handler = (exchange, request) => this.infer(exchange, request, this.endpoint(request, versioned));
       router.route(`${model}/infer`, encodeV2Error, { POST: infer });
     }
-    get("/stats", (exchange) => this.stats(exchange));
   }
 
   private ready(exchange: Exchange): void {
-    const ready = !this.listener.isDraining;
+    const ready = this.listener.isReady;
     exchange.json(ready ? 200 : 503, JSON.stringify({ ready }));
-  }
-
-  private stats(exchange: Exchange): void {
-    const { inference, counters, tasks } = this.listener.models.only();
-    const stats = { models: inference.stats(), driver: counters, tasks: tasks.stats() };
-    // Counters are 64-bit; JSON integers have no limit, so none is rounded. No name of a cell begins with the marked NUL.
-    const text = JSON.stringify(stats, (_, value) => (typeof value === "bigint" ? `\u0000${value}` : value));
-    exchange.json(200, text.replace(/"\\u0000(\d+)"/g, "$1"));
   }
 
   private endpoint(request: HttpRequest, versioned: boolean): ModelEndpoint {
@@ -72,21 +65,30 @@ export class Routes {
 
   private metadata(exchange: Exchange, endpoint: ModelEndpoint): void {
     const { inference, service, name } = endpoint;
-    const platform = inference.direct === undefined ? "headrace_pipeline" : "onnxruntime_onnx";
+    const platform = platformOf(inference);
     const { inputs, outputs } = service;
     const versions = this.listener.models.versionsOf(name);
     exchange.json(200, JSON.stringify({ name, versions, platform, inputs, outputs }));
   }
 
-  private modelReady(exchange: Exchange, { name, isDraining }: ModelEndpoint): void {
-    exchange.json(isDraining ? 503 : 200, JSON.stringify({ name, ready: !isDraining }));
+  private modelReady(exchange: Exchange, { name, isReady }: ModelEndpoint): void {
+    exchange.json(isReady ? 200 : 503, JSON.stringify({ name, ready: isReady }));
   }
 
   private infer(exchange: Exchange, request: HttpRequest, endpoint: ModelEndpoint): void {
     exchange.isFor(endpoint);
+    if (this.listener.isTracing) beginSpan(exchange, request, endpoint);
+    try {
+      this.readInfer(exchange, request, endpoint);
+    } catch (error) {
+      exchange.error(endpoint.service.refused(error));
+    }
+  }
+
+  private readInfer(exchange: Exchange, request: HttpRequest, endpoint: ModelEndpoint): void {
     if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
     const headerLength = parseHeaderLength(request.getHeader(HEADER_LENGTH_FIELD.toLowerCase()));
-    const failed = (error: HeadraceError): void => exchange.error(error);
+    const failed = (error: unknown): void => exchange.error(endpoint.service.refused(error));
     const { maxBodyBytes } = this.listener.parameters;
     exchange.readBody(
       request,
@@ -96,7 +98,7 @@ export class Routes {
           if (headerLength) this.inferBinary(exchange, endpoint, body, headerLength);
           else this.inferBody(exchange, endpoint, decode(endpoint, body, headerLength));
         } catch (error) {
-          failed(toHeadraceError(error));
+          failed(error);
         }
       },
       failed,
@@ -113,13 +115,13 @@ export class Routes {
     headerLength: number | undefined,
   ): BodyPieces | undefined {
     if (headerLength === undefined || headerLength === 0 || first.byteLength < headerLength) return undefined;
-    const failed = (error: unknown): void => exchange.error(toHeadraceError(error));
+    const failed = (error: unknown): void => exchange.error(endpoint.service.refused(error));
     try {
       const plan = planBinaryInfer(first.subarray(0, headerLength), this.plans);
       // A header that promises more than can come must not take memory for it; the whole body will tell.
       if (headerLength + plan.inputs.binaryBytes > most) return undefined;
-      const upload = endpoint.service.upload(plan, (error, outputs) =>
-        answer(exchange, endpoint, plan, error, outputs),
+      const upload = endpoint.service.upload(plan, (error, outputs, step) =>
+        answer(exchange, endpoint, plan, error, outputs, step),
       );
       if (upload === undefined) return undefined;
       exchange.whenGone({ cancel: () => upload.abandon() });
@@ -146,8 +148,9 @@ export class Routes {
   }
 
   private inferBody(exchange: Exchange, endpoint: ModelEndpoint, request: DecodedRequest): void {
-    const done: InferDone = (error, outputs) => answer(exchange, endpoint, request, error, outputs);
-    exchange.whenGone(endpoint.service.infer(request, undefined, done));
+    const done: InferDone = (error, outputs, step) => answer(exchange, endpoint, request, error, outputs, step);
+    const infer = () => endpoint.service.infer(request, undefined, done);
+    exchange.whenGone(exchange.span === undefined ? infer() : exchange.span.run(infer));
   }
 }
 
@@ -167,8 +170,10 @@ function answer(
   request: RequestHead,
   error: HeadraceError | undefined,
   outputs: readonly NamedTensor[],
+  step: TimedStep | undefined,
 ): void {
   if (exchange.isOver) return;
+  if (step !== undefined && exchange.span !== undefined) exchange.span.phases(step.times);
   const response = { modelName: name, modelVersion: version, id: request.id, outputs };
   try {
     if (error !== undefined) throw error;

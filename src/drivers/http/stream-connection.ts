@@ -5,8 +5,10 @@
 import type { WebSocket } from "uWebSockets.js";
 import { HeadraceError } from "../../errors.js";
 import { closeFrameOf, type TensorMetadata, utf8Text } from "../../protocol/index.js";
+import type { Access } from "../../serving/access.js";
 import { Answers, type Frame } from "./answers.js";
-import { type FrameOwner, refuse } from "./frames.js";
+import { type FrameOwner, reject } from "./frames.js";
+import type { StreamClient } from "./gate.js";
 import { MessageFrames } from "./message-frames.js";
 import type { EndpointSocket, ModelEndpoint } from "./model-endpoint.js";
 import type { Outbox } from "./outbox.js";
@@ -16,6 +18,10 @@ import { Stream } from "./stream.js";
 
 /** How a connection was opened. */
 export interface StreamRequest {
+  /** Who opened it; undefined: anybody may do anything. */
+  readonly client: StreamClient | undefined;
+  /** Whether its messages have spans. */
+  readonly isTracing: boolean;
   readonly sequenceId: string | undefined;
   /** Raw mode: the model's single input. */
   readonly raw: TensorMetadata | undefined;
@@ -38,7 +44,7 @@ export class StreamConnection implements FrameOwner, EndpointSocket {
   constructor(
     readonly endpoint: ModelEndpoint,
     private readonly outbox: Outbox,
-    request: StreamRequest,
+    private readonly request: StreamRequest,
   ) {
     this.ids = new StateIds(request.sequenceId, () => endpoint.parameters.maxStreamsPerConnection);
     this.isNumbered = request.streams !== undefined;
@@ -67,12 +73,29 @@ export class StreamConnection implements FrameOwner, EndpointSocket {
       const which = maxFrameBytes < maxBodyBytes ? "maxFrameBytes" : "maxBodyBytes";
       const allowed = `at most ${Math.min(maxFrameBytes, maxBodyBytes)} are allowed (${which})`;
       this.end(new HeadraceError("PAYLOAD_TOO_LARGE", `a frame of ${bytes.byteLength} bytes, ${allowed}`));
-    } else if (this.answers.inFlight >= limit) {
+      return;
+    }
+    if (this.answers.inFlight >= limit) {
       this.end(new HeadraceError("RESOURCE_EXHAUSTED", `more than ${limit} frames are waiting for answers`));
-    } else if (!isBinary) this.text(bytes);
+      return;
+    }
+    const refusal = this.request.client?.refusal();
+    if (refusal !== undefined) this.refuse(bytes, isBinary, refusal);
+    else if (!isBinary) this.text(bytes, undefined);
     else if (this.raw === undefined) this.messages.binary(bytes);
     else if (this.own === undefined) this.raw.takeNumbered(bytes);
     else this.raw.take(this.own, bytes);
+  }
+
+  /** Closes the connection of a client that is not known any more. */
+  recheck(access: Access): void {
+    const { client } = this.request;
+    if (client === undefined || access.knows(client.principal)) return;
+    this.end(new HeadraceError("UNAUTHENTICATED", "what this stream was opened with is no longer good"));
+  }
+
+  get isTracing(): boolean {
+    return this.request.isTracing;
   }
 
   isOpen(): boolean {
@@ -130,15 +153,22 @@ export class StreamConnection implements FrameOwner, EndpointSocket {
     for (const stream of streams) stream.end();
   }
 
-  private text(bytes: ArrayBuffer): void {
+  /** A frame beyond the client's rate is answered in its place, and the stream goes on: nothing has changed its state. */
+  private refuse(bytes: ArrayBuffer, isBinary: boolean, error: HeadraceError): void {
+    if (!isBinary) this.text(bytes, error);
+    else if (this.raw !== undefined) this.raw.refuse(bytes, this.isNumbered, error);
+    else this.messages.binary(bytes, error);
+  }
+
+  private text(bytes: ArrayBuffer, refusal: HeadraceError | undefined): void {
     let text: string;
     try {
       text = utf8Text(new Uint8Array(bytes), "frame");
     } catch (error) {
-      refuse(this, this.answers.slot(this.answers.main), error);
+      reject(this, this.answers.slot(this.answers.main), error);
       return;
     }
-    if (this.isNumbered && this.raw?.control(text)) return;
-    this.messages.text(text);
+    if (this.isNumbered && this.raw?.control(text, refusal)) return;
+    this.messages.text(text, refusal);
   }
 }

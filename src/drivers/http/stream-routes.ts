@@ -3,9 +3,11 @@ import type { HttpRequest, WebSocket } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import { canonicalSequenceId, encodeV2Error, type TensorMetadata } from "../../protocol/index.js";
 import type { AppLease, StreamLimits } from "./app-pool.js";
+import { chosenProtocol, type StreamClient } from "./gate.js";
 import type { HttpListener } from "./listener.js";
+import type { ListenerParameters } from "./listener-parameters.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
-import type { ListenerParameters } from "./parameters.js";
+import { roleOf } from "./route-roles.js";
 import { StreamConnection } from "./stream-connection.js";
 import { Subscriber } from "./subscriber.js";
 import type { ResultForm } from "./subscriptions.js";
@@ -28,7 +30,7 @@ interface UserData {
 }
 
 /** Makes the connection that an upgrade asks for. */
-type Opener = (request: HttpRequest, endpoint: ModelEndpoint) => Connection;
+type Opener = (request: HttpRequest, endpoint: ModelEndpoint, client: StreamClient | undefined) => Connection;
 
 /** What uWebSockets.js itself enforces. */
 export function streamLimits(parameters: ListenerParameters): StreamLimits<UserData> {
@@ -49,8 +51,8 @@ export class StreamRoutes {
 
   register(app: AppLease, limits: StreamLimits<UserData>): void {
     for (const [name, open] of [
-      ["stream", (request, endpoint) => this.stream(request, endpoint)],
-      ["subscribe", (request, endpoint) => this.subscriber(request, endpoint)],
+      ["stream", (request, endpoint, client) => this.stream(request, endpoint, client)],
+      ["subscribe", (request, endpoint, client) => this.subscriber(request, endpoint, client)],
     ] satisfies [string, Opener][]) {
       this.route(app, `/v2/models/:model/${name}`, false, limits, open);
       this.route(app, `/v2/models/:model/versions/:version/${name}`, true, limits, open);
@@ -64,11 +66,15 @@ export class StreamRoutes {
     limits: StreamLimits<UserData>,
     open: Opener,
   ): void {
+    const role = roleOf("WS", pattern);
     app.stream<UserData>(pattern, limits, {
       upgrade: (response, request, context) => {
         let connection: Connection;
+        let protocol: string;
         try {
-          connection = open(request, this.endpoint(request, versioned));
+          const client = this.listener.gate.admitStream(response, request, role);
+          connection = open(request, this.endpoint(request, versioned), client);
+          protocol = chosenProtocol(request);
         } catch (error) {
           this.listener.exchanges.open(response, request, encodeV2Error).error(toHeadraceError(error));
           return;
@@ -76,7 +82,7 @@ export class StreamRoutes {
         response.upgrade(
           { connection },
           request.getHeader("sec-websocket-key"),
-          request.getHeader("sec-websocket-protocol"),
+          protocol,
           request.getHeader("sec-websocket-extensions"),
           context,
         );
@@ -95,11 +101,13 @@ export class StreamRoutes {
     return endpoint;
   }
 
-  private stream(request: HttpRequest, endpoint: ModelEndpoint): Connection {
+  private stream(request: HttpRequest, endpoint: ModelEndpoint, client: StreamClient | undefined): Connection {
     const raw = request.getQuery("raw");
     const streams = request.getQuery("streams");
     const limit = endpoint.parameters.maxStreamsPerConnection;
     return new StreamConnection(endpoint, this.listener.outbox, {
+      client,
+      isTracing: this.listener.isTracing,
       sequenceId: canonicalSequenceId(request.getQuery("sequence_id"), "sequence_id"),
       raw: raw === undefined ? undefined : rawInput(endpoint.service.inputs, raw),
       streams: streams === undefined ? undefined : numberOfStreams(streams, raw, limit),
@@ -107,7 +115,7 @@ export class StreamRoutes {
     });
   }
 
-  private subscriber(request: HttpRequest, endpoint: ModelEndpoint): Connection {
+  private subscriber(request: HttpRequest, endpoint: ModelEndpoint, client: StreamClient | undefined): Connection {
     if (!endpoint.inference.stateful) {
       throw new InvalidArgumentError("the model keeps no state, so there are no streams to follow", {
         path: "stateId",
@@ -115,7 +123,7 @@ export class StreamRoutes {
     }
     const query = new URLSearchParams(request.getQuery());
     const limit = endpoint.parameters.maxStreamsPerConnection;
-    return new Subscriber(endpoint, watchedStates(query.getAll("stateId"), limit), formOf(query.get("format")));
+    return new Subscriber(endpoint, client, watchedStates(query.getAll("stateId"), limit), formOf(query.get("format")));
   }
 }
 

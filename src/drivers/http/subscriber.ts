@@ -5,6 +5,8 @@
 import type { WebSocket } from "uWebSockets.js";
 import { HeadraceError } from "../../errors.js";
 import { closeFrameOf } from "../../protocol/index.js";
+import type { Access } from "../../serving/access.js";
+import type { StreamClient } from "./gate.js";
 import type { EndpointSocket, ModelEndpoint } from "./model-endpoint.js";
 import type { ResultForm, Topic, Watcher } from "./subscriptions.js";
 
@@ -15,8 +17,10 @@ export class Subscriber implements EndpointSocket, Watcher {
   /** Results that were dropped and not told yet. */
   private readonly dropped = new Map<Topic, number>();
 
+  /** @param client  who opened it; undefined: anybody may */
   constructor(
     private readonly endpoint: ModelEndpoint,
+    private readonly client: StreamClient | undefined,
     private readonly stateIds: readonly string[],
     readonly form: ResultForm,
   ) {}
@@ -59,6 +63,11 @@ export class Subscriber implements EndpointSocket, Watcher {
   /** The client sent something. */
   message(): void {
     this.end(new HeadraceError("UNIMPLEMENTED", "a subscription takes no frames; open another one for other streams"));
+  }
+
+  recheck(access: Access): void {
+    if (this.client === undefined || access.knows(this.client.principal)) return;
+    this.end(new HeadraceError("UNAUTHENTICATED", "what this subscription was opened with is no longer good"));
   }
 
   evicted(): void {

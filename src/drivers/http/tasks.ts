@@ -53,6 +53,10 @@ export class Tasks {
     return this.pending.size;
   }
 
+  isPending(taskId: string): boolean {
+    return this.pending.has(taskId);
+  }
+
   /** Counters, and as of now: pending tasks, requests that wait for one of them, finished tasks that are kept. */
   stats(): Readonly<Record<string, number>> {
     let waiting = 0;

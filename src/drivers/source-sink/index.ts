@@ -1,8 +1,9 @@
 /** `headrace/drivers/source-sink`: drives an inference process from sources into sinks. */
 import { randomUUID } from "node:crypto";
 import { HeadraceError, InvalidArgumentError } from "../../errors.js";
-import { PipelineDriver, type RestrictedInferenceProcess } from "../../runtime/index.js";
+import { type DriverMetric, PipelineDriver, type RestrictedInferenceProcess } from "../../runtime/index.js";
 import type { SinkItem } from "../../sinks/sink.js";
+import { sourceSinkMetrics } from "./metrics.js";
 import {
   difference,
   type Settings,
@@ -175,6 +176,10 @@ export class SourceSinkDriver extends PipelineDriver<SourceSinkParameters> {
   /** Stops a sink. Throws NOT_FOUND. */
   removeSink(ref: string): Promise<void> {
     return this.inTurn(() => this.change({ ...this.settings, sinks: without(this.settings.sinks, ref, "sink") }));
+  }
+
+  override metrics(): readonly DriverMetric[] {
+    return sourceSinkMetrics(this.statistics());
   }
 
   override statistics(): SourceSinkStatistics {

@@ -4,6 +4,7 @@ import { once, setMaxListeners } from "node:events";
 import { createServer, type Server } from "node:http";
 import { type ErrorCode, HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import {
+  type DriverMetric,
   type DriverResources,
   PipelineDriver,
   type ResourcesRequest,
@@ -145,6 +146,19 @@ export class StressDriver extends PipelineDriver<StressParameters> {
 
   override getParameters(): StressParameters {
     return { ...this.parameters };
+  }
+
+  override metrics(): readonly DriverMetric[] {
+    const { predictions, errors, inFlight } = this;
+    const failures = Object.entries(errors).map(([code, value]): DriverMetric => {
+      const help = "Predictions that failed, by the code of their error.";
+      return { name: "stress_failures", type: "counter", help, value, labels: { code } };
+    });
+    return [
+      { name: "stress_predictions", type: "counter", help: "Predictions that succeeded.", value: predictions },
+      { name: "stress_in_flight", type: "gauge", help: "Predictions under way.", value: inFlight },
+      ...failures,
+    ];
   }
 
   override statistics(): StressStatistics {

@@ -4,6 +4,7 @@ import { bytesOf } from "../../../src/datatype.js";
 import { HttpDriver } from "../../../src/drivers/http/index.js";
 import { onnxCell } from "../../../src/pipeline/index.js";
 import type { InferenceProcess } from "../../../src/runtime/index.js";
+import { scrape } from "../../support/metrics.js";
 import { fixture } from "../../support/paths.js";
 import { distance, GruReference, TOLERANCE } from "../../support/reference.js";
 import { gruPipeline, modelPipeline, type Served, serve, start } from "../../support/serve.js";
@@ -126,10 +127,9 @@ t.test("a client that does not read is closed with 1013; its memory is bounded, 
   const other = await Peer.open(t, `${url}/v2/models/echo/stream?raw=x`);
   deaf.socket.pause();
   const big = bytesOf(new Float32Array(width).fill(1));
-  const driverStats = async () =>
-    ((await (await fetch(`${url}/stats`)).json()) as { driver: { streamsRefused: number } }).driver;
+  const refused = async () => (await scrape(url)).value("headrace_driver_streams_refused_total");
   let sent = 0;
-  while ((await driverStats()).streamsRefused === 0) {
+  while ((await refused()) === 0) {
     deaf.send(big);
     sent += 1;
     other.send(bytesOf(Float32Array.of(sent, 1)));

@@ -3,6 +3,7 @@ import t, { type Test } from "tap";
 import { type FinishedTask, HttpDriver, type HttpParameters, type TaskStore } from "../../../src/drivers/http/index.js";
 import { deferred } from "../../support/cells.js";
 import { Gate } from "../../support/gate.js";
+import { taskCounts } from "../../support/metrics.js";
 import { serve, start } from "../../support/serve.js";
 import { postHead, RawConnection } from "../../support/sockets.js";
 
@@ -26,7 +27,7 @@ async function tasks(t: Test, parameters: Partial<HttpParameters> = {}) {
 }
 
 function questions(url: string) {
-  const stats = async () => ((await ask(`${url}/stats`)).json as { tasks: Record<string, number> }).tasks;
+  const stats = () => taskCounts(url);
   return {
     submit: async (body: unknown): Promise<string> => String((await ask(`${url}/tasks`, "POST", body)).json.taskId),
     task: (id: string, query = "") => ask(`${url}/tasks/${id}${query}`),

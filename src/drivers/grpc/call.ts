@@ -1,0 +1,250 @@
+/** One call: messages in and out over an HTTP/2 stream, its deadline, its status. */
+import { HeadraceError, toHeadraceError } from "../../errors.js";
+import type { CallHead } from "./call-head.js";
+import { pack, unpack } from "./compression.js";
+import type { Http2Stream, Payload, StreamHandler } from "./http2/stream.js";
+import { MessageReader } from "./message-reader.js";
+import { answerHeaders, type Encoding, OK, type Status, statusOf, trailers, trailersOnly } from "./status.js";
+
+/** What a method does with a call's messages. What it throws ends the call. */
+export interface CallReceiver {
+  /** A message of the client's, valid until this returns. After it `call.pause()` may have been called. */
+  message(bytes: Buffer): void;
+  /** The client sends no more messages. */
+  halfClosed(): void;
+  /** Nobody waits any more: the client has gone or its deadline has passed. */
+  cancelled(): void;
+  /** What waited for the client to read has gone. */
+  drained?(): void;
+}
+
+export interface CallLimits {
+  readonly maxMessageBytes: number;
+  /** Called with a change in the bytes of unfinished messages; false: there are too many already. */
+  hold(change: number): boolean;
+}
+
+const PREFIX_BYTES = 5;
+/** Timers of more than 31 bits go off at once. */
+const MAX_TIMER_MILLIS = 2 ** 31 - 1;
+
+export class Call implements StreamHandler {
+  /** Set before the first byte comes. */
+  receiver: CallReceiver | undefined;
+  private readonly reader: MessageReader;
+  private hasHeaders = false;
+  private isFinished = false;
+  private hasHalfClosed = false;
+  private timer: NodeJS.Timeout | undefined;
+  /** Bytes that came while the call was paused. */
+  private held: Buffer[] = [];
+  /** Whether the receiver wants no more for now. */
+  private isStopped = false;
+  /** Whether a message is being unpacked: those behind it wait. */
+  private isUnpacking = false;
+  private counted = 0;
+
+  constructor(
+    readonly head: CallHead,
+    private readonly stream: Http2Stream,
+    private readonly limits: CallLimits,
+  ) {
+    this.reader = new MessageReader(limits.maxMessageBytes, (bytes, isPacked) => this.received(bytes, isPacked));
+    const { timeoutMillis } = head;
+    if (timeoutMillis !== undefined && timeoutMillis <= MAX_TIMER_MILLIS) {
+      this.timer = setTimeout(() => this.expired(), Math.ceil(timeoutMillis));
+    }
+  }
+
+  /** Whether it has its status, or nobody waits for one. */
+  get isOver(): boolean {
+    return this.isFinished;
+  }
+
+  /** Bytes of answers that the client has not made room for. */
+  get waitingBytes(): number {
+    return this.stream.waitingBytes;
+  }
+
+  /** Sends a message. It may be in memory that is gone after this call. */
+  send(message: Payload): void {
+    if (this.isFinished) return;
+    const { encoding } = this.head;
+    if (!this.hasHeaders) this.stream.sendHeaders(answerHeaders(encoding));
+    this.hasHeaders = true;
+    const packed = encoding === undefined ? undefined : pack(message, encoding);
+    this.stream.sendData(packed === undefined ? new Prefixed(0, message) : new Prefixed(1, new Bytes(packed)));
+  }
+
+  /** Ends the call. Does nothing where it is over. */
+  finish(status: Status = OK): void {
+    if (this.isFinished) return;
+    this.over();
+    // Of a call that had its message nothing but its end can follow, which costs nothing to wait for.
+    const abandonsRest = status.code !== 0 || this.held.length > 0;
+    this.stream.end(this.hasHeaders ? trailers(status) : trailersOnly(status), abandonsRest && !this.hasHalfClosed);
+  }
+
+  fail(error: unknown): void {
+    this.finish(statusOf(toHeadraceError(error)));
+  }
+
+  /** Takes no more messages until `resume`: the client can send no more than its window. */
+  pause(): void {
+    this.isStopped = true;
+  }
+
+  resume(): void {
+    if (!this.isStopped) return;
+    this.isStopped = false;
+    this.readHeld();
+  }
+
+  data(bytes: Buffer): void {
+    if (this.isFinished) {
+      this.stream.consumed(bytes.length);
+      return;
+    }
+    if (this.isPaused || this.held.length > 0) {
+      this.held.push(Buffer.from(bytes));
+      return;
+    }
+    const used = this.read(bytes);
+    if (used < bytes.length && !this.isFinished) this.held.push(Buffer.from(bytes.subarray(used)));
+  }
+
+  ended(): void {
+    this.hasHalfClosed = true;
+    if (this.held.length === 0 && !this.isPaused) this.halfClosed();
+  }
+
+  closed(): void {
+    if (this.isFinished) return;
+    this.over();
+    this.receiver?.cancelled();
+  }
+
+  drained(): void {
+    if (!this.isFinished) this.receiver?.drained?.();
+  }
+
+  /** Reads messages until there are no more, or the call is paused; how many bytes that took. */
+  private read(bytes: Buffer): number {
+    let at = 0;
+    try {
+      while (at < bytes.length && !this.isPaused && !this.isFinished) at = this.reader.read(bytes, at);
+      this.count();
+    } catch (error) {
+      this.receiver?.cancelled();
+      this.fail(error);
+      at = bytes.length;
+    }
+    this.stream.consumed(at);
+    return at;
+  }
+
+  private readHeld(): void {
+    for (let first = this.held[0]; first !== undefined && !this.isPaused; first = this.held[0]) {
+      const used = this.read(first);
+      if (used < first.length && !this.isFinished) this.held[0] = first.subarray(used);
+      else this.held.shift();
+    }
+    if (this.hasHalfClosed && this.held.length === 0 && !this.isPaused) this.halfClosed();
+  }
+
+  private received(bytes: Buffer, isPacked: boolean): void {
+    if (!isPacked) {
+      this.receiver?.message(bytes);
+      return;
+    }
+    const { encoding } = this.head;
+    if (encoding === undefined) {
+      throw new HeadraceError("INVALID_ARGUMENT", "is packed, but there is no grpc-encoding", { path: "message" });
+    }
+    this.isUnpacking = true;
+    this.unpackAndGoOn(Buffer.from(bytes), encoding).catch((error: unknown) => {
+      this.receiver?.cancelled();
+      this.fail(error);
+    });
+  }
+
+  private async unpackAndGoOn(packed: Buffer, encoding: Encoding): Promise<void> {
+    const bytes = await unpack(packed, encoding, this.limits.maxMessageBytes);
+    if (this.isFinished) return;
+    this.isUnpacking = false;
+    this.receiver?.message(bytes);
+    this.readHeld();
+  }
+
+  private get isPaused(): boolean {
+    return this.isStopped || this.isUnpacking;
+  }
+
+  private halfClosed(): void {
+    if (this.isFinished) return;
+    try {
+      if (!this.reader.isBetweenMessages) {
+        throw new HeadraceError("INVALID_ARGUMENT", "ends in the middle", { path: "message" });
+      }
+      this.receiver?.halfClosed();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private expired(): void {
+    if (this.isFinished) return;
+    this.receiver?.cancelled();
+    const message = "the deadline passed before the call was done; a state is as it was before the step";
+    this.fail(new HeadraceError("DEADLINE_EXCEEDED", message));
+  }
+
+  private over(): void {
+    this.isFinished = true;
+    clearTimeout(this.timer);
+    for (const bytes of this.held) this.stream.consumed(bytes.length);
+    this.held = [];
+    if (this.counted > 0) this.limits.hold(-this.counted);
+    this.counted = 0;
+  }
+
+  /** Tells how much memory an unfinished message takes. Throws RESOURCE_EXHAUSTED where there is too much already. */
+  private count(): void {
+    const change = this.reader.buffered - this.counted;
+    if (change === 0 || this.isFinished) return;
+    this.counted += change;
+    if (this.limits.hold(change)) return;
+    throw new HeadraceError("RESOURCE_EXHAUSTED", "this connection has too many large messages on their way at a time");
+  }
+}
+
+/** A message with its five bytes in front. */
+class Prefixed implements Payload {
+  readonly byteLength: number;
+
+  constructor(
+    private readonly flag: 0 | 1,
+    private readonly message: Payload,
+  ) {
+    this.byteLength = PREFIX_BYTES + message.byteLength;
+  }
+
+  writeTo(to: Buffer, at: number): void {
+    to[at] = this.flag;
+    to.writeUInt32BE(this.message.byteLength, at + 1);
+    this.message.writeTo(to, at + PREFIX_BYTES);
+  }
+}
+
+/** Bytes as a payload. */
+export class Bytes implements Payload {
+  constructor(private readonly bytes: Uint8Array) {}
+
+  get byteLength(): number {
+    return this.bytes.byteLength;
+  }
+
+  writeTo(to: Buffer, at: number): void {
+    to.set(this.bytes, at);
+  }
+}

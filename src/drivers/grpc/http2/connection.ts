@@ -1,0 +1,401 @@
+/**
+ * One HTTP/2 connection (RFC 9113), a server's side of it, over any socket: what arrives becomes streams, within limits. What is
+ * sent is the sender's.
+ */
+import type { Socket } from "node:net";
+import { FloodGuard } from "./flood-guard.js";
+import {
+  ConnectionError,
+  FLAG,
+  FRAME,
+  FrameReader,
+  H2,
+  type H2Code,
+  INITIAL_WINDOW,
+  MAX_WINDOW,
+  PREFACE,
+} from "./frames.js";
+import { HeaderParts } from "./header-parts.js";
+import { type HeaderBlock, HpackDecoder } from "./hpack-decoder.js";
+import { Sender, type SenderOwner } from "./sender.js";
+import { readSettings, settingsFrame } from "./settings.js";
+import { Http2Stream, type Payload } from "./stream.js";
+
+export interface ConnectionLimits {
+  /** Requests open at a time; one more is refused, which clients wait for. */
+  readonly maxStreams: number;
+  /** Bytes of one request that may be on their way before they are consumed. */
+  readonly streamWindowBytes: number;
+  /** The same for all requests together. */
+  readonly connectionWindowBytes: number;
+  /** The headers of one request, with 32 bytes added for each. */
+  readonly maxHeaderListBytes: number;
+  /** What may wait for a client that does not read. */
+  readonly maxBackpressureBytes: number;
+}
+
+/** Who owns connections. */
+export interface ConnectionHost {
+  readonly limits: ConnectionLimits;
+  /** A new request; its handler must be set before this returns, unless the stream was ended or reset. */
+  opened(stream: Http2Stream, block: HeaderBlock): void;
+  /** `flush` is due at the end of this turn. */
+  wrote(connection: Connection): void;
+  closed(connection: Connection): void;
+}
+
+const HEADER_TABLE_BYTES = 4096;
+const PRIORITY_BYTES = 5;
+
+export class Connection implements SenderOwner {
+  readonly sender: Sender;
+  private readonly streams = new Map<number, Http2Stream>();
+  private readonly reader = new FrameReader((type, flags, id, payload) => this.frame(type, flags, id, payload));
+  private readonly hpack: HpackDecoder;
+  private readonly guard = new FloodGuard();
+  private readonly parts: HeaderParts;
+  private prefaceBytes = 0;
+  private hasSettings = false;
+  private lastStream = 0;
+  private receiveWindow: number;
+  private uncredited = 0;
+  private isPaused = false;
+  private isGoingAway = false;
+  private isClosed = false;
+
+  constructor(
+    readonly socket: Socket,
+    private readonly host: ConnectionHost,
+  ) {
+    const { limits } = host;
+    this.sender = new Sender(socket, this, limits.maxBackpressureBytes);
+    this.hpack = new HpackDecoder(HEADER_TABLE_BYTES, limits.maxHeaderListBytes);
+    this.parts = new HeaderParts(limits.maxHeaderListBytes);
+    this.receiveWindow = limits.connectionWindowBytes;
+    socket.on("data", (chunk: Buffer) => this.received(chunk));
+    socket.on("drain", () => this.socketDrained());
+    // What went wrong with a client's connection is the client's affair; `close` follows.
+    socket.on("error", () => {});
+    socket.on("close", () => this.over());
+  }
+
+  /** Whether no request is open and nothing waits to be written. */
+  get isIdle(): boolean {
+    return this.streams.size === 0 && this.sender.isEmpty;
+  }
+
+  /** Takes no new requests; those open go on. The client is told, and goes elsewhere with the next one. */
+  goAway(): void {
+    if (this.isClosed || this.isGoingAway) return;
+    this.isGoingAway = true;
+    this.sender.goAway(this.lastStream, H2.NO_ERROR, "");
+  }
+
+  /** Writes what is due and ends the connection. */
+  end(): void {
+    if (this.isClosed) return;
+    this.sender.flush();
+    this.socket.end();
+    this.over();
+  }
+
+  /** Everything written since the last time goes to the socket. A client that does not read it is not read either. */
+  flush(): void {
+    if (this.isClosed) return;
+    this.sender.flush();
+    if (this.isPaused || !this.sender.isBackedUp) return;
+    this.isPaused = true;
+    this.socket.pause();
+  }
+
+  send(stream: Http2Stream, payload: Payload): void {
+    this.guard.useful();
+    this.sender.data(stream, payload);
+  }
+
+  reset(stream: Http2Stream, code: H2Code): void {
+    this.sender.reset(stream.id, code);
+    this.forget(stream);
+  }
+
+  /** The stream's request needs so many bytes of memory less. */
+  credit(stream: Http2Stream, bytes: number): void {
+    stream.uncredited += bytes;
+    if (stream.hasRemoteEnded || 2 * stream.uncredited < this.host.limits.streamWindowBytes) return;
+    this.sender.windowUpdate(stream.id, stream.uncredited);
+    stream.receiveWindow += stream.uncredited;
+    stream.uncredited = 0;
+  }
+
+  wrote(): void {
+    this.host.wrote(this);
+  }
+
+  answered(stream: Http2Stream): void {
+    this.guard.answered();
+    if (stream.hasRemoteEnded) this.forget(stream);
+    else if (stream.abandonsRest) this.reset(stream, H2.NO_ERROR);
+  }
+
+  private received(chunk: Buffer): void {
+    if (this.isClosed) return;
+    try {
+      const from = this.prefaceBytes === PREFACE.length ? 0 : this.preface(chunk);
+      if (this.prefaceBytes === PREFACE.length) this.reader.read(chunk, from);
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      this.fail(error);
+    }
+  }
+
+  private preface(chunk: Buffer): number {
+    const count = Math.min(PREFACE.length - this.prefaceBytes, chunk.length);
+    const isRight = PREFACE.compare(chunk, 0, count, this.prefaceBytes, this.prefaceBytes + count) === 0;
+    if (!isRight) throw new ConnectionError(H2.PROTOCOL_ERROR, "no HTTP/2");
+    this.prefaceBytes += count;
+    if (this.prefaceBytes === PREFACE.length) this.greet();
+    return count;
+  }
+
+  /** Not before it is clear that the client speaks HTTP/2: one that does not is to have an answer that it understands. */
+  private greet(): void {
+    const { limits } = this.host;
+    this.sender.raw(settingsFrame(limits));
+    this.sender.windowUpdate(0, limits.connectionWindowBytes - INITIAL_WINDOW);
+  }
+
+  private frame(type: number, flags: number, id: number, payload: Buffer): void {
+    if (this.isClosed) return;
+    if (!this.hasSettings && (type !== FRAME.SETTINGS || flags & FLAG.ACK)) {
+      throw new ConnectionError(H2.PROTOCOL_ERROR, "the first frame is not SETTINGS");
+    }
+    this.parts.checkFollows(type, id);
+    switch (type) {
+      case FRAME.DATA:
+        this.data(flags, id, payload);
+        break;
+      case FRAME.HEADERS:
+        this.headers(flags, id, payload);
+        break;
+      case FRAME.WINDOW_UPDATE:
+        this.windowUpdated(id, payload);
+        break;
+      case FRAME.RST_STREAM:
+        this.resetByPeer(id, payload);
+        break;
+      default:
+        this.guard.control();
+        this.control(type, flags, id, payload);
+    }
+  }
+
+  private control(type: number, flags: number, id: number, payload: Buffer): void {
+    switch (type) {
+      case FRAME.CONTINUATION:
+        this.continuation(flags, payload);
+        break;
+      case FRAME.SETTINGS:
+        this.settings(flags, id, payload);
+        break;
+      case FRAME.PING:
+        if (id !== 0) throw new ConnectionError(H2.PROTOCOL_ERROR, "PING of a stream");
+        checkSize("PING", payload, 8);
+        if ((flags & FLAG.ACK) === 0) this.sender.pong(payload);
+        break;
+      case FRAME.GOAWAY:
+        if (id !== 0 || payload.length < 8) throw new ConnectionError(H2.PROTOCOL_ERROR, "a broken GOAWAY");
+        break;
+      case FRAME.PRIORITY:
+        // How important streams are to each other; who sends it must still get it right.
+        if (id === 0) throw new ConnectionError(H2.PROTOCOL_ERROR, "PRIORITY of the connection");
+        checkSize("PRIORITY", payload, PRIORITY_BYTES);
+        break;
+      case FRAME.PUSH_PROMISE:
+        throw new ConnectionError(H2.PROTOCOL_ERROR, "a client cannot push");
+      default:
+      // Frames of other types are for those who know them.
+    }
+  }
+
+  private data(flags: number, id: number, payload: Buffer): void {
+    const stream = this.known(id, "DATA");
+    const bytes = payload.length;
+    this.receiveWindow -= bytes;
+    if (this.receiveWindow < 0) throw new ConnectionError(H2.FLOW_CONTROL_ERROR, "more DATA than the window allows");
+    this.creditConnection(bytes);
+    const body = flags & FLAG.PADDED ? withoutPadding(payload) : payload;
+    const isEnd = (flags & FLAG.END_STREAM) !== 0;
+    if (body.length > 0) this.guard.useful();
+    else if (!isEnd) this.guard.control();
+    if (stream === undefined) return;
+    stream.receiveWindow -= bytes;
+    if (stream.hasRemoteEnded || stream.receiveWindow < 0) {
+      this.lose(stream, stream.hasRemoteEnded ? H2.STREAM_CLOSED : H2.FLOW_CONTROL_ERROR);
+      return;
+    }
+    stream.hasRemoteEnded = isEnd;
+    if (bytes > body.length) this.credit(stream, bytes - body.length);
+    if (body.length > 0) stream.handler?.data(body);
+    if (isEnd) this.remoteEnded(stream);
+  }
+
+  private remoteEnded(stream: Http2Stream): void {
+    stream.hasRemoteEnded = true;
+    if (stream.isClosed) return;
+    if (stream.hasLocalEnded && stream.waiting.length === 0) this.forget(stream);
+    else stream.handler?.ended();
+  }
+
+  private headers(flags: number, id: number, payload: Buffer): void {
+    if (id % 2 === 0) throw new ConnectionError(H2.PROTOCOL_ERROR, `a client cannot open stream ${id}`);
+    let block = flags & FLAG.PADDED ? withoutPadding(payload) : payload;
+    if (flags & FLAG.PRIORITY) {
+      if (block.length < PRIORITY_BYTES) throw new ConnectionError(H2.FRAME_SIZE_ERROR, "HEADERS without its priority");
+      block = block.subarray(PRIORITY_BYTES);
+    }
+    if (flags & FLAG.END_HEADERS) this.block(flags, id, block);
+    else this.parts.begin(id, flags, block);
+  }
+
+  private continuation(flags: number, payload: Buffer): void {
+    const whole = this.parts.add(payload, (flags & FLAG.END_HEADERS) !== 0);
+    if (whole !== undefined) this.block(whole.flags, whole.stream, whole.block);
+  }
+
+  private block(flags: number, id: number, bytes: Buffer): void {
+    // Also where the stream is of no interest: the table changes with it.
+    const decoded = this.hpack.decode(bytes);
+    const isEnd = (flags & FLAG.END_STREAM) !== 0;
+    if (id <= this.lastStream) {
+      this.trailers(id, isEnd);
+      return;
+    }
+    this.lastStream = id;
+    if (this.isGoingAway || this.streams.size >= this.host.limits.maxStreams) {
+      this.guard.control();
+      this.sender.reset(id, H2.REFUSED_STREAM);
+      return;
+    }
+    const { initialWindow } = this.sender.peer;
+    const stream = new Http2Stream(this, id, initialWindow, this.host.limits.streamWindowBytes);
+    this.streams.set(id, stream);
+    stream.hasRemoteEnded = isEnd;
+    this.host.opened(stream, decoded);
+    if (isEnd) this.remoteEnded(stream);
+  }
+
+  /** Headers of a stream that there was already: the end of a request, or nothing that matters any more. */
+  private trailers(id: number, isEnd: boolean): void {
+    const stream = this.streams.get(id);
+    if (stream === undefined) this.guard.control();
+    else if (!isEnd || stream.hasRemoteEnded) this.lose(stream, H2.PROTOCOL_ERROR);
+    else this.remoteEnded(stream);
+  }
+
+  private settings(flags: number, id: number, payload: Buffer): void {
+    if (id !== 0) throw new ConnectionError(H2.PROTOCOL_ERROR, "SETTINGS of a stream");
+    if (flags & FLAG.ACK) {
+      checkSize("an acknowledgement", payload, 0);
+      return;
+    }
+    const { peer } = this.sender;
+    const before = peer.initialWindow;
+    readSettings(payload, peer);
+    this.hasSettings = true;
+    const change = peer.initialWindow - before;
+    const streams = [...this.streams.values()];
+    for (const stream of streams) {
+      stream.sendWindow += change;
+      if (stream.sendWindow > MAX_WINDOW) throw new ConnectionError(H2.FLOW_CONTROL_ERROR, "a window above 2^31 - 1");
+    }
+    this.sender.acknowledgeSettings();
+    if (change > 0) for (const stream of streams) this.sender.pump(stream);
+  }
+
+  private windowUpdated(id: number, payload: Buffer): void {
+    checkSize("WINDOW_UPDATE", payload, 4);
+    const bytes = payload.readUInt32BE(0) & 0x7fff_ffff;
+    if (id === 0) {
+      this.sender.widened(bytes);
+      return;
+    }
+    const stream = this.known(id, "WINDOW_UPDATE");
+    if (stream === undefined) return;
+    stream.sendWindow += bytes;
+    if (bytes === 0) this.lose(stream, H2.PROTOCOL_ERROR);
+    else if (stream.sendWindow > MAX_WINDOW) this.lose(stream, H2.FLOW_CONTROL_ERROR);
+    else this.sender.pump(stream);
+  }
+
+  private resetByPeer(id: number, payload: Buffer): void {
+    checkSize("RST_STREAM", payload, 4);
+    const stream = this.known(id, "RST_STREAM");
+    this.guard.reset();
+    if (stream === undefined) return;
+    this.forget(stream);
+    stream.handler?.closed();
+  }
+
+  /** The stream of a frame, or undefined where it has ended. Throws where there never was one. */
+  private known(id: number, what: string): Http2Stream | undefined {
+    const stream = this.streams.get(id);
+    if (stream !== undefined || (id % 2 === 1 && id <= this.lastStream)) return stream;
+    throw new ConnectionError(H2.PROTOCOL_ERROR, `${what} of stream ${id}, which was never opened`);
+  }
+
+  /** The client broke the rules on one stream. */
+  private lose(stream: Http2Stream, code: H2Code): void {
+    this.guard.reset();
+    this.reset(stream, code);
+    stream.handler?.closed();
+  }
+
+  private forget(stream: Http2Stream): void {
+    stream.isClosed = true;
+    this.sender.forget(stream);
+    this.streams.delete(stream.id);
+  }
+
+  private creditConnection(bytes: number): void {
+    this.uncredited += bytes;
+    if (2 * this.uncredited < this.host.limits.connectionWindowBytes) return;
+    this.sender.windowUpdate(0, this.uncredited);
+    this.receiveWindow += this.uncredited;
+    this.uncredited = 0;
+  }
+
+  private socketDrained(): void {
+    if (this.isPaused) this.socket.resume();
+    this.isPaused = false;
+    this.sender.pumpBlocked();
+  }
+
+  private fail(error: ConnectionError): void {
+    if (this.prefaceBytes === PREFACE.length) this.sender.goAway(this.lastStream, error.code, error.message);
+    else this.socket.write(HTTP_1_ANSWER);
+    this.end();
+  }
+
+  private over(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    const streams = [...this.streams.values()];
+    for (const stream of streams) this.forget(stream);
+    for (const stream of streams) stream.handler?.closed();
+    this.host.closed(this);
+  }
+}
+
+/** For a browser or a client that speaks HTTP/1.1: words instead of frames. */
+const HTTP_1_TEXT = "This port speaks gRPC, which is HTTP/2 without an upgrade.\n";
+const HTTP_1_ANSWER = `HTTP/1.1 505 HTTP Version Not Supported\r\nContent-Type: text/plain\r\nContent-Length: ${HTTP_1_TEXT.length}\r\nConnection: close\r\n\r\n${HTTP_1_TEXT}`;
+
+function checkSize(what: string, payload: Buffer, bytes: number): void {
+  if (payload.length !== bytes) throw new ConnectionError(H2.FRAME_SIZE_ERROR, `${what} has ${bytes} bytes`);
+}
+
+function withoutPadding(payload: Buffer): Buffer {
+  const padding = payload[0];
+  if (padding !== undefined && padding < payload.length) return payload.subarray(1, payload.length - padding);
+  throw new ConnectionError(H2.PROTOCOL_ERROR, "more padding than payload");
+}

@@ -1,0 +1,137 @@
+/** `headrace/drivers/grpc`: serves an inference process over gRPC. */
+import {
+  type DriverMetric,
+  type DriverResources,
+  PipelineDriver,
+  type ResourcesRequest,
+  type RestrictedInferenceProcess,
+  type Runtime,
+  type ServiceOffer,
+} from "../../runtime/index.js";
+import { GrpcModel } from "./grpc-model.js";
+import { GrpcListener } from "./listener.js";
+import { changedParameters, type GrpcParameters, grpcParameters, listenerParameters } from "./parameters.js";
+
+export type { GrpcParameters } from "./parameters.js";
+
+/** How often a stopping driver looks whether the last answers have been given. */
+const DRAIN_POLL_MILLIS = 5;
+const PORT = "grpc";
+
+const portRequest = (port: number): ResourcesRequest => ({ ports: [{ name: PORT, port, sharedAs: "grpc" }] });
+
+/**
+ * Serves V2 (the Open Inference Protocol, as Triton has it) over gRPC, with health and reflection. Drivers of one runtime that
+ * name the same port share it, each with its model. Offers the service `grpc`. docs/grpc.md has the methods.
+ *
+ * ```ts
+ * const grpc = await proc.addDriver("grpc", GrpcDriver, { port: 8001 });
+ * console.log(grpc.getService("grpc").taggedAddresses.lan.port);
+ * ```
+ */
+export class GrpcDriver extends PipelineDriver<GrpcParameters> {
+  private parameters: GrpcParameters;
+  private listener: GrpcListener | undefined;
+  private model: GrpcModel | undefined;
+  private finished: (() => void) | undefined;
+
+  constructor(options: Partial<GrpcParameters> = {}) {
+    super(options);
+    this.parameters = grpcParameters(options);
+  }
+
+  override resourcesRequest(): ResourcesRequest {
+    return portRequest(this.parameters.port);
+  }
+
+  override async start(inference: RestrictedInferenceProcess, resources: DriverResources): Promise<ServiceOffer[]> {
+    const init = {
+      parameters: listenerParameters(this.parameters),
+      repository: () => inference.repository,
+    };
+    const listener = await resources.listener(PORT, (port) => GrpcListener.open(init, port));
+    await listener.join(this, this.options);
+    this.listener = listener;
+    this.parameters = { ...this.parameters, ...listener.parameters, port: listener.port };
+    const model = new GrpcModel(inference);
+    listener.models.add(model, this.parameters.replace);
+    this.model = model;
+    listener.changed();
+    const { host, port } = this.parameters;
+    return [{ name: "grpc", address: host, port, meta: { protocol: "v2", model: inference.name } }];
+  }
+
+  override run(): Promise<void> {
+    return new Promise((resolve) => {
+      this.finished = resolve;
+    });
+  }
+
+  /** Refuses what is new, answers what was accepted, then ends. */
+  override async stop(signal: AbortSignal): Promise<void> {
+    const { model, listener } = this;
+    if (model !== undefined) model.isDraining = true;
+    listener?.leave(this);
+    while (!signal.aborted && (model?.isBusy || (listener?.isDraining && listener.isBusy))) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MILLIS));
+    }
+    if (model !== undefined) listener?.models.remove(model);
+    listener?.changed();
+    this.finished?.();
+  }
+
+  override getParameters(): GrpcParameters {
+    return { ...this.parameters };
+  }
+
+  override async setParameters(parameters: GrpcParameters): Promise<void> {
+    this.parameters = changedParameters(this.parameters, parameters);
+  }
+
+  override metrics(): readonly DriverMetric[] {
+    return this.model?.metrics() ?? [];
+  }
+
+  override statistics(): Readonly<Record<string, unknown>> {
+    return { ...this.model?.counters };
+  }
+}
+
+/** A port that is open for the gRPC drivers of a runtime; see `openGrpcPort`. */
+export interface OpenGrpcPort {
+  readonly port: number;
+  /** Closes it, unless drivers share it: then the last of them does. */
+  close(): void;
+}
+
+/**
+ * Opens a port for gRPC drivers to come: until there is one it answers for the server alone, its health and its repository.
+ * Drivers that name the port share it.
+ *
+ * ```ts
+ * const front = await openGrpcPort(runtime, { port: 0 });
+ * await proc.addDriver("grpc", GrpcDriver, { port: front.port });
+ * front.close();
+ * ```
+ *
+ * @param options Of the parameters of a GrpcDriver those that all who share a port have in common.
+ * @throws HeadraceError PORT_IN_USE, INVALID_ARGUMENT
+ */
+export async function openGrpcPort(runtime: Runtime, options: Partial<GrpcParameters> = {}): Promise<OpenGrpcPort> {
+  const parameters = grpcParameters(options);
+  const resources = await runtime.lease(portRequest(parameters.port));
+  try {
+    const init = { parameters: listenerParameters(parameters), repository: () => runtime.repository };
+    const listener = await resources.listener(PORT, (port) => GrpcListener.open(init, port));
+    const user = {};
+    await listener.join(user, options);
+    const close = (): void => {
+      listener.leave(user);
+      resources.release();
+    };
+    return { port: listener.port, close };
+  } catch (error) {
+    resources.release();
+    throw error;
+  }
+}

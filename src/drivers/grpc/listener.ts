@@ -1,0 +1,236 @@
+/**
+ * A port over which one or several drivers of a runtime serve their models. It owns the socket, the connections and the
+ * services; each driver brings a GrpcModel, and calls find it by the model's name.
+ */
+import type { Server, Socket } from "node:net";
+import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import type { RepositoryControl, SharedListener } from "../../runtime/index.js";
+import { ServedModels } from "../../serving/served-models.js";
+import { shown } from "../../shown.js";
+import { Call, type CallReceiver } from "./call.js";
+import { type CallHead, callHead } from "./call-head.js";
+import type { GrpcModel } from "./grpc-model.js";
+import { Connection, type ConnectionHost, type ConnectionLimits } from "./http2/connection.js";
+import type { Header, HeaderBlock } from "./http2/hpack-decoder.js";
+import type { Http2Stream } from "./http2/stream.js";
+import { Inferences } from "./infer.js";
+import { type GrpcParameters, LISTENER_PARAMETERS, type ListenerParameters } from "./parameters.js";
+import { Services } from "./services.js";
+import { listenOn } from "./sockets.js";
+import { httpAnswer, statusOf, trailersOnly } from "./status.js";
+import { StreamInfer } from "./stream-infer.js";
+
+/** What is known of a call before anything of it is read. */
+export interface CallIntent {
+  /** `/package.Service/Method`. */
+  readonly path: string;
+  /** All headers of the call, names in lower case. */
+  readonly metadata: readonly Header[];
+  readonly socket: Socket;
+}
+
+export interface ListenerInit {
+  readonly parameters: ListenerParameters;
+  /** What loads and unloads models, as of now. */
+  readonly repository: () => RepositoryControl | undefined;
+  /** Throws what a call that may not be made ends with. Default: all may. */
+  readonly authorize?: (intent: CallIntent) => void;
+}
+
+/** Bytes of one call that may be on their way before they are consumed. */
+const STREAM_WINDOW_BYTES = 1 << 20;
+/** Of all calls of a connection. What is taken in is consumed at once, so this is about the line, not about memory. */
+const CONNECTION_WINDOW_BYTES = 16 << 20;
+/** Unfinished messages of one connection, in largest messages. */
+const UNFINISHED_MESSAGES = 4;
+
+export class GrpcListener implements SharedListener, ConnectionHost {
+  readonly models = new ServedModels<GrpcModel>();
+  readonly limits: ConnectionLimits;
+  private server: Server | undefined;
+  private boundPort = 0;
+  private readonly users = new Set<object>();
+  private readonly connections = new Map<Connection, ConnectionState>();
+  private readonly streams = new Set<StreamInfer>();
+  private readonly inferences = new Inferences(this.models);
+  private readonly services: Services;
+  private readonly heads = new WeakMap<HeaderBlock, CallHead>();
+  private unwritten: Connection[] = [];
+
+  private constructor(private readonly init: ListenerInit) {
+    const { maxStreamsPerConnection, maxHeaderBytes, maxBackpressureBytes } = init.parameters;
+    this.limits = {
+      maxStreams: maxStreamsPerConnection,
+      streamWindowBytes: STREAM_WINDOW_BYTES,
+      connectionWindowBytes: CONNECTION_WINDOW_BYTES,
+      maxHeaderListBytes: maxHeaderBytes,
+      maxBackpressureBytes,
+    };
+    this.services = new Services(this, this.inferences, (call) => this.openStream(call));
+  }
+
+  /** Listens on a port; 0 takes any free one. Rejects with PORT_IN_USE. */
+  static async open(init: ListenerInit, port: number): Promise<GrpcListener> {
+    const listener = new GrpcListener(init);
+    await listener.listen(port);
+    return listener;
+  }
+
+  get port(): number {
+    return this.boundPort;
+  }
+
+  get parameters(): ListenerParameters {
+    return this.init.parameters;
+  }
+
+  get repository(): RepositoryControl | undefined {
+    return this.init.repository();
+  }
+
+  /** Whether nobody goes on serving here. */
+  get isDraining(): boolean {
+    return this.users.size === 0;
+  }
+
+  /** Whether requests are taken, and every model gets on with its own. */
+  get isReady(): boolean {
+    if (this.isDraining || !(this.repository?.isReady ?? true)) return false;
+    return this.models.all().every(({ inference }) => inference.isProgressing());
+  }
+
+  /** Whether calls are open, or answers not all written. */
+  get isBusy(): boolean {
+    for (const connection of this.connections.keys()) if (!connection.isIdle) return true;
+    return false;
+  }
+
+  /**
+   * Someone serves here from now on, until `leave`.
+   * @param wanted What the user said of the parameters that all who share a port have in common.
+   * Throws INVALID_ARGUMENT where it is something else than what the listener has.
+   */
+  async join(user: object, wanted: Partial<GrpcParameters>): Promise<void> {
+    for (const name of LISTENER_PARAMETERS) {
+      const [own, other] = [this.parameters[name], wanted[name]];
+      if (other === undefined || own === other) continue;
+      const message = `is ${shown(other)} here, and ${shown(own)} for whoever serves on port ${this.port} already; drivers that share a port share it too`;
+      throw new InvalidArgumentError(message, { path: name });
+    }
+    this.users.add(user);
+    // Whoever was last here may have stopped listening, and not be gone yet.
+    if (this.server === undefined) await this.listen(this.port);
+  }
+
+  /**
+   * Someone stops serving here. With the last one the door is closed: no connection is taken any more, clients of those that are
+   * open are told to go elsewhere, and calls that would never end by themselves end when what they have is answered.
+   */
+  leave(user: object): void {
+    this.users.delete(user);
+    if (this.isDraining) {
+      this.stopListening();
+      for (const connection of this.connections.keys()) connection.goAway();
+      const gone = statusOf(new HeadraceError("UNAVAILABLE", "the server is stopping"));
+      for (const stream of [...this.streams]) stream.end(gone);
+    }
+    this.changed();
+  }
+
+  /** To be called when a model came, is stopping or has gone. */
+  changed(): void {
+    this.services.watches.changed(this.isDraining);
+  }
+
+  close(): void {
+    this.stopListening();
+    for (const connection of [...this.connections.keys()]) connection.end();
+  }
+
+  opened(stream: Http2Stream, block: HeaderBlock): void {
+    const head = this.headOf(block);
+    if (head.httpError !== undefined) {
+      stream.end(httpAnswer(head.httpError), true);
+      return;
+    }
+    const { connection } = stream;
+    try {
+      if (head.error !== undefined) throw head.error;
+      this.init.authorize?.({ path: head.path, metadata: head.metadata, socket: connection.socket });
+      const open = this.services.find(head.path);
+      const call = new Call(head, stream, this.connections.get(connection) ?? new ConnectionState(0, 0));
+      stream.handler = call;
+      call.receiver = open(call);
+    } catch (error) {
+      stream.end(trailersOnly(statusOf(toHeadraceError(error))), true);
+    }
+  }
+
+  wrote(connection: Connection): void {
+    if (this.unwritten.length === 0) queueMicrotask(() => this.flush());
+    this.unwritten.push(connection);
+  }
+
+  closed(connection: Connection): void {
+    this.connections.delete(connection);
+  }
+
+  /** Everything that was written to connections in this turn goes to their sockets, in one piece each. */
+  private flush(): void {
+    const connections = this.unwritten;
+    this.unwritten = [];
+    for (const connection of connections) connection.flush();
+  }
+
+  private openStream(call: Call): CallReceiver {
+    const stream = new StreamInfer(call, this.inferences, {
+      maxInFlight: this.parameters.maxInFlightPerStream,
+      maxBackpressureBytes: this.parameters.maxBackpressureBytes,
+      over: () => this.streams.delete(stream),
+    });
+    this.streams.add(stream);
+    return stream;
+  }
+
+  /** The same block object comes again with each call that has the same headers. */
+  private headOf(block: HeaderBlock): CallHead {
+    const known = this.heads.get(block);
+    if (known !== undefined) return known;
+    const head = callHead(block);
+    this.heads.set(block, head);
+    return head;
+  }
+
+  private connected(socket: Socket): void {
+    const { maxMessageBytes } = this.parameters;
+    const state = new ConnectionState(maxMessageBytes, UNFINISHED_MESSAGES * maxMessageBytes);
+    this.connections.set(new Connection(socket, this), state);
+  }
+
+  private async listen(port: number): Promise<void> {
+    this.server = await listenOn({ host: this.parameters.host, port }, (socket) => this.connected(socket));
+    const address = this.server.address();
+    this.boundPort = typeof address === "object" && address !== null ? address.port : port;
+  }
+
+  private stopListening(): void {
+    // Its callback comes when the last connection is gone, which nobody waits for here.
+    this.server?.close();
+    this.server = undefined;
+  }
+}
+
+/** What the calls of one connection share. */
+class ConnectionState {
+  private unfinished = 0;
+
+  constructor(
+    readonly maxMessageBytes: number,
+    private readonly maxUnfinishedBytes: number,
+  ) {}
+
+  hold(change: number): boolean {
+    this.unfinished += change;
+    return change <= 0 || this.unfinished <= this.maxUnfinishedBytes;
+  }
+}

@@ -1,0 +1,79 @@
+/** grpc.reflection: what the server offers, for tools that have no .proto of it. v1 and v1alpha differ by name only. */
+import { ERROR_CODES } from "../../errors.js";
+import { Bytes, type Call, type CallReceiver } from "./call.js";
+import { type ProtoFile, protoFiles } from "./messages/descriptors.js";
+import type { DeclaredMethod, MessageObject } from "./messages/schema.js";
+
+export const SERVICES = [
+  "grpc.health.v1.Health",
+  "grpc.reflection.v1.ServerReflection",
+  "grpc.reflection.v1alpha.ServerReflection",
+  "inference.GRPCInferenceService",
+] as const;
+
+/** A call of ServerReflectionInfo: each question is answered in its turn. */
+export class Reflection implements CallReceiver {
+  constructor(
+    private readonly call: Call,
+    private readonly method: DeclaredMethod,
+  ) {}
+
+  message(bytes: Buffer): void {
+    const question = this.method.request.decode(bytes);
+    const answer = { valid_host: question.host, original_request: question, ...answerTo(question) };
+    this.call.send(new Bytes(this.method.response.encode(answer)));
+  }
+
+  halfClosed(): void {
+    this.call.finish();
+  }
+
+  cancelled(): void {}
+}
+
+let files: readonly ProtoFile[] | undefined;
+
+function answerTo(question: MessageObject): MessageObject {
+  files ??= protoFiles();
+  switch (question.message_request) {
+    case "list_services":
+      return { list_services_response: { service: SERVICES.map((name) => ({ name })) } };
+    case "file_by_filename": {
+      const name = String(question.file_by_filename);
+      return file(
+        files.find((candidate) => candidate.name === name),
+        `file '${name}'`,
+      );
+    }
+    case "file_containing_symbol": {
+      const name = String(question.file_containing_symbol);
+      return file(
+        files.find(({ symbols }) => symbols.includes(name)),
+        `symbol '${name}'`,
+      );
+    }
+    case "all_extension_numbers_of_type": {
+      const name = String(question.all_extension_numbers_of_type);
+      const isKnown = files.some(({ symbols }) => symbols.includes(name));
+      if (!isKnown) return error("NOT_FOUND", `there is no type '${name}'`);
+      return { all_extension_numbers_response: { base_type_name: name, extension_number: [] } };
+    }
+    case "file_containing_extension":
+      return error("NOT_FOUND", "there are no extensions");
+    default:
+      return error("INVALID_ARGUMENT", "the question has no content");
+  }
+}
+
+/** A file with those that it needs. */
+function file(found: ProtoFile | undefined, what: string): MessageObject {
+  if (found === undefined) return error("NOT_FOUND", `there is no ${what}`);
+  const needed = (files ?? []).filter(({ name }) => found.dependencies.includes(name));
+  return {
+    file_descriptor_response: { file_descriptor_proto: [found, ...needed].map(({ descriptor }) => descriptor) },
+  };
+}
+
+function error(code: "NOT_FOUND" | "INVALID_ARGUMENT", message: string): MessageObject {
+  return { error_response: { error_code: ERROR_CODES[code].grpc, error_message: message } };
+}

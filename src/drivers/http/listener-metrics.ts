@@ -1,0 +1,40 @@
+/** The part of a port in `GET /metrics`: its connections, and what it did not let in. */
+import type { MetricFamily } from "../../serving/metric-text.js";
+
+/** What a listener counts, of all its models together. */
+export interface ListenerCounters {
+  /** Open now. */
+  readonly connections: number;
+  /** Requests, connections and frames that were refused, by why. */
+  readonly refused: {
+    readonly unauthenticated: number;
+    readonly permission_denied: number;
+    readonly rate_limited: number;
+    readonly too_many_connections: number;
+  };
+  /** Clients whose rate is remembered now. */
+  readonly rateLimitedClients: number;
+}
+
+export function listenerFamilies({ connections, refused, rateLimitedClients }: ListenerCounters): MetricFamily[] {
+  return [
+    {
+      name: "headrace_listener_connections",
+      type: "gauge",
+      help: "Connections that are open, WebSockets included.",
+      samples: [{ labels: {}, value: connections }],
+    },
+    {
+      name: "headrace_listener_refused",
+      type: "counter",
+      help: "Requests, frames and connections that were not let in, by why.",
+      samples: Object.entries(refused).map(([reason, value]) => ({ labels: { reason }, value })),
+    },
+    {
+      name: "headrace_listener_limited_clients",
+      type: "gauge",
+      help: "Clients whose rate is watched now.",
+      samples: [{ labels: {}, value: rateLimitedClients }],
+    },
+  ];
+}

@@ -1,0 +1,2 @@
+/** `headrace/repository`: models from a directory in Triton's layout. */
+export { type FailedModel, ModelRepository, type ModelRepositoryOptions } from "./repository.js";

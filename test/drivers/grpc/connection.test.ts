@@ -1,0 +1,427 @@
+/** HTTP/2 as hostile or odd clients speak it: frames by hand over a plain socket. */
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import fc from "fast-check";
+import t, { type Test } from "tap";
+import {
+  FLAG,
+  FRAME,
+  FrameReader,
+  H2,
+  PREFACE,
+  SETTING,
+  writeFrameHeader,
+} from "../../../src/drivers/grpc/http2/frames.js";
+import { encodeHeaders } from "../../../src/drivers/grpc/http2/hpack-encoder.js";
+import type { GrpcParameters } from "../../../src/drivers/grpc/index.js";
+import { MessageCodec } from "../../../src/drivers/grpc/messages/schema.js";
+import { Gate } from "../../support/gate.js";
+import { serveGrpc, V2 } from "../../support/grpc.js";
+import { gruPipeline } from "../../support/serve.js";
+
+function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+  const bytes = Buffer.alloc(9 + payload.length);
+  writeFrameHeader(bytes, 0, payload.length, type, flags, stream);
+  payload.copy(bytes, 9);
+  return bytes;
+}
+const uint32 = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+};
+const setting = (name: number, value: number): Buffer => Buffer.concat([uint32(name).subarray(2), uint32(value)]);
+
+interface Received {
+  readonly type: number;
+  readonly flags: number;
+  readonly stream: number;
+  readonly payload: Buffer;
+}
+
+/** A connection whose frames are written and read by hand. */
+class RawConnection {
+  readonly frames: Received[] = [];
+  isClosed = false;
+  readonly #reader = new FrameReader((type, flags, stream, payload) => {
+    this.frames.push({ type, flags, stream, payload: Buffer.from(payload) });
+  });
+  #waiting: (() => void)[] = [];
+
+  constructor(
+    t: Test,
+    readonly socket: Socket,
+  ) {
+    t.teardown(() => socket.destroy());
+    const changed = (): void => {
+      for (const go of this.#waiting.splice(0)) go();
+    };
+    socket.on("data", (chunk) => {
+      this.#reader.read(chunk as Buffer, 0);
+      changed();
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.isClosed = true;
+      changed();
+    });
+  }
+
+  send(...frames: Buffer[]): this {
+    this.socket.write(Buffer.concat(frames));
+    return this;
+  }
+
+  async until(what: (frame: Received) => boolean): Promise<Received | undefined> {
+    for (;;) {
+      const found = this.frames.find(what);
+      if (found !== undefined || this.isClosed) return found;
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
+  }
+
+  /** The code of GOAWAY, after which the connection closes. */
+  async goneWith(): Promise<number | undefined> {
+    const goAway = await this.until(({ type }) => type === FRAME.GOAWAY);
+    if (!this.isClosed) await once(this.socket, "close");
+    return goAway?.payload.readUInt32BE(4);
+  }
+
+  async resetOf(stream: number): Promise<number | undefined> {
+    const reset = await this.until((frame) => frame.type === FRAME.RST_STREAM && frame.stream === stream);
+    return reset?.payload.readUInt32BE(0);
+  }
+}
+
+async function open(t: Test, parameters: Partial<GrpcParameters> = {}) {
+  const served = await serveGrpc(t, await gruPipeline(), parameters);
+  const connection = async (): Promise<RawConnection> => {
+    const socket = connect(served.port, "127.0.0.1");
+    await once(socket, "connect");
+    return new RawConnection(t, socket);
+  };
+  const greeted = async (): Promise<RawConnection> => (await connection()).send(PREFACE, frame(FRAME.SETTINGS, 0, 0));
+  return { ...served, connection, greeted };
+}
+
+const headers = (method: string, more: [string, string][] = []): Buffer =>
+  encodeHeaders([
+    [":method", "POST"],
+    [":scheme", "http"],
+    [":path", `/${V2}/${method}`],
+    ["content-type", "application/grpc"],
+    ["te", "trailers"],
+    ...more,
+  ]);
+/** An empty message of gRPC. */
+const EMPTY = Buffer.alloc(5);
+const call = (stream: number, method = "ServerLive"): Buffer =>
+  Buffer.concat([
+    frame(FRAME.HEADERS, FLAG.END_HEADERS, stream, headers(method)),
+    frame(FRAME.DATA, FLAG.END_STREAM, stream, EMPTY),
+  ]);
+const isEndOf = (stream: number) => (frame: Received) =>
+  frame.stream === stream && frame.type === FRAME.HEADERS && (frame.flags & FLAG.END_STREAM) !== 0;
+/** `grpc-status` as it stands in a block that uses no table for it. */
+const status = (frame: Received | undefined): string | undefined => {
+  const text = frame?.payload.toString("latin1") ?? "";
+  const at = text.indexOf("grpc-status");
+  const value = at + "grpc-status".length;
+  return at < 0 ? undefined : text.slice(value + 1, value + 1 + text.charCodeAt(value));
+};
+
+t.test("frames are the same however they are cut", async () => {
+  const some = fc.array(fc.tuple(fc.nat(9), fc.nat(255), fc.nat(2 ** 31 - 1), fc.uint8Array({ maxLength: 200 })), {
+    maxLength: 12,
+  });
+  fc.assert(
+    fc.property(some, fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1 }), (frames, cuts) => {
+      const bytes = Buffer.concat(
+        frames.map(([type, flags, stream, payload]) => frame(type, flags, stream, Buffer.from(payload))),
+      );
+      const read: unknown[] = [];
+      const reader = new FrameReader((type, flags, stream, payload) => read.push([type, flags, stream, [...payload]]));
+      for (let at = 0, index = 0; at < bytes.length; index++) {
+        const end = at + (cuts[index % cuts.length] ?? 1);
+        reader.read(bytes.subarray(at, end), 0);
+        at = end;
+      }
+      return (
+        JSON.stringify(read) ===
+        JSON.stringify(frames.map(([type, flags, stream, payload]) => [type, flags, stream, [...payload]]))
+      );
+    }),
+    { numRuns: 300 },
+  );
+});
+
+t.test("a call byte by byte, with padding, priority and trailers of the client", async (t) => {
+  const { greeted } = await open(t);
+  const connection = await greeted();
+  const block = headers("ServerLive");
+  const padded = Buffer.concat([Buffer.from([4]), Buffer.alloc(5), block.subarray(0, 20), Buffer.alloc(4)]);
+  const bytes = Buffer.concat([
+    frame(FRAME.HEADERS, FLAG.PADDED | FLAG.PRIORITY, 1, padded),
+    frame(FRAME.CONTINUATION, 0, 1, block.subarray(20, 30)),
+    frame(FRAME.CONTINUATION, FLAG.END_HEADERS, 1, block.subarray(30)),
+    frame(FRAME.DATA, FLAG.PADDED, 1, Buffer.concat([Buffer.from([9]), EMPTY.subarray(0, 2), Buffer.alloc(9)])),
+    frame(FRAME.DATA, 0, 1),
+    frame(FRAME.DATA, 0, 1, EMPTY.subarray(2)),
+    frame(FRAME.HEADERS, FLAG.END_HEADERS | FLAG.END_STREAM, 1, encodeHeaders([["x", "y"]])),
+    frame(77, 3, 1, Buffer.from("unknown")),
+    frame(FRAME.PRIORITY, 0, 3, Buffer.alloc(5)),
+  ]);
+  for (const byte of bytes) connection.send(Buffer.from([byte]));
+  t.equal(status(await connection.until(isEndOf(1))), "0");
+  t.same(connection.frames.find(({ type }) => type === FRAME.DATA)?.payload, Buffer.from([0, 0, 0, 0, 2, 8, 1]));
+});
+
+t.test("pings and settings are answered", async (t) => {
+  const { greeted } = await open(t);
+  const connection = await greeted();
+  connection.send(frame(FRAME.PING, 0, 0, Buffer.from("12345678")));
+  const pong = await connection.until(({ type }) => type === FRAME.PING);
+  t.match(pong, { flags: FLAG.ACK, payload: Buffer.from("12345678") });
+  t.ok(connection.frames.some(({ type, flags }) => type === FRAME.SETTINGS && flags === FLAG.ACK));
+});
+
+t.test("who breaks the rules of a connection is told so, and gone", async (t) => {
+  const { greeted, connection, client } = await open(t);
+  const broken: [string, number, Buffer[]][] = [
+    ["a frame before SETTINGS", H2.PROTOCOL_ERROR, []],
+    ["a frame that is too large", H2.FRAME_SIZE_ERROR, [frame(FRAME.DATA, 0, 1, Buffer.alloc(16_385))]],
+    ["DATA of a stream that never was", H2.PROTOCOL_ERROR, [frame(FRAME.DATA, 0, 1)]],
+    ["DATA of the connection", H2.PROTOCOL_ERROR, [frame(FRAME.DATA, 0, 0)]],
+    ["an even stream", H2.PROTOCOL_ERROR, [frame(FRAME.HEADERS, FLAG.END_HEADERS, 2, headers("ServerLive"))]],
+    ["a push", H2.PROTOCOL_ERROR, [frame(FRAME.PUSH_PROMISE, FLAG.END_HEADERS, 1, Buffer.alloc(4))]],
+    ["CONTINUATION alone", H2.PROTOCOL_ERROR, [frame(FRAME.CONTINUATION, FLAG.END_HEADERS, 1)]],
+    [
+      "a frame inside a header block",
+      H2.PROTOCOL_ERROR,
+      [frame(FRAME.HEADERS, 0, 1, headers("ServerLive")), frame(FRAME.PING, 0, 0, Buffer.alloc(8))],
+    ],
+    [
+      "CONTINUATION of another stream",
+      H2.PROTOCOL_ERROR,
+      [frame(FRAME.HEADERS, 0, 1), frame(FRAME.CONTINUATION, 4, 3)],
+    ],
+    ["more padding than payload", H2.PROTOCOL_ERROR, [call(1), frame(FRAME.DATA, FLAG.PADDED, 1, Buffer.from([5, 0]))]],
+    [
+      "broken compression",
+      H2.COMPRESSION_ERROR,
+      [frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]))],
+    ],
+    ["a ping of 7 bytes", H2.FRAME_SIZE_ERROR, [frame(FRAME.PING, 0, 0, Buffer.alloc(7))]],
+    ["a ping of a stream", H2.PROTOCOL_ERROR, [frame(FRAME.PING, 0, 1, Buffer.alloc(8))]],
+    ["settings of 5 bytes", H2.FRAME_SIZE_ERROR, [frame(FRAME.SETTINGS, 0, 0, Buffer.alloc(5))]],
+    ["settings of a stream", H2.PROTOCOL_ERROR, [frame(FRAME.SETTINGS, 0, 1)]],
+    [
+      "a window too large",
+      H2.FLOW_CONTROL_ERROR,
+      [frame(FRAME.SETTINGS, 0, 0, setting(SETTING.INITIAL_WINDOW_SIZE, 2 ** 31))],
+    ],
+    ["frames too small", H2.PROTOCOL_ERROR, [frame(FRAME.SETTINGS, 0, 0, setting(SETTING.MAX_FRAME_SIZE, 100))]],
+    ["push neither on nor off", H2.PROTOCOL_ERROR, [frame(FRAME.SETTINGS, 0, 0, setting(SETTING.ENABLE_PUSH, 2))]],
+    ["a window that grows by nothing", H2.PROTOCOL_ERROR, [frame(FRAME.WINDOW_UPDATE, 0, 0, uint32(0))]],
+    ["a window that grows beyond all", H2.FLOW_CONTROL_ERROR, [frame(FRAME.WINDOW_UPDATE, 0, 0, uint32(2 ** 31 - 1))]],
+    ["WINDOW_UPDATE of 3 bytes", H2.FRAME_SIZE_ERROR, [frame(FRAME.WINDOW_UPDATE, 0, 0, Buffer.alloc(3))]],
+    ["a reset of what never was", H2.PROTOCOL_ERROR, [frame(FRAME.RST_STREAM, 0, 1, uint32(8))]],
+    ["a reset of 5 bytes", H2.FRAME_SIZE_ERROR, [call(1), frame(FRAME.RST_STREAM, 0, 1, Buffer.alloc(5))]],
+    ["GOAWAY of a stream", H2.PROTOCOL_ERROR, [frame(FRAME.GOAWAY, 0, 1, Buffer.alloc(8))]],
+    ["PRIORITY of 4 bytes", H2.FRAME_SIZE_ERROR, [frame(FRAME.PRIORITY, 0, 1, Buffer.alloc(4))]],
+    [
+      "headers without end",
+      H2.ENHANCE_YOUR_CALM,
+      [
+        frame(FRAME.HEADERS, 0, 1),
+        ...Array.from({ length: 3 }, () => frame(FRAME.CONTINUATION, 0, 1, Buffer.alloc(16_000, 0x82))),
+      ],
+    ],
+    [
+      "a flood of empty CONTINUATION",
+      H2.ENHANCE_YOUR_CALM,
+      [frame(FRAME.HEADERS, 0, 1), ...Array.from({ length: 2000 }, () => frame(FRAME.CONTINUATION, 0, 1))],
+    ],
+    [
+      "a flood of pings",
+      H2.ENHANCE_YOUR_CALM,
+      Array.from({ length: 2000 }, () => frame(FRAME.PING, 0, 0, Buffer.alloc(8))),
+    ],
+    ["a flood of settings", H2.ENHANCE_YOUR_CALM, Array.from({ length: 2000 }, () => frame(FRAME.SETTINGS, 0, 0))],
+    [
+      "a flood of empty DATA",
+      H2.ENHANCE_YOUR_CALM,
+      [
+        frame(FRAME.HEADERS, 4, 1, headers("ModelStreamInfer")),
+        ...Array.from({ length: 2000 }, () => frame(FRAME.DATA, 0, 1)),
+      ],
+    ],
+    [
+      "calls given up at once",
+      H2.ENHANCE_YOUR_CALM,
+      Array.from({ length: 3000 }, (_, index) =>
+        Buffer.concat([
+          frame(FRAME.HEADERS, 4, 2 * index + 1, headers("ModelInfer")),
+          frame(FRAME.RST_STREAM, 0, 2 * index + 1, uint32(8)),
+        ]),
+      ),
+    ],
+  ];
+  for (const [what, code, frames] of broken) {
+    const raw =
+      frames.length === 0
+        ? (await connection()).send(PREFACE, frame(FRAME.PING, 0, 0, Buffer.alloc(8)))
+        : (await greeted()).send(...frames);
+    t.equal(await raw.goneWith(), code, what);
+  }
+  t.ok((await client.call("ServerLive")).answer.live, "others are not disturbed");
+});
+
+t.test("who breaks the rules of a stream loses that stream", async (t) => {
+  const { greeted } = await open(t);
+  const raw = await greeted();
+  const begin = (stream: number): Buffer => frame(FRAME.HEADERS, FLAG.END_HEADERS, stream, headers("ModelStreamInfer"));
+  raw.send(begin(1), frame(FRAME.WINDOW_UPDATE, 0, 1, uint32(0)));
+  t.equal(await raw.resetOf(1), H2.PROTOCOL_ERROR);
+  raw.send(begin(3), frame(FRAME.WINDOW_UPDATE, 0, 3, uint32(2 ** 31 - 1)));
+  t.equal(await raw.resetOf(3), H2.FLOW_CONTROL_ERROR);
+  raw.send(begin(5), begin(5));
+  t.equal(await raw.resetOf(5), H2.PROTOCOL_ERROR, "headers in the middle");
+  raw.send(call(7), frame(FRAME.DATA, 0, 5, EMPTY));
+  t.equal(status(await raw.until(isEndOf(7))), "0", "frames of a stream that has ended do not matter");
+});
+
+t.test("no more is taken of a stream than its window while its requests are not read", async (t) => {
+  const held = new Gate();
+  const { port } = await serveGrpc(t, held.pipeline() as never, { maxInFlightPerStream: 1 });
+  const socket = connect(port, "127.0.0.1");
+  const raw = new RawConnection(t, socket).send(PREFACE, frame(FRAME.SETTINGS, 0, 0));
+  const input = { name: "x", datatype: "INT64", shape: [1], contents: { int64_contents: [1] } };
+  const message = new MessageCodec("inference.ModelInferRequest").encode({ model_name: "gate", inputs: [input] });
+  const prefixed = Buffer.concat([Buffer.alloc(1), uint32(message.length), message]);
+  raw.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, headers("ModelStreamInfer")), frame(FRAME.DATA, 0, 1, prefixed));
+  await held.arrived(1);
+  // 1 MiB is the window; nothing of it is given back while the first request is not answered.
+  raw.send(...Array.from({ length: 65 }, () => frame(FRAME.DATA, 0, 1, Buffer.alloc(16_384))));
+  t.equal(await raw.resetOf(1), H2.FLOW_CONTROL_ERROR);
+});
+
+t.test("calls beyond the limit are refused, and those before go on", async (t) => {
+  const { greeted } = await open(t, { maxStreamsPerConnection: 2 });
+  const raw = await greeted();
+  const waiting = (stream: number): Buffer => frame(FRAME.HEADERS, FLAG.END_HEADERS, stream, headers("ServerLive"));
+  raw.send(waiting(1), waiting(3), waiting(5));
+  t.equal(await raw.resetOf(5), H2.REFUSED_STREAM);
+  raw.send(frame(FRAME.DATA, FLAG.END_STREAM, 1, EMPTY));
+  t.equal(status(await raw.until(isEndOf(1))), "0");
+  raw.send(call(7));
+  t.equal(status(await raw.until(isEndOf(7))), "0");
+});
+
+t.test("calls that are none", async (t) => {
+  const { greeted } = await open(t);
+  const raw = await greeted();
+  const send = (stream: number, block: Buffer): RawConnection =>
+    raw.send(frame(FRAME.HEADERS, FLAG.END_HEADERS | FLAG.END_STREAM, stream, block));
+  const end = async (stream: number): Promise<Received | undefined> => raw.until(isEndOf(stream));
+  send(
+    1,
+    encodeHeaders([
+      [":method", "GET"],
+      [":scheme", "http"],
+      [":path", "/"],
+    ]),
+  );
+  t.match((await end(1))?.payload.toString("latin1"), /405/);
+  send(
+    3,
+    encodeHeaders([
+      [":method", "POST"],
+      [":scheme", "http"],
+      [":path", "/"],
+      ["content-type", "application/json"],
+    ]),
+  );
+  t.match((await end(3))?.payload.toString("latin1"), /415/);
+  send(
+    5,
+    encodeHeaders([
+      ["te", "trailers"],
+      [":method", "POST"],
+    ]),
+  );
+  t.ok(await end(5), "a pseudo header after the others");
+  send(7, headers("Nothing"));
+  t.equal(status(await end(7)), "12");
+  send(9, headers("ServerLive"));
+  t.equal(status(await end(9)), "3", "no message");
+  send(11, headers("ServerLive", [["grpc-timeout", "soon"]]));
+  t.equal(status(await end(11)), "3");
+  send(13, headers("ServerLive", [["grpc-encoding", "br"]]));
+  t.equal(status(await end(13)), "12");
+  send(15, headers("ServerLive", [["x", "y".repeat(20_000)]]).subarray(0, 16_384));
+  t.equal(await raw.goneWith(), H2.COMPRESSION_ERROR, "a block that is cut off");
+  const other = await greeted();
+  const long = headers("ServerLive", [
+    ["x", "y".repeat(16_150)],
+    ["z", "1"],
+  ]);
+  other.send(frame(FRAME.HEADERS, FLAG.END_HEADERS | FLAG.END_STREAM, 1, long));
+  t.equal(status(await other.until(isEndOf(1))), "8", "more headers than are taken");
+  other.send(
+    frame(FRAME.HEADERS, FLAG.END_HEADERS, 3, headers("ModelInfer")),
+    frame(FRAME.DATA, 1, 3, Buffer.from([0, 0, 0, 0, 9, 1])),
+  );
+  t.equal(status(await other.until(isEndOf(3))), "3", "a message that ends in the middle");
+  other.send(
+    frame(FRAME.HEADERS, FLAG.END_HEADERS, 5, headers("ModelInfer")),
+    frame(FRAME.DATA, 1, 5, Buffer.from([7, 0, 0, 0, 0])),
+  );
+  t.equal(status(await other.until(isEndOf(5))), "3", "a message neither packed nor plain");
+  other.send(
+    frame(FRAME.HEADERS, FLAG.END_HEADERS, 7, headers("ModelInfer")),
+    frame(FRAME.DATA, 1, 7, Buffer.from([1, 0, 0, 0, 0])),
+  );
+  t.equal(status(await other.until(isEndOf(7))), "3", "packed, but not said how");
+});
+
+t.test("an answer waits for windows of any size", async (t) => {
+  const { greeted, connection } = await open(t);
+  await greeted();
+  const raw = (await connection()).send(PREFACE, frame(FRAME.SETTINGS, 0, 0, setting(SETTING.INITIAL_WINDOW_SIZE, 3)));
+  raw.send(call(1, "ServerMetadata"));
+  const first = await raw.until(({ type }) => type === FRAME.DATA);
+  t.equal(first?.payload.length, 3);
+  raw.send(frame(FRAME.WINDOW_UPDATE, 0, 1, uint32(2)));
+  await raw.until(({ type, payload }) => type === FRAME.DATA && payload.length === 2);
+  raw.send(frame(FRAME.SETTINGS, 0, 0, setting(SETTING.INITIAL_WINDOW_SIZE, 100_000)));
+  t.equal(status(await raw.until(isEndOf(1))), "0");
+  const bytes = Buffer.concat(raw.frames.filter(({ type }) => type === FRAME.DATA).map(({ payload }) => payload));
+  t.equal(bytes.readUInt32BE(1), bytes.length - 5, "all of the message");
+});
+
+t.test("a stopping server says which calls it has not looked at", async (t) => {
+  const { greeted, driver } = await open(t);
+  const raw = await greeted();
+  raw.send(call(1));
+  await raw.until(isEndOf(1));
+  raw.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 3, headers("ServerLive")), frame(FRAME.PING, 0, 0, Buffer.alloc(8)));
+  await raw.until(({ type }) => type === FRAME.PING);
+  const stopped = driver.stop();
+  const goAway = await raw.until(({ type }) => type === FRAME.GOAWAY);
+  t.equal(goAway?.payload.readUInt32BE(0), 3);
+  raw.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 5, headers("ServerLive")));
+  t.equal(await raw.resetOf(5), H2.REFUSED_STREAM);
+  raw.send(frame(FRAME.DATA, FLAG.END_STREAM, 3, EMPTY));
+  t.equal(status(await raw.until(isEndOf(3))), "0", "the call that was open is answered");
+  await stopped;
+});
+
+t.test("a client of HTTP/1.1 is told in words", async (t) => {
+  const { port } = await open(t);
+  const answer = await fetch(`http://127.0.0.1:${port}/`);
+  t.equal(answer.status, 505);
+  t.match(await answer.text(), /speaks gRPC/);
+});
