@@ -169,6 +169,13 @@ function headraceSubjects() {
       server: headraceServer(GRU_MODEL),
       program: load("http-v2", "/v2/models/gru512/infer", GRU_REPLY.bytes, [...HTTP_LOAD, "--input", "input"]),
     },
+    {
+      id: "headrace-http-json",
+      title: "Headrace, V2 HTTP with JSON tensors, GRU",
+      unit: "requests/s",
+      server: headraceServer(GRU_MODEL),
+      program: load("http-v2-json", "/v2/models/gru512/infer", GRU_REPLY.numbers, [...HTTP_LOAD, "--input", "input"]),
+    },
   ];
 }
 

@@ -69,6 +69,13 @@ const TARGETS = [
     format: times,
   },
   {
+    id: "http-json-over-fastify",
+    title: "HTTP JSON GRU over Fastify JSON",
+    ...ratioOf("headrace-http-json", "fastify-gru"),
+    atLeast: 5,
+    format: times,
+  },
+  {
     id: "predict-of-echo",
     title: "POST /predict of a function cell, share of a bare JSON echo",
     ...ratioOf("headrace-predict", "echo-json"),

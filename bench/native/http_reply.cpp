@@ -69,7 +69,9 @@ Reply HttpReader::judge(std::string_view head, std::string_view body) const {
     if (!json || *json > body.size()) return {Reply::Kind::wrong, size, "an answer without binary outputs"};
     got = body.size() - *json;
   } else {
-    got = listLength(body);
+    // The output's shape is a list too.
+    const std::size_t data = expected_.body == HttpExpectation::Body::v2Json ? body.find("\"data\":") : 0;
+    got = data == std::string_view::npos ? 0 : listLength(body.substr(data));
   }
   if (got == expected_.size) return {Reply::Kind::good, size};
   return {Reply::Kind::wrong, size,

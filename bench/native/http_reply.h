@@ -16,6 +16,7 @@ std::optional<std::string_view> headerOf(std::string_view head, std::string_view
 struct HttpExpectation {
   enum class Body {
     v2Binary,    // V2's binary extension: so many bytes behind the JSON
+    v2Json,      // V2's JSON with so many numbers in the data of its one output
     jsonList,    // a JSON object with one list of so many numbers
     jsonObject,  // a JSON object of so many bytes or more
   };

@@ -58,6 +58,13 @@ std::string v2Request(const Workload& workload, std::uint32_t stream, const std:
   return post(workload, headers, json + tensor);
 }
 
+std::string v2JsonRequest(const Workload& workload, std::uint32_t stream, const std::string& list) {
+  const std::string json = "{\"parameters\":{\"sequence_id\":" + std::to_string(stream) + "},\"inputs\":[{\"name\":\"" +
+                           workload.input + "\",\"shape\":[1," + std::to_string(workload.floats) +
+                           "],\"datatype\":\"FP32\",\"data\":" + list + "}]}";
+  return post(workload, "Content-Type: application/json\r\n", json);
+}
+
 std::string numberBytes(std::uint32_t number) {
   std::string bytes;
   for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(number >> shift & 0xFF);
@@ -74,6 +81,8 @@ std::string requestOf(const Workload& workload, std::uint32_t index) {
       return v2Request(workload, stream, bytesOf(values));
     case Mode::grpc:
       return grpcRequest(workload.host, workload.path, workload.input, stream, bytesOf(values));
+    case Mode::httpV2Json:
+      return v2JsonRequest(workload, stream, jsonListOf(values));
     case Mode::httpJson:
       return post(workload, "Content-Type: application/json\r\n",
                   "{\"stateId\":\"stream-" + std::to_string(stream) + "\",\"input\":" + jsonListOf(values) + "}");
@@ -87,6 +96,7 @@ std::string requestOf(const Workload& workload, std::uint32_t index) {
 
 HttpExpectation::Body bodyOf(Mode mode) {
   if (mode == Mode::httpV2) return HttpExpectation::Body::v2Binary;
+  if (mode == Mode::httpV2Json) return HttpExpectation::Body::v2Json;
   return mode == Mode::httpJson ? HttpExpectation::Body::jsonList : HttpExpectation::Body::jsonObject;
 }
 
@@ -95,10 +105,11 @@ HttpExpectation::Body bodyOf(Mode mode) {
 Mode modeOf(const std::string& name) {
   if (name == "ws-raw") return Mode::wsRaw;
   if (name == "http-v2") return Mode::httpV2;
+  if (name == "http-v2-json") return Mode::httpV2Json;
   if (name == "http-json") return Mode::httpJson;
   if (name == "grpc") return Mode::grpc;
   if (name == "http-predict") return Mode::httpPredict;
-  throw UsageError("--mode is ws-raw, http-v2, http-json, grpc or http-predict, not \"" + name + "\"");
+  throw UsageError("--mode is ws-raw, http-v2, http-v2-json, http-json, grpc or http-predict, not \"" + name + "\"");
 }
 
 std::vector<std::string> requestsOf(const Workload& workload, std::uint32_t index) {

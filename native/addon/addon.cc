@@ -6,6 +6,7 @@
 #include "engine_wrap.h"
 #include "env_data.h"
 #include "js_error.h"
+#include "json_wrap.h"
 #include "ort.h"
 #include "sharing.h"
 
@@ -42,6 +43,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(data.release());  // freed by the environment
   exports.Set("openOnnxRuntime", Napi::Function::New<open_runtime>(env, "openOnnxRuntime"));
   exports.Set("load", Napi::Function::New<load>(env, "load"));
+  exports.Set("NativeJson", JsonWrap::define(env));
   exports.Set("attach", Napi::Function::New<attach>(env, "attach"));
   return exports;
 }

@@ -1,5 +1,5 @@
 /**
- * The addon, typed: an exact mirror of native/addon, no logic. Only load.ts and engine.ts talk to it.
+ * The addon, typed: an exact mirror of native/addon, no logic. Only load.ts, engine.ts and json.ts talk to it.
  *
  * Hot functions take plain positional numbers and give back a number: an index at or above 0, or a negative code.
  */
@@ -181,7 +181,53 @@ export interface NativeEngine {
   letGo(): void;
 }
 
+/** By the numbers of headrace::json::Datatype in native/json/datatype.h. */
+export const JSON_DATATYPES = {
+  BOOL: 0,
+  UINT8: 1,
+  UINT16: 2,
+  UINT32: 3,
+  UINT64: 4,
+  INT8: 5,
+  INT16: 6,
+  INT32: 7,
+  INT64: 8,
+  FP16: 9,
+  FP32: 10,
+  FP64: 11,
+  BF16: 12,
+} as const;
+
+/** What the array of `NativeJson.status` says of the last `read`. */
+export const JsonStatus = {
+  /** Bytes of all tensors. */
+  bytes: 0,
+  tensors: 1,
+  /** Whether there is a problem: 0 or 1. */
+  hasProblem: 2,
+  /** Whether the tensors are in other memory than `memory` gave last: 0 or 1. */
+  hasMoved: 3,
+} as const;
+
+/** Reads V2 requests in JSON, one at a time, and writes tensors as JSON. */
+export interface NativeJson {
+  status(): Float64Array;
+  read(buffer: ArrayBuffer, offset: number, length: number): string | undefined;
+  memory(): ArrayBuffer;
+  problem(): [path: string, message: string];
+  write(
+    datatype: number,
+    buffer: ArrayBuffer,
+    offset: number,
+    count: number,
+    out: ArrayBuffer,
+    outOffset: number,
+  ): number;
+  writeStrings(strings: readonly Uint8Array[], out: ArrayBuffer, outOffset: number): number;
+}
+
 export interface Addon {
+  NativeJson: new () => NativeJson;
   openOnnxRuntime(libraryPath: string): string;
   load(config: NativeModelConfig, onWake: () => void): Promise<NativeEngine>;
   attach(token: number, onWake: () => void): NativeEngine;

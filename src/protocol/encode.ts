@@ -11,14 +11,23 @@ const ALIGNMENT = 8;
 
 const PADDING = " ".repeat(ALIGNMENT - 1);
 
+/** Writes a tensor's elements as a flat JSON array; `path` is for the error where they cannot be JSON. */
+export type WriteElements = (tensor: RawTensor, path: string) => string;
+
 /**
  * One tensor's JSON. With `parts` its elements go there and only their size into the JSON.
  *
  * @param field Where the tensor is, for the error when its bytes cannot be JSON.
  */
-export function tensorJson(name: string, tensor: RawTensor, parts: Uint8Array[] | undefined, field: string): string {
+export function tensorJson(
+  name: string,
+  tensor: RawTensor,
+  parts: Uint8Array[] | undefined,
+  field: string,
+  write: WriteElements = jsonOf,
+): string {
   const head = `{"name":${JSON.stringify(name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(",")}]`;
-  if (parts === undefined) return `${head},"data":${jsonOf(tensor, `${field}.${name}`)}}`;
+  if (parts === undefined) return `${head},"data":${write(tensor, `${field}.${name}`)}}`;
   const bytes = binaryOf(tensor);
   parts.push(bytes);
   return `${head},"parameters":{"binary_data_size":${bytes.byteLength}}}`;

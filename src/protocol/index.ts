@@ -1,18 +1,16 @@
 /** V2 (Open Inference Protocol) and stream frames, for servers and clients; runs wherever JavaScript does. */
 
-export { headerBytes } from "./body.js";
+export { headerBytes, joinMoved } from "./body.js";
 export { type EncodeOptions, encodeInferRequest, type InferRequest } from "./encode-request.js";
 export { HeaderCache } from "./header-cache.js";
 export { parseJson, utf8Text } from "./json.js";
 export { decodeRawInfer, encodeRawAnswer, type RawContext } from "./raw.js";
 export {
   canonicalSequenceId,
-  decodeBinaryInfer,
-  decodeJsonInfer,
   decodePlannedInfer,
   MAX_SEQUENCE_ID_LENGTH,
   parseHeaderLength,
-  planBinaryInfer,
+  planInfer,
   type RequestPlan,
 } from "./request.js";
 export { byName, decodeInferResponse, encodeInferResponse, type InferResponse } from "./response.js";
@@ -28,11 +26,12 @@ export {
 export {
   closeFrameOf,
   decodeStreamError,
-  decodeStreamRequest,
   decodeStreamResponse,
   encodeStreamError,
   encodeStreamFrame,
   errorOfClose,
+  FRAME_LENGTH_BYTES,
+  headerLengthOf,
   type StreamError,
   type StreamErrorSource,
 } from "./stream.js";

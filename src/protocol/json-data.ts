@@ -1,6 +1,6 @@
 /**
- * Tensor elements in JSON. NaN and the infinities, which JSON has no token for, are the strings "NaN", "Infinity" and
- * "-Infinity"; integers that a JavaScript number cannot hold are exact JSON integers on the way out and may be exact
+ * Tensor elements in JSON. NaN and the infinities, which JSON has no token for, are written as the tokens that Triton reads
+ * and writes, and read as the strings "NaN", "Infinity" and "-Infinity" (`parseTensorJson`); integers that a JavaScript number cannot hold are exact JSON integers on the way out and may be exact
  * integers or decimal strings on the way in; BYTES are strings of UTF-8.
  */
 import { DATATYPES, type FixedDatatype, type RawTensor, type TypedArray } from "../datatype.js";
@@ -176,5 +176,5 @@ function floatsJson(floats: Float32Array | Float64Array): string {
 
 function floatJson(float: number): string {
   if (Object.is(float, -0)) return "-0.0";
-  return Number.isFinite(float) ? String(float) : `"${float}"`;
+  return String(float);
 }

@@ -41,6 +41,23 @@ function hint(text: string, cause: unknown): string {
   return cause instanceof Error ? ` (${cause.message})` : "";
 }
 
+/** A string, which is left alone, or a token that Triton writes and reads, though JSON has none such. */
+const STRING_OR_NONFINITE = /"[^"\\]*(?:\\.[^"\\]*)*"|(-?)(?:(NaN)|Inf(?:inity)?)/g;
+
+/** As `parseJson`, but numbers may be NaN and infinite: they are read as the strings "NaN", "Infinity" and "-Infinity". */
+export function parseTensorJson(text: string, path: string): unknown {
+  try {
+    return parseJson(text, path);
+  } catch (error) {
+    const strict = text.replace(STRING_OR_NONFINITE, (match, minus: string | undefined, nan: string | undefined) => {
+      if (match.startsWith('"')) return match;
+      return nan === undefined ? `"${minus}Infinity"` : '"NaN"';
+    });
+    if (strict === text) throw error;
+    return parseJson(strict, path);
+  }
+}
+
 /** Reads text that `JSON.parse` has already accepted and whose depth was checked, so it need check neither again. */
 class ExactReader {
   readonly #text: string;

@@ -4,7 +4,7 @@
  *
  * Tensors of the binary form are views into the body: no copy, no object per element. They live as long as the body.
  */
-import { headerBytes, planTensors, readTensors, type TensorsPlan } from "./body.js";
+import { planMovedTensors, readTensors, type TensorsPlan } from "./body.js";
 import {
   arrayAt,
   fail,
@@ -18,8 +18,7 @@ import {
   refuseUnimplemented,
   show,
 } from "./check.js";
-import { HeaderCache } from "./header-cache.js";
-import { parseJson, utf8Text } from "./json.js";
+import { parseJson } from "./json.js";
 import { parseTraceContext } from "./trace-context.js";
 import type { DecodedRequest, WantedOutput } from "./v2.js";
 
@@ -31,48 +30,25 @@ export interface RequestPlan extends Omit<DecodedRequest, "inputs"> {
   readonly inputs: TensorsPlan;
 }
 
-const sharedCache = new HeaderCache<RequestPlan>();
-
 /**
- * A request in the binary form: `headerLength` bytes of JSON, then the tensors back to back in the JSON's order.
+ * What follows from a request's JSON header.
  *
- * @param headerLength At least 1; for 0 see `decodeRawInfer`.
- * @param cache Plans by header text. A server with many clients gives its own, larger one.
+ * @param header Where elements were in the JSON, the number of their bytes is in the place of each input's `data`.
  */
-export function decodeBinaryInfer(
-  body: Uint8Array,
-  headerLength: number,
-  cache: HeaderCache<RequestPlan> = sharedCache,
-): DecodedRequest {
-  return decodePlannedInfer(planBinaryInfer(headerBytes(body, headerLength), cache), body, headerLength);
-}
-
-/** What follows from the JSON header of a binary request alone: for bodies that come in pieces, and for what is kept. */
-export function planBinaryInfer(header: Uint8Array, cache: HeaderCache<RequestPlan> = sharedCache): RequestPlan {
-  const text = utf8Text(header, "body");
-  return cache.get(text) ?? planAndKeep(text, header.byteLength, cache);
-}
-
-/** A request that is all JSON: no `Inference-Header-Content-Length` came with it, or it arrived as a text frame. */
-export function decodeJsonInfer(body: Uint8Array | string): DecodedRequest {
-  const text = typeof body === "string" ? body : utf8Text(body, "body");
-  const plan = planRequest(text, text.length);
-  if (plan.inputs.binaryBytes > 0) {
-    fail(
-      "body",
-      "an input has binary_data_size, but nothing says where the JSON ends (Inference-Header-Content-Length)",
-    );
-  }
-  return decodePlannedInfer(plan, NO_BYTES, 0);
-}
-
-const NO_BYTES = new Uint8Array(0);
-
-function planAndKeep(header: string, headerLength: number, cache: HeaderCache<RequestPlan>): RequestPlan {
-  const plan = planRequest(header, headerLength);
-  // A trace is another one with each request, so its header never comes again.
-  if (plan.inputs.isShareable && plan.trace === undefined) cache.put(header, plan);
-  return plan;
+export function planInfer(header: string): RequestPlan {
+  const json = objectAt(parseJson(header, "body"), "body");
+  const parameters = isAbsent(json.parameters) ? {} : objectAt(json.parameters, "parameters");
+  const binaryOutputDefault = optionalBoolean(parameters.binary_data_output, "parameters.binary_data_output") ?? false;
+  return {
+    id: optionalString(json.id, "id"),
+    ...planSequence(parameters),
+    priority: optionalCount(parameters.priority, "parameters.priority") || undefined,
+    timeoutMicros: optionalCount(parameters.timeout, "parameters.timeout") || undefined,
+    inputs: planMovedTensors(json.inputs, "inputs"),
+    outputs: isAbsent(json.outputs) ? undefined : planOutputs(json.outputs, binaryOutputDefault),
+    binaryOutputDefault,
+    trace: parseTraceContext(parameters.traceparent, parameters.tracestate),
+  };
 }
 
 /** The request whose header led to `plan`; its tensors are views into `body`. */
@@ -88,22 +64,6 @@ export function decodePlannedInfer(plan: RequestPlan, body: Uint8Array, headerLe
     outputs: plan.outputs,
     binaryOutputDefault: plan.binaryOutputDefault,
     trace: plan.trace,
-  };
-}
-
-function planRequest(text: string, jsonBytes: number): RequestPlan {
-  const json = objectAt(parseJson(text, "body"), "body");
-  const parameters = isAbsent(json.parameters) ? {} : objectAt(json.parameters, "parameters");
-  const binaryOutputDefault = optionalBoolean(parameters.binary_data_output, "parameters.binary_data_output") ?? false;
-  return {
-    id: optionalString(json.id, "id"),
-    ...planSequence(parameters),
-    priority: optionalCount(parameters.priority, "parameters.priority") || undefined,
-    timeoutMicros: optionalCount(parameters.timeout, "parameters.timeout") || undefined,
-    inputs: planTensors(json.inputs, "inputs", jsonBytes),
-    outputs: isAbsent(json.outputs) ? undefined : planOutputs(json.outputs, binaryOutputDefault),
-    binaryOutputDefault,
-    trace: parseTraceContext(parameters.traceparent, parameters.tracestate),
   };
 }
 

@@ -2,9 +2,9 @@
 import type { RawTensor } from "../datatype.js";
 import { headerBytes, planTensors, readTensors, type TensorsPlan } from "./body.js";
 import { isAbsent, nameAt, objectAt, optionalString } from "./check.js";
-import { encodeMessage, parametersJson, tensorJson } from "./encode.js";
+import { encodeMessage, parametersJson, tensorJson, type WriteElements } from "./encode.js";
 import { HeaderCache } from "./header-cache.js";
-import { parseJson, utf8Text } from "./json.js";
+import { parseTensorJson, utf8Text } from "./json.js";
 import { toNamedTensor } from "./tensor.js";
 import type { EncodedMessage, NamedTensor, Parameters, ParameterValue } from "./v2.js";
 
@@ -21,15 +21,17 @@ export interface InferResponse {
  * A response with each output in the form that `isBinary` says. `headerLength` of the result is set exactly when some
  * output is binary. Binary parts are views over the outputs' own memory: write them before that is released.
  *
+ * @param write How elements become JSON, where something faster is at hand than JavaScript.
  * @throws InvalidArgumentError when BYTES that are not UTF-8 are to be JSON.
  */
 export function encodeInferResponse(
   response: InferResponse,
   isBinary: (outputName: string) => boolean,
+  write?: WriteElements,
 ): EncodedMessage {
   const parts: Uint8Array[] = [];
   const outputs = response.outputs.map((output) =>
-    tensorJson(output.name, output, isBinary(output.name) ? parts : undefined, "outputs"),
+    tensorJson(output.name, output, isBinary(output.name) ? parts : undefined, "outputs", write),
   );
   const { modelName, modelVersion, id, parameters } = response;
   const header =
@@ -62,7 +64,7 @@ export function decodeInferResponse(body: Uint8Array, headerLength: number | und
 }
 
 function planResponse(text: string): ResponsePlan {
-  const json = objectAt(parseJson(text, "body"), "body");
+  const json = objectAt(parseTensorJson(text, "body"), "body");
   const plan = {
     modelName: nameAt(json.model_name, "model_name"),
     modelVersion: optionalString(json.model_version, "model_version"),

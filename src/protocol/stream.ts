@@ -6,13 +6,12 @@
  */
 import { ERROR_CODES, type ErrorCode, HeadraceError, isErrorCode } from "../errors.js";
 import { fail, isObject } from "./check.js";
-import type { HeaderCache } from "./header-cache.js";
-import { parseJson } from "./json.js";
-import { decodeBinaryInfer, type RequestPlan } from "./request.js";
+import { parseTensorJson } from "./json.js";
 import { decodeInferResponse, type InferResponse } from "./response.js";
-import type { DecodedRequest, EncodedMessage } from "./v2.js";
+import type { EncodedMessage } from "./v2.js";
 
-const LENGTH_BYTES = 4;
+/** In front of a binary frame's JSON header: its length. */
+export const FRAME_LENGTH_BYTES = 4;
 
 /** Tensors start at a multiple of this many bytes from the frame's start, so that they can be read in place. */
 const ALIGNMENT = 8;
@@ -21,13 +20,13 @@ const SPACE = 0x20;
 
 /** A message as one binary frame. The one copy of the tensors that a WebSocket, which takes one buffer, costs. */
 export function encodeStreamFrame(message: EncodedMessage): Uint8Array {
-  const padding = (ALIGNMENT - ((LENGTH_BYTES + message.header.byteLength) % ALIGNMENT)) % ALIGNMENT;
+  const padding = (ALIGNMENT - ((FRAME_LENGTH_BYTES + message.header.byteLength) % ALIGNMENT)) % ALIGNMENT;
   const headerLength = message.header.byteLength + padding;
-  const frame = new Uint8Array(LENGTH_BYTES + padding + message.total);
+  const frame = new Uint8Array(FRAME_LENGTH_BYTES + padding + message.total);
   new DataView(frame.buffer).setUint32(0, headerLength, true);
-  frame.set(message.header, LENGTH_BYTES);
-  frame.fill(SPACE, LENGTH_BYTES + message.header.byteLength, LENGTH_BYTES + headerLength);
-  let at = LENGTH_BYTES + headerLength;
+  frame.set(message.header, FRAME_LENGTH_BYTES);
+  frame.fill(SPACE, FRAME_LENGTH_BYTES + message.header.byteLength, FRAME_LENGTH_BYTES + headerLength);
+  let at = FRAME_LENGTH_BYTES + headerLength;
   for (const part of message.parts) {
     frame.set(part, at);
     at += part.byteLength;
@@ -35,21 +34,17 @@ export function encodeStreamFrame(message: EncodedMessage): Uint8Array {
   return frame;
 }
 
-/** A request in a binary frame. Its tensors are views into `frame`. Text frames: `decodeJsonInfer`. */
-export function decodeStreamRequest(frame: Uint8Array, cache?: HeaderCache<RequestPlan>): DecodedRequest {
-  return decodeBinaryInfer(frame.subarray(LENGTH_BYTES), headerLengthOf(frame), cache);
-}
-
 /** A response in a binary frame. Its tensors are views into `frame` where the alignment allows it. */
 export function decodeStreamResponse(frame: Uint8Array): InferResponse {
-  return decodeInferResponse(frame.subarray(LENGTH_BYTES), headerLengthOf(frame));
+  return decodeInferResponse(frame.subarray(FRAME_LENGTH_BYTES), headerLengthOf(frame));
 }
 
-function headerLengthOf(frame: Uint8Array): number {
-  if (frame.byteLength < LENGTH_BYTES) {
+/** Bytes of a binary frame's JSON header, which begins after the first four bytes. */
+export function headerLengthOf(frame: Uint8Array): number {
+  if (frame.byteLength < FRAME_LENGTH_BYTES) {
     fail("frame", `${frame.byteLength} bytes are too short for a u32 header length`);
   }
-  return new DataView(frame.buffer, frame.byteOffset, LENGTH_BYTES).getUint32(0, true);
+  return new DataView(frame.buffer, frame.byteOffset, FRAME_LENGTH_BYTES).getUint32(0, true);
 }
 
 /** Which request an error answers. */
@@ -74,7 +69,7 @@ export function encodeStreamError(error: HeadraceError, source: StreamErrorSourc
 
 /** The error that a text frame holds, or undefined when the frame is an answer. Throws when it is not JSON. */
 export function decodeStreamError(text: string): StreamError | undefined {
-  const json = parseJson(text, "frame");
+  const json = parseTensorJson(text, "frame");
   if (!isObject(json) || typeof json.error !== "string") return undefined;
   const code = typeof json.code === "string" && isErrorCode(json.code) ? json.code : "INTERNAL";
   return {

@@ -4,11 +4,10 @@
  */
 import { DATATYPES, elementCount, typedArrayOver } from "../datatype.js";
 import { NO_STATE } from "../engine/engine.js";
-import { bug, type HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.js";
+import { type HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.js";
 import {
   type DecodedInput,
   type DecodedRequest,
-  encodeInferResponse,
   type NamedTensor,
   type RequestPlan,
   type TensorMetadata,
@@ -22,6 +21,7 @@ import { checkRows, joinRows, rowCount, shapeOfOne } from "../runtime/rows.js";
 import { valuesToTensors } from "../types/index.js";
 import type { InferDone, InferHandle, RequestHead } from "./infer-types.js";
 import { InferUpload } from "./infer-upload.js";
+import { binaryAnswer, jsonAnswer } from "./prepared-answer.js";
 import { PreparedInfer } from "./prepared-infer.js";
 
 /** Timers of more than 31 bits go off at once; this one is 24 days. */
@@ -105,8 +105,8 @@ export class InferService {
    */
   upload(plan: RequestPlan, done: InferDone): InferUpload | undefined {
     const { direct } = this.inference;
-    const { tensors, isShareable } = plan.inputs;
-    if (direct === undefined || !isShareable) return undefined;
+    const { tensors } = plan.inputs;
+    if (direct === undefined) return undefined;
     if (tensors.some(({ datatype }) => datatype === "BYTES")) return undefined;
     this.checkRequest(plan);
     const order = engineOrder(direct, tensors, plan.sequenceId);
@@ -123,34 +123,25 @@ export class InferService {
     const { direct } = this.inference;
     const [input, ...others] = plan.inputs.tensors;
     if (direct === undefined || input === undefined || others.length > 0) return undefined;
-    // The bytes of a BOOL have to be looked at, and a timeout needs a timer.
     const { requestPolicy } = this.inference;
-    const timeoutMicros = timeoutOf(requestPolicy, plan.timeoutMicros ?? 0);
-    const isPlain = plan.inputs.isShareable && input.datatype !== "BOOL" && timeoutMicros === 0;
+    // A timeout needs a timer, and the bytes of a BOOL have to be looked at unless they came from JSON.
+    if (timeoutOf(requestPolicy, plan.timeoutMicros ?? 0) !== 0) return undefined;
+    if (input.datatype === "BOOL" && input.isMoved !== true) return undefined;
     const [wanted] = direct.inputs;
-    if (!isPlain || wanted === undefined || !wanted.fixed || input.byteLength !== wanted.rowBytes) return undefined;
+    if (wanted === undefined || !wanted.fixed || input.byteLength !== wanted.rowBytes) return undefined;
     const outputs = direct.outputs.filter(({ name }) => this.wanted(plan, name));
-    if (!outputs.every(({ name, fixed }) => fixed && isBinary(plan, name))) return undefined;
+    const binary = outputs.filter(({ name }) => isBinary(plan, name)).length;
+    if (!outputs.every(({ fixed }) => fixed) || (binary > 0 && binary < outputs.length)) return undefined;
     try {
       this.checkRequest(plan);
       engineOrder(direct, plan.inputs.tensors, plan.sequenceId);
     } catch {
       return undefined;
     }
-    // Encoded once with nothing in it.
-    const empty = outputs.map(({ name, datatype, oneRow, rowBytes }): NamedTensor => {
-      if (datatype === "BYTES") throw bug("an output of strings has no fixed size");
-      return { name, datatype, shape: oneRow, data: typedArrayOver(datatype, new Uint8Array(rowBytes)) };
-    });
-    const answer = {
-      modelName: this.inference.name,
-      modelVersion: this.inference.version,
-      id: plan.id,
-      outputs: empty,
-    };
-    const response = encodeInferResponse(answer, () => true);
+    const head = { modelName: this.inference.name, modelVersion: this.inference.version, id: plan.id };
+    const answer = binary > 0 ? binaryAnswer(head, outputs) : jsonAnswer(head, outputs);
     const { flags } = stepOptions(direct, plan, undefined, requestPolicy);
-    return new PreparedInfer(this.inference, direct, plan, flags, input.byteLength, outputs, response);
+    return new PreparedInfer(this.inference, direct, plan, flags, input.byteLength, answer);
   }
 
   private run(

@@ -1,13 +1,14 @@
 /**
- * A binary request whose JSON header has come before, as a steady client's has with every step: all that follows from the
- * header was worked out once, so the tensor's bytes go straight into the engine, and those of the outputs behind a response
- * header that is the same every time.
+ * A request whose JSON header has come before, as a steady client's has with every step: all that follows from the header was
+ * worked out once, so the tensor's bytes go straight into the engine, and the outputs into an answer that is otherwise the
+ * same every time.
  */
 import { NO_STATE, OK, type StepInfo, type StepSink, type StepTimes } from "../engine/engine.js";
 import type { HeadraceError } from "../errors.js";
 import type { EncodedMessage } from "../protocol/index.js";
-import type { DirectModel, DirectTensor, RestrictedInferenceProcess } from "../runtime/index.js";
+import type { DirectModel, RestrictedInferenceProcess } from "../runtime/index.js";
 import type { InferHandle, RequestHead } from "./infer-types.js";
+import type { PreparedAnswer } from "./prepared-answer.js";
 
 /** Who waits for the answer to a prepared request. */
 export interface PreparedClient {
@@ -26,7 +27,6 @@ export class PreparedInfer {
   /**
    * @param head  what the header says of the request
    * @param inputBytes  of the single input's one row
-   * @param response  with any elements of the outputs
    */
   constructor(
     private readonly inference: RestrictedInferenceProcess,
@@ -34,19 +34,21 @@ export class PreparedInfer {
     readonly head: Pick<RequestHead, "id" | "sequenceId" | "trace">,
     private readonly flags: number,
     private readonly inputBytes: number,
-    private readonly outputs: readonly DirectTensor[],
-    private readonly response: EncodedMessage,
+    private readonly answer: PreparedAnswer,
   ) {}
 
-  /** Steps with a request of this header and answers it, or returns false: it has other bytes than the header says. */
-  run(client: PreparedClient, body: Uint8Array, headerLength: number): boolean {
-    if (body.byteLength !== headerLength + this.inputBytes) return false;
+  /**
+   * Steps with a request of this header, whose tensor is `bytes` from `offset` on, and answers it, or returns false: it has
+   * other bytes than the header says.
+   */
+  run(client: PreparedClient, bytes: Uint8Array, offset: number, length = bytes.byteLength - offset): boolean {
+    if (length !== this.inputBytes) return false;
     const { engine } = this.direct;
     const { sequenceId } = this.head;
     const key = sequenceId === undefined ? NO_STATE : engine.keyOf(sequenceId);
     const step = new PreparedStep(this, client);
-    const offset = body.byteOffset + headerLength;
-    const request = engine.submit(step, body.buffer as ArrayBuffer, offset, this.inputBytes, key, this.flags, 0);
+    const at = bytes.byteOffset + offset;
+    const request = engine.submit(step, bytes.buffer as ArrayBuffer, at, length, key, this.flags, 0);
     if (request >= 0) {
       step.submitted(request);
       return true;
@@ -60,9 +62,7 @@ export class PreparedInfer {
   /** The message with the outputs of one row, which are views. */
   messageOf(batch: number, row: number): EncodedMessage {
     const { engine } = this.direct;
-    const { header, total, headerLength } = this.response;
-    const parts = this.outputs.map(({ index }) => engine.outputBytes(batch, row, index));
-    return { header, parts, total, headerLength };
+    return this.answer.message((index) => engine.outputBytes(batch, row, index));
   }
 }
 

@@ -10,10 +10,7 @@ import { HeadraceError, toHeadraceError } from "../../src/errors.js";
 import {
   closeFrameOf,
   type DecodedRequest,
-  decodeBinaryInfer,
-  decodeJsonInfer,
   decodeRawInfer,
-  decodeStreamRequest,
   encodeInferResponse,
   encodeRawAnswer,
   encodeRestError,
@@ -26,6 +23,7 @@ import {
   parseHeaderLength,
   toNamedTensor,
 } from "../../src/protocol/index.js";
+import { decodeBinaryInfer, decodeJsonInfer, decodeStreamRequest } from "../support/decode.js";
 
 interface Connection {
   readonly raw: string | undefined;

@@ -3,18 +3,16 @@ import fc from "fast-check";
 import t from "tap";
 import { HeadraceError } from "../../src/errors.js";
 import {
-  decodeBinaryInfer,
   decodeInferResponse,
-  decodeJsonInfer,
   decodeRawInfer,
   decodeStreamError,
-  decodeStreamRequest,
   decodeStreamResponse,
   encodeInferRequest,
   encodeInferResponse,
   encodeStreamFrame,
   utf8Text,
 } from "../../src/protocol/index.js";
+import { decodeBinaryInfer, decodeJsonInfer, decodeStreamRequest } from "../support/decode.js";
 import { request, tensors } from "./arbitraries.js";
 import { bodyOf } from "./helpers.js";
 

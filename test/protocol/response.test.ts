@@ -12,25 +12,32 @@ const ticks: NamedTensor = {
 const scores: NamedTensor = { name: "scores", datatype: "FP32", shape: [1, 2], data: Float32Array.of(0.5, Number.NaN) };
 const json = (outputs: NamedTensor[]) => textOf(encodeInferResponse({ modelName: "m", outputs }, () => false));
 
-t.test("JSON: exact integers, and strings for what JSON has no numbers for", async (t) => {
+t.test("JSON: exact integers, and the tokens that Triton has for what JSON has no numbers for", async (t) => {
   t.equal(
     json([ticks, scores]),
     '{"model_name":"m","outputs":[' +
       '{"name":"ticks","datatype":"INT64","shape":[2],"data":[9007199254740993,-1]},' +
-      '{"name":"scores","datatype":"FP32","shape":[1,2],"data":[0.5,"NaN"]}]}',
+      '{"name":"scores","datatype":"FP32","shape":[1,2],"data":[0.5,NaN]}]}',
   );
   const floats = Float64Array.of(-0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e300);
-  t.match(
-    json([{ name: "x", datatype: "FP64", shape: [4], data: floats }]),
-    '"data":[-0.0,"Infinity","-Infinity",1e+300]',
-  );
+  t.match(json([{ name: "x", datatype: "FP64", shape: [4], data: floats }]), '"data":[-0.0,Infinity,-Infinity,1e+300]');
   const zero = Float32Array.of(-0, 0);
   t.match(json([{ name: "x", datatype: "FP32", shape: [2], data: zero }]), '"data":[-0.0,0]');
   const bools = Uint8Array.of(0, 1);
   t.match(json([{ name: "x", datatype: "BOOL", shape: [2], data: bools }]), '"data":[false,true]');
   const halves = Uint16Array.of(0x3c00, 0x7e00);
-  t.match(json([{ name: "x", datatype: "FP16", shape: [2], data: halves }]), '"data":[1,"NaN"]');
+  t.match(json([{ name: "x", datatype: "FP16", shape: [2], data: halves }]), '"data":[1,NaN]');
   t.match(json([{ name: "x", datatype: "BF16", shape: [1], data: Uint16Array.of(0x3f80) }]), '"data":[1]');
+});
+
+t.test("NaN and the infinities are read as Triton writes them, and as strings", async (t) => {
+  const data = Float32Array.of(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN);
+  for (const list of ["NaN,Infinity,-Infinity,-NaN", ' NaN , Inf,-Inf,"NaN"']) {
+    const body = `{"model_name":"NaN,\\"Infinity","outputs":[{"name":"x","datatype":"FP32","shape":[4],"data":[${list}]}]}`;
+    const response = decodeInferResponse(utf8(body), undefined);
+    t.equal(response.modelName, 'NaN,"Infinity');
+    t.same(response.outputs, [{ name: "x", datatype: "FP32", shape: [4], data }]);
+  }
 });
 
 t.test("binary: the header's fields in order, then the tensors themselves", async (t) => {
@@ -40,7 +47,7 @@ t.test("binary: the header's fields in order, then the tensors themselves", asyn
     new TextDecoder().decode(message.header).trimEnd(),
     '{"model_name":"m","model_version":"1","id":"a\\"b","parameters":{"ok":true,"n":1152921504606846976},"outputs":[' +
       '{"name":"ticks","datatype":"INT64","shape":[2],"parameters":{"binary_data_size":16}},' +
-      '{"name":"scores","datatype":"FP32","shape":[1,2],"data":[0.5,"NaN"]}]}',
+      '{"name":"scores","datatype":"FP32","shape":[1,2],"data":[0.5,NaN]}]}',
   );
   t.equal(message.headerLength, message.header.byteLength);
   t.equal(message.header.byteLength % 8, 0);

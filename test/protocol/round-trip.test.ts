@@ -5,10 +5,7 @@ import type { RawTensor } from "../../src/datatype.js";
 import {
   byName,
   type DecodedRequest,
-  decodeBinaryInfer,
   decodeInferResponse,
-  decodeJsonInfer,
-  decodeStreamRequest,
   decodeStreamResponse,
   encodeInferRequest,
   encodeInferResponse,
@@ -16,6 +13,7 @@ import {
   type InferRequest,
   toNamedTensor,
 } from "../../src/protocol/index.js";
+import { decodeBinaryInfer, decodeJsonInfer, decodeStreamRequest } from "../support/decode.js";
 import { request, tensors } from "./arbitraries.js";
 import { bodyOf, essence, textOf } from "./helpers.js";
 

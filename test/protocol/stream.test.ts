@@ -4,13 +4,13 @@ import {
   closeFrameOf,
   codeOfStatus,
   decodeStreamError,
-  decodeStreamRequest,
   encodeRestError,
   encodeStreamError,
   encodeV2Error,
   errorOfClose,
   errorOfResponse,
 } from "../../src/protocol/index.js";
+import { decodeStreamRequest } from "../support/decode.js";
 import { rejects, utf8 } from "./helpers.js";
 
 const CODES = Object.keys(ERROR_CODES) as ErrorCode[];

@@ -2,14 +2,13 @@
 import fc from "fast-check";
 import t from "tap";
 import {
-  decodeJsonInfer,
-  decodeStreamRequest,
   encodeInferRequest,
   encodeStreamFrame,
   formatTraceparent,
   parseTraceContext,
   traceParameters,
 } from "../../src/protocol/index.js";
+import { decodeJsonInfer, decodeStreamRequest } from "../support/decode.js";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SPAN = "b7ad6b7169203331";

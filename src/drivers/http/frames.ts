@@ -6,6 +6,7 @@ import {
   type NamedTensor,
   type StreamErrorSource,
 } from "../../protocol/index.js";
+import type { InferDecoder } from "../../serving/infer-decoder.js";
 import type { InferDone, InferHandle } from "../../serving/infer-types.js";
 import { RequestSpan } from "../../serving/tracing.js";
 import type { Answers, Frame, Slot } from "./answers.js";
@@ -20,6 +21,7 @@ export interface FrameOwner extends StreamOwner {
   readonly endpoint: ModelEndpoint;
   readonly answers: Answers;
   readonly ids: StateIds;
+  readonly decoder: InferDecoder;
   /** Whether messages have spans. */
   readonly isTracing: boolean;
   /** Something may be ready to be written. */

@@ -6,6 +6,7 @@ import uWS, { type us_listen_socket } from "uWebSockets.js";
 import { HeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { RepositoryControl, SharedListener } from "../../runtime/index.js";
+import { InferDecoder } from "../../serving/infer-decoder.js";
 import { ServedModels } from "../../serving/served-models.js";
 import { isTracing } from "../../serving/tracing.js";
 import { AppLease } from "./app-pool.js";
@@ -41,6 +42,7 @@ export interface ListenerInit {
 export class HttpListener implements SharedListener {
   readonly models = new ServedModels<ModelEndpoint>();
   readonly outbox = new Outbox();
+  readonly decoder = new InferDecoder();
   readonly exchanges: Exchanges;
   /** Whether requests have spans. */
   readonly isTracing = isTracing();

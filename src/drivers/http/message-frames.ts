@@ -1,9 +1,8 @@
 /** Frames that are V2 messages, as JSON or in the binary form. */
+import { jsonText } from "../../engine/json.js";
 import { type HeadraceError, InvalidArgumentError } from "../../errors.js";
 import {
   type DecodedRequest,
-  decodeJsonInfer,
-  decodeStreamRequest,
   encodeInferResponse,
   encodeStreamFrame,
   type NamedTensor,
@@ -11,6 +10,7 @@ import {
   traceParameters,
   utf8Text,
 } from "../../protocol/index.js";
+import { decodedOf, type PlannedRequest } from "../../serving/infer-decoder.js";
 import type { RequestSpan } from "../../serving/tracing.js";
 import type { AnswerLane, Frame } from "./answers.js";
 import { type FrameOwner, refuse, reject, run } from "./frames.js";
@@ -28,21 +28,21 @@ export class MessageFrames {
 
   /** @param refusal  why it is not to be run */
   binary(bytes: ArrayBuffer, refusal?: HeadraceError): void {
-    this.take(true, refusal, () => decodeStreamRequest(new Uint8Array(bytes)));
+    this.take(true, refusal, () => this.owner.decoder.frame(new Uint8Array(bytes)));
   }
 
   /** @param refusal  why it is not to be run */
-  text(text: string, refusal?: HeadraceError): void {
-    this.take(false, refusal, () => decodeJsonInfer(text));
+  text(bytes: ArrayBuffer, refusal?: HeadraceError): void {
+    this.take(false, refusal, () => this.owner.decoder.json(new Uint8Array(bytes)));
   }
 
-  private take(isBinary: boolean, refusal: HeadraceError | undefined, decode: () => DecodedRequest): void {
+  private take(isBinary: boolean, refusal: HeadraceError | undefined, decode: () => PlannedRequest): void {
     const { owner } = this;
     let request: DecodedRequest;
     try {
       // Where answers overtake each other, only what is in a request tells whose place its error has.
       if (refusal !== undefined && !this.isOrderedByStream) throw refusal;
-      request = decode();
+      request = decodedOf(decode());
     } catch (error) {
       const slot = owner.answers.slot(owner.answers.main);
       if (refusal === undefined) reject(owner, slot, error);
@@ -104,7 +104,7 @@ export class MessageFrames {
       parameters: this.parametersOf(request, span),
       outputs,
     };
-    const message = encodeInferResponse(response, () => isBinary);
+    const message = encodeInferResponse(response, () => isBinary, jsonText);
     return isBinary ? encodeStreamFrame(message) : utf8Text(message.header, "answer");
   }
 

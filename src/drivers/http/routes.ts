@@ -1,21 +1,18 @@
 /** The routes of V2 and health. Those of plain REST are in rest-routes.ts, those of numbers in metrics-routes.ts. */
 import type { HttpRequest } from "uWebSockets.js";
+import { jsonText } from "../../engine/json.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import {
   type DecodedRequest,
-  decodeJsonInfer,
-  decodePlannedInfer,
   decodeRawInfer,
   encodeInferResponse,
   encodeV2Error,
   HEADER_LENGTH_FIELD,
-  HeaderCache,
-  headerBytes,
   type NamedTensor,
   parseHeaderLength,
-  planBinaryInfer,
   type RequestPlan,
 } from "../../protocol/index.js";
+import { decodedOf, type PlannedRequest } from "../../serving/infer-decoder.js";
 import { isBinary } from "../../serving/infer-service.js";
 import type { InferDone, RequestHead, TimedStep } from "../../serving/infer-types.js";
 import { platformOf } from "../../serving/model-config.js";
@@ -28,12 +25,7 @@ import { beginSpan } from "./request-spans.js";
 import type { Handler, Router } from "./router.js";
 import { UploadPieces } from "./upload-pieces.js";
 
-/** Plans of many clients' headers: each client's differs by its sequence id. */
-const HEADER_PLANS = 4096;
-
 export class Routes {
-  private readonly plans = new HeaderCache<RequestPlan>(HEADER_PLANS);
-
   constructor(private readonly listener: HttpListener) {}
 
   register(router: Router): void {
@@ -89,14 +81,16 @@ export class Routes {
     if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
     const headerLength = parseHeaderLength(request.getHeader(HEADER_LENGTH_FIELD.toLowerCase()));
     const failed = (error: unknown): void => exchange.error(endpoint.service.refused(error));
+    const { decoder } = this.listener;
     const { maxBodyBytes } = this.listener.parameters;
     exchange.readBody(
       request,
       maxBodyBytes,
       (body) => {
         try {
-          if (headerLength) this.inferBinary(exchange, endpoint, body, headerLength);
-          else this.inferBody(exchange, endpoint, decode(endpoint, body, headerLength));
+          if (headerLength === undefined) this.inferPlanned(exchange, endpoint, decoder.json(body));
+          else if (headerLength > 0) this.inferPlanned(exchange, endpoint, decoder.binary(body, headerLength));
+          else this.inferBody(exchange, endpoint, decodeRaw(endpoint, body));
         } catch (error) {
           failed(error);
         }
@@ -117,7 +111,8 @@ export class Routes {
     if (headerLength === undefined || headerLength === 0 || first.byteLength < headerLength) return undefined;
     const failed = (error: unknown): void => exchange.error(endpoint.service.refused(error));
     try {
-      const plan = planBinaryInfer(first.subarray(0, headerLength), this.plans);
+      const plan = this.listener.decoder.header(first.subarray(0, headerLength));
+      if (plan === undefined) return undefined;
       // A header that promises more than can come must not take memory for it; the whole body will tell.
       if (headerLength + plan.inputs.binaryBytes > most) return undefined;
       const upload = endpoint.service.upload(plan, (error, outputs, step) =>
@@ -132,10 +127,10 @@ export class Routes {
     }
   }
 
-  private inferBinary(exchange: Exchange, endpoint: ModelEndpoint, body: Uint8Array, headerLength: number): void {
-    const plan = planBinaryInfer(headerBytes(body, headerLength), this.plans);
-    if (this.preparedFor(endpoint, plan)?.run(exchange, body, headerLength)) return;
-    this.inferBody(exchange, endpoint, decodePlannedInfer(plan, body, headerLength));
+  private inferPlanned(exchange: Exchange, endpoint: ModelEndpoint, request: PlannedRequest): void {
+    const { plan, bytes, offset, length } = request;
+    if (this.preparedFor(endpoint, plan)?.run(exchange, bytes, offset, length)) return;
+    this.inferBody(exchange, endpoint, decodedOf(request));
   }
 
   /** Made when a header comes for the second time: headers that never come again are not worth it. */
@@ -154,9 +149,8 @@ export class Routes {
   }
 }
 
-/** A body that is all JSON, or, with a header of 0 bytes, all tensor. */
-function decode({ service }: ModelEndpoint, body: Uint8Array, headerLength: number | undefined): DecodedRequest {
-  if (headerLength === undefined) return decodeJsonInfer(body);
+/** A body that is all tensor. */
+function decodeRaw({ service }: ModelEndpoint, body: Uint8Array): DecodedRequest {
   const [input, ...others] = service.inputs;
   if (input !== undefined && others.length === 0) return decodeRawInfer(body, input);
   throw new InvalidArgumentError("is 0, a raw body, which needs a model with a single input", {
@@ -177,7 +171,7 @@ function answer(
   const response = { modelName: name, modelVersion: version, id: request.id, outputs };
   try {
     if (error !== undefined) throw error;
-    exchange.message(encodeInferResponse(response, (output) => isBinary(request, output)));
+    exchange.message(encodeInferResponse(response, (output) => isBinary(request, output), jsonText));
   } catch (failure) {
     exchange.error(toHeadraceError(failure));
   }

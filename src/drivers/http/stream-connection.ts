@@ -6,8 +6,9 @@ import type { WebSocket } from "uWebSockets.js";
 import { HeadraceError } from "../../errors.js";
 import { closeFrameOf, type TensorMetadata, utf8Text } from "../../protocol/index.js";
 import type { Access } from "../../serving/access.js";
+import type { InferDecoder } from "../../serving/infer-decoder.js";
 import { Answers, type Frame } from "./answers.js";
-import { type FrameOwner, reject } from "./frames.js";
+import type { FrameOwner } from "./frames.js";
 import type { StreamClient } from "./gate.js";
 import { MessageFrames } from "./message-frames.js";
 import type { EndpointSocket, ModelEndpoint } from "./model-endpoint.js";
@@ -15,6 +16,7 @@ import type { Outbox } from "./outbox.js";
 import { RawFrames } from "./raw-frames.js";
 import { StateIds } from "./state-ids.js";
 import { Stream } from "./stream.js";
+import { MAX_CONTROL_BYTES } from "./stream-control.js";
 
 /** How a connection was opened. */
 export interface StreamRequest {
@@ -44,6 +46,7 @@ export class StreamConnection implements FrameOwner, EndpointSocket {
   constructor(
     readonly endpoint: ModelEndpoint,
     private readonly outbox: Outbox,
+    readonly decoder: InferDecoder,
     private readonly request: StreamRequest,
   ) {
     this.ids = new StateIds(request.sequenceId, () => endpoint.parameters.maxStreamsPerConnection);
@@ -161,14 +164,9 @@ export class StreamConnection implements FrameOwner, EndpointSocket {
   }
 
   private text(bytes: ArrayBuffer, refusal: HeadraceError | undefined): void {
-    let text: string;
-    try {
-      text = utf8Text(new Uint8Array(bytes), "frame");
-    } catch (error) {
-      reject(this, this.answers.slot(this.answers.main), error);
-      return;
-    }
-    if (this.isNumbered && this.raw?.control(text, refusal)) return;
-    this.messages.text(text, refusal);
+    // uWebSockets.js has seen to it that it is UTF-8.
+    const mayBeControl = this.isNumbered && bytes.byteLength <= MAX_CONTROL_BYTES;
+    if (mayBeControl && this.raw?.control(utf8Text(new Uint8Array(bytes), "frame"), refusal)) return;
+    this.messages.text(bytes, refusal);
   }
 }

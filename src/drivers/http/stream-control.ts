@@ -20,14 +20,14 @@ export interface CloseStream {
 }
 
 /** No control frame needs more: a state id has at most 1,024 characters. */
-const MAX_CONTROL_CHARACTERS = 32 << 10;
+export const MAX_CONTROL_BYTES = 32 << 10;
 
 const OPEN_FIELDS = ["open", "sequence_id", "start", "traceparent", "tracestate"];
 const CLOSE_FIELDS = ["close", "end"];
 
 /** The control frame that a text is; undefined where it is something else, such as a V2 request. */
 export function readControl(text: string): OpenStream | CloseStream | undefined {
-  if (text.length > MAX_CONTROL_CHARACTERS || !/"(?:open|close)"/.test(text)) return undefined;
+  if (!/"(?:open|close)"/.test(text)) return undefined;
   const frame = parseJson(text, "frame");
   if (typeof frame !== "object" || frame === null || Array.isArray(frame)) return undefined;
   const fields = frame as Readonly<Record<string, unknown>>;

@@ -105,7 +105,8 @@ export class StreamRoutes {
     const raw = request.getQuery("raw");
     const streams = request.getQuery("streams");
     const limit = endpoint.parameters.maxStreamsPerConnection;
-    return new StreamConnection(endpoint, this.listener.outbox, {
+    const { outbox, decoder } = this.listener;
+    return new StreamConnection(endpoint, outbox, decoder, {
       client,
       isTracing: this.listener.isTracing,
       sequenceId: canonicalSequenceId(request.getQuery("sequence_id"), "sequence_id"),

@@ -2,6 +2,7 @@
  * Results of streams for WebSockets that only watch: each is encoded once for each form that somebody wants, and handed to the
  * publish and subscribe of uWebSockets.js, which writes it to all of them.
  */
+import { jsonText } from "../../engine/json.js";
 import { toHeadraceError } from "../../errors.js";
 import {
   encodeInferResponse,
@@ -104,7 +105,7 @@ export class Topic implements StepListener {
 
   private textOf(result: StepResult): string {
     try {
-      return utf8Text(encodeInferResponse(this.responseOf(result), () => false).header, "result");
+      return utf8Text(encodeInferResponse(this.responseOf(result), () => false, jsonText).header, "result");
     } catch (error) {
       // Bytes that are not UTF-8, which JSON cannot have.
       return encodeStreamError(toHeadraceError(error), { id: result.info.id, sequenceId: this.stateId });
