@@ -1,7 +1,13 @@
 /** The results of streams that others make, as an async iterator. */
 import type { RawTensor } from "../datatype.js";
 import type { HeadraceError } from "../errors.js";
-import { byName, decodeInferResponse, decodeStreamResponse, type InferResponse, parseJson } from "../protocol/index.js";
+import {
+  byName,
+  decodeInferResponse,
+  decodeStreamResponse,
+  type InferResponse,
+  parseTensorJson,
+} from "../protocol/index.js";
 import { InferStream, type StreamConnection } from "./stream.js";
 import type { StreamCodec, Trace } from "./stream-codec.js";
 
@@ -111,7 +117,7 @@ class EventCodec implements StreamCodec<never, Arrived> {
   }
 
   decodeText(frame: string): Arrived {
-    const notice = parseJson(frame, "frame") as Readonly<Record<string, unknown>>;
+    const notice = parseTensorJson(frame, "frame") as Readonly<Record<string, unknown>>;
     const stateId = String(notice.sequence_id);
     if (typeof notice.dropped === "number") {
       this.#add(stateId, notice.dropped);

@@ -3,7 +3,7 @@
 export { headerBytes, joinMoved } from "./body.js";
 export { type EncodeOptions, encodeInferRequest, type InferRequest } from "./encode-request.js";
 export { HeaderCache } from "./header-cache.js";
-export { parseJson, utf8Text } from "./json.js";
+export { parseJson, parseTensorJson, utf8Text } from "./json.js";
 export { decodeRawInfer, encodeRawAnswer, type RawContext } from "./raw.js";
 export {
   canonicalSequenceId,

@@ -1,10 +1,10 @@
 /** Following state ids over WebSocket: whoever makes their steps, in order, each once; and watchers that do not keep up. */
 import t, { type Test } from "tap";
 import { bytesOf } from "../../../src/datatype.js";
-import { HttpDriver } from "../../../src/drivers/http/index.js";
+import { HttpDriver, type HttpParameters } from "../../../src/drivers/http/index.js";
 import { SourceSinkDriver } from "../../../src/drivers/source-sink/index.js";
 import { defineCell, onnxCell, PipelineFactory } from "../../../src/pipeline/index.js";
-import { Inference } from "../../../src/runtime/index.js";
+import { type DriverProcess, Inference } from "../../../src/runtime/index.js";
 import { DummySink } from "../../../src/sinks/dummy.js";
 import { Source, type SourceItem } from "../../../src/sources/source.js";
 import { Integer, Tensor } from "../../../src/types/index.js";
@@ -285,11 +285,9 @@ function largeResults() {
 }
 
 t.test("a watcher that does not read is left out with bounded memory, and told how many it missed", async (t) => {
-  const { url, process } = await serve(t, largeResults(), { maxBackpressureBytes: 1 << 16 });
+  const { url, process, driver } = await serve(t, largeResults(), { maxBackpressureBytes: 1 << 16 });
   const open = () => Peer.open(t, `${url}/v2/models/large/subscribe?stateId=s&stateId=r&format=binary`);
   const [deaf, other] = [await open(), await open()];
-  const stats = async () =>
-    ((await (await fetch(`${url}/stats`)).json()) as { driver: { resultsDropped: number } }).driver;
   const step = async (stateId: string) => {
     await process.predict({ x: 1 }, { stateId });
     t.match(read(await other.next()).parameters, { sequence_id: stateId }, "the other gets all");
@@ -299,7 +297,7 @@ t.test("a watcher that does not read is left out with bounded memory, and told h
   const before = memoryTaken();
   for (; steps < 300; ++steps) await step(steps % 3 === 0 ? "r" : "s");
   t.ok(memoryTaken() - before < 64 << 20, "75 MiB of results were not kept");
-  const { resultsDropped } = await stats();
+  const resultsDropped = droppedBy(driver);
   t.ok(resultsDropped > 100, `${resultsDropped} were dropped`);
 
   deaf.socket.resume();
@@ -327,27 +325,28 @@ t.test("a watcher that does not read is left out with bounded memory, and told h
   }
 });
 
+/** What an HTTP driver says that it has dropped. */
+function droppedBy(driver: DriverProcess<HttpParameters>): number {
+  return Number(driver.metrics().find(({ name }) => name === "results_dropped")?.value);
+}
+
 function memoryTaken(): number {
   return process.memoryUsage().arrayBuffers;
 }
 
 t.test("of many small results, too, each is either there or counted", async (t) => {
-  const { url, watch, open } = await served(t, { execution: "inline" });
+  const { driver, watch, open } = await served(t, { execution: "inline" });
   const deaf = await watch("stateId=s");
   deaf.socket.pause();
   const peer = await open("?raw=input&sequence_id=s");
   const row = bytesOf(gruInput(1));
   let steps = 0;
-  const droppedSoFar = async () => {
-    const stats = await (await fetch(`${url}/stats`)).json();
-    return (stats as { driver: { resultsDropped: number } }).driver.resultsDropped;
-  };
-  while ((await droppedSoFar()) < 1000) {
+  while (droppedBy(driver) < 1000) {
     for (let i = 0; i < 1000; ++i) peer.send(row);
     for (let i = 0; i < 1000; ++i) await peer.next();
     steps += 1000;
   }
-  const wanted = await droppedSoFar();
+  const wanted = droppedBy(driver);
   deaf.socket.resume();
   let received = 0;
   let frame = await deaf.nextJson();
