@@ -149,6 +149,13 @@ interface Reader<Out> {
 /**
  * One of the streams that share a connection: `send` steps it, iterating gives the answers in their order. A step that failed
  * throws its error in its place, and the stream goes on.
+ *
+ * ```ts
+ * const door = client.streams({ raw: "x" }).open("door", { start: true });
+ * await door.send(Float32Array.of(1, 2));
+ * const { value: bytes } = await door.next();
+ * await door.close({ end: true });
+ * ```
  */
 export class StreamHandle<In, Out> implements AsyncIterableIterator<Out, undefined> {
   readonly #init: HandleInit<In, Out>;
@@ -225,6 +232,7 @@ export class StreamHandle<In, Out> implements AsyncIterableIterator<Out, undefin
     return { done: true, value: undefined };
   }
 
+  /** The stream itself: iterating again goes on where it was left, as after a step that failed. */
   [Symbol.asyncIterator](): this {
     return this;
   }

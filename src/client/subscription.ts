@@ -94,6 +94,7 @@ export class Subscription implements AsyncIterableIterator<StreamEvent, undefine
     return { done: true, value: undefined };
   }
 
+  /** The subscription itself. */
   [Symbol.asyncIterator](): this {
     return this;
   }
