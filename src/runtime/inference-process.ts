@@ -1,3 +1,4 @@
+import type { StepInfo } from "../engine/engine.js";
 import type { NativeStats } from "../engine/surface.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.js";
 import { type Logger, makeLogger } from "../log.js";
@@ -20,6 +21,7 @@ import type { PortAllocator } from "./resources.js";
 import type { RestartOptions } from "./restart.js";
 import type { Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
 import { decodeState, dropState, encodeState } from "./state-transfer.js";
+import { StepTaps, type TappedPrediction } from "./step-taps.js";
 
 /** How the runtime wants its processes to run. */
 export interface ProcessEnvironment {
@@ -59,6 +61,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   private readonly executor: Executor;
   private readonly direct: DirectModel | undefined;
   private readonly drivers: Drivers;
+  private readonly taps: StepTaps;
   private readonly counters = new RequestCounters();
   private readonly stallNanos: number;
   private readonly evictListeners = new Set<EvictListener>();
@@ -93,6 +96,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
       [...functions.values()].some(({ cell }) => Object.keys(cell.state).length > 0);
     // In debug mode every step goes through the executor, which logs it.
     this.direct = environment.mode === "debug" ? undefined : directModel(pipeline, models);
+    this.taps = new StepTaps(this.direct, this.outputs, this.stateful);
     this.executor = new Executor({
       pipeline,
       models,
@@ -247,6 +251,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     if (this.isOver) return;
     for (const { engine } of this.cells.models.values()) dropState(engine, stateId);
     this.executor.states.drop(stateId);
+    this.taps.ended(stateId, "end");
   }
 
   /** Counters of each ONNX cell, by its ref. */
@@ -290,28 +295,33 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     });
   }
 
-  private begin(inputs: unknown, options: PredictOptions): Prediction {
+  private begin(inputs: unknown, options: PredictOptions, info?: StepInfo): Prediction {
     const cancellation = new Cancellation();
-    return { outputs: this.run(inputs, options, cancellation), cancel: () => cancellation.cancel() };
+    return { outputs: this.run(inputs, options, cancellation, info), cancel: () => cancellation.cancel() };
   }
 
   private async run(
     inputs: unknown,
     options: PredictOptions,
     cancellation: Cancellation,
+    info: StepInfo | undefined,
   ): Promise<Readonly<Record<string, unknown>>> {
     if (this.stopping !== undefined && this.drivers.size === 0) throw this.stopped();
     const since = performance.now();
     let stopFollowing = nothing;
+    let tapped: TappedPrediction | undefined;
     try {
       checkPredictOptions(options);
       stopFollowing = cancellation.follow(options);
       this.running.add(cancellation);
+      tapped = this.taps.predicting(options, info);
       const outputs = await this.executor.predict(inputs, options, cancellation);
       this.counters.succeeded(performance.now() - since, cancellation.waitedMillis);
+      tapped?.succeeded(outputs);
       return outputs;
     } catch (error) {
       this.counters.failed(toHeadraceError(error).code, performance.now() - since);
+      tapped?.failed();
       throw error;
     } finally {
       stopFollowing();
@@ -341,7 +351,9 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
       modelConfig,
       direct: this.direct,
       predict: (inputs, options = {}) => this.begin(inputs, options).outputs,
-      begin: (inputs, options = {}) => this.begin(inputs, options),
+      begin: (inputs, options = {}, info) => this.begin(inputs, options, info),
+      subscribe: (stateId, listener) => this.taps.follow(stateId, listener),
+      onEvict: (listener) => this.onEvict(listener),
       dropState: (stateId) => this.dropState(stateId),
       get repository() {
         return environment.repository();
@@ -365,6 +377,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     const evicted = [...this.cells.models.values()].flatMap((cell) => cell.engine.sweep());
     evicted.push(...this.executor.states.sweep());
     for (const { stateId, reason } of evicted) {
+      this.taps.ended(stateId, reason);
       for (const listener of this.evictListeners) listener(stateId, reason);
     }
   }

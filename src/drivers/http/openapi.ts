@@ -32,7 +32,7 @@ export function openApi(inference: RestrictedInferenceProcess): JsonObject {
 function introduction({ name }: RestrictedInferenceProcess): string {
   return [
     `The pipeline \`${name}\`, served by Headrace.`,
-    `Streams of steps go over WebSocket at \`/v2/models/${name}/stream\`, which OpenAPI has no words for.`,
+    `Streams of steps go over WebSocket at \`/v2/models/${name}/stream\`, and what others step can be followed at \`/v2/models/${name}/subscribe\`: OpenAPI has no words for either.`,
     "A request may have an `x-request-id` (at most 128 printable ASCII characters), which its answer then has too.",
   ].join("\n\n");
 }
