@@ -6,6 +6,14 @@ const PLACEHOLDER = "[secret]";
 /** Of this process alone, so that a fingerprint says nothing to anybody else. */
 const key = randomBytes(32);
 
+/**
+ * A string that prints as `[secret]`, as `getParameters` gives a passphrase.
+ *
+ * ```ts
+ * const { tls } = web.getParameters();
+ * console.log(tls?.passphrase); // [secret]
+ * ```
+ */
 export class Secret {
   readonly #value: string;
   /** The same for the same value within this process; nobody learns the value from it. */
@@ -16,18 +24,22 @@ export class Secret {
     this.fingerprint = createHmac("sha256", key).update(value).digest("base64url");
   }
 
+  /** The string itself, for whoever has to use it. */
   reveal(): string {
     return this.#value;
   }
 
+  /** `[secret]`. */
   toJSON(): string {
     return PLACEHOLDER;
   }
 
+  /** `[secret]`. */
   toString(): string {
     return PLACEHOLDER;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return PLACEHOLDER;
   }

@@ -166,6 +166,23 @@ t.test("clients have to show a certificate", { skip }, async (t) => {
   t.same(answers, ["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 404"], "one connection, several requests");
 });
 
+t.test("a session that is resumed is still whose certificate began it", { skip }, async (t) => {
+  const authority = new Authority(t);
+  const { key, cert } = authority.client("alice");
+  const tls = { ...files(authority.server()), caFile: authority.caFile };
+  const { port } = await serve(t, myPipeline(), { tls, certificates: [{ name: "alice" }] });
+  const ask = "GET /v2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  const options = { ca: authority.ca, key, cert, maxVersion: "TLSv1.2" as const };
+  const first = await tlsSocket(t, port, options);
+  const session = first.getSession();
+  first.write(ask);
+  t.match(await allOf(first), /^HTTP\/1\.1 200/);
+  const second = await tlsSocket(t, port, { ...options, session });
+  t.ok(second.isSessionReused());
+  second.write(ask);
+  t.match(await allOf(second), /^HTTP\/1\.1 200/);
+});
+
 /** A PROXY header whose source is these sixteen bytes. */
 function proxyHeader(source: Buffer): Buffer {
   const head = Buffer.from("0d0a0d0a000d0a515549540a21210024", "hex");
