@@ -261,7 +261,7 @@ t.test("statistics of several models and versions behind one port", async (t) =>
 
 t.test("the format is the one asked for", async (t) => {
   const { url } = await serve(t, myPipeline());
-  const plain = await fetch(`${url}/metrics`);
+  const plain = await fetch(`${url}/metrics`, { headers: { "Accept-Encoding": "identity" } });
   t.equal(plain.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   t.equal(plain.headers.get("vary"), "Accept");
   t.notMatch(await plain.text(), /# EOF/);

@@ -236,12 +236,13 @@ t.test("a model with open dimensions and strings has one too", async (t) => {
 
 t.test("it is revalidated by its ETag", async (t) => {
   const { url } = await serve(t, myPipeline());
-  const first = await fetch(`${url}/openapi.json`);
+  const plain = { "accept-encoding": "identity" };
+  const first = await fetch(`${url}/openapi.json`, { headers: plain });
   t.equal(first.headers.get("content-type"), "application/json");
   const etag = first.headers.get("etag") ?? "";
   t.match(etag, /^"[\w-]{22}"$/);
   for (const known of [etag, `W/${etag}`, `"other", ${etag}`, "*"]) {
-    const again = await fetch(`${url}/openapi.json`, { headers: { "if-none-match": known } });
+    const again = await fetch(`${url}/openapi.json`, { headers: { ...plain, "if-none-match": known } });
     t.equal(again.status, 304, known);
     t.equal(await again.text(), "");
     t.equal(again.headers.get("etag"), etag);
