@@ -100,6 +100,9 @@ t.test("what is wrong at once is refused at once, and is no task", async (t) => 
     [{ inputs: { x: "one" } }, 400, "INVALID_ARGUMENT", "inputs.x"],
     [{ inputs: {} }, 400, "INVALID_ARGUMENT", "inputs.x"],
     [{ inputs: { x: 1 }, wait: true }, 400, "INVALID_ARGUMENT", "wait"],
+    [{ inputs: { x: 1 }, priority: 256 }, 400, "INVALID_ARGUMENT", "priority"],
+    [{ inputs: { x: 1 }, timeoutMs: 0 }, 400, "INVALID_ARGUMENT", "timeoutMs"],
+    [{ inputs: { x: 1 }, start: true }, 400, "INVALID_ARGUMENT", "start"],
     [{ inputs: { x: 1 }, stateId: "a".repeat(100) }, 413, "PAYLOAD_TOO_LARGE", undefined],
   ] as const;
   for (const [body, status, code, path] of wrong) {
