@@ -33,8 +33,8 @@ std::uint32_t readBigEndian(std::string_view bytes) {
 }
 
 std::string frame(Type type, std::uint8_t flags, std::string_view payload) {
-  return bigEndian(static_cast<std::uint32_t>(payload.size()), 3) + static_cast<char>(type) +
-         static_cast<char>(flags) + bigEndian(0, 4) + std::string(payload);
+  return bigEndian(static_cast<std::uint32_t>(payload.size()), 3) + static_cast<char>(type) + static_cast<char>(flags) +
+         bigEndian(0, 4) + std::string(payload);
 }
 
 /// A string of HPACK as it is: shorter than 127 bytes.
@@ -123,7 +123,8 @@ Reply GrpcReader::read(std::string_view bytes) {
   const std::uint32_t stream = readBigEndian(bytes.substr(kStreamAt, 4)) & 0x7FFFFFFF;
   if (type == kGoAway) return {.kind = Reply::Kind::broken, .problem = "the server goes away"};
   Call* call = callOf(stream);
-  if (call != nullptr && type == kData) call->hasAnswer |= isRight(bytes.substr(kFrameHeader, frameBytes - kFrameHeader));
+  if (call != nullptr && type == kData)
+    call->hasAnswer |= isRight(bytes.substr(kFrameHeader, frameBytes - kFrameHeader));
   const bool isLast = type == kReset || ((type == kData || type == kHeaders) && (flags & kEndStream) != 0);
   if (call == nullptr || !isLast) return {.kind = Reply::Kind::skipped, .size = frameBytes};
   return end(stream, frameBytes);

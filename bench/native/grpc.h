@@ -1,5 +1,5 @@
-// The client's side of HTTP/2 and gRPC, as far as unary ModelInfer calls need it: the same header block with every call,
-// no flow control of its own (what is in flight is far below any window), and answers small enough for one frame.
+// The client's side of HTTP/2 and gRPC, as far as unary ModelInfer calls need it: the same header block with every
+// call, no flow control of its own (what is in flight is far below any window), and answers small enough for one frame.
 #pragma once
 
 #include <cstddef>

@@ -95,12 +95,15 @@ ModelSession::ModelSession(const ModelConfig& config, const Device& device)
   for (const DataOutput& output : plan_.outputs) v2_datatype(output.info.type, output.info.name);
   make_constants();
   probe();
-  for (DataOutput& output : plan_.outputs) {
-    output.row_dims = without_axis(output.info.dims, output.batch_axis);
-    output.fixed = output.info.ranked && all_known(output.row_dims) && !is_string(output.info.type);
+  for (const DataOutput& output : plan_.outputs) {
     if (plan_.batchable && output.batch_axis == kNoAxis) {
       refuse_batching("output '" + output.info.name + "' " + to_string(output.info.dims) + " has no batch axis");
     }
+  }
+  if (!plan_.batchable && !plan_.stateful()) take_tensors_whole();
+  for (DataOutput& output : plan_.outputs) {
+    output.row_dims = without_axis(output.info.dims, output.batch_axis);
+    output.fixed = output.info.ranked && all_known(output.row_dims) && !is_string(output.info.type);
   }
   dynamic_outputs_ = std::any_of(plan_.outputs.begin(), plan_.outputs.end(), [](const auto& o) { return !o.fixed; });
   const bool strings = std::any_of(plan_.inputs.begin(), plan_.inputs.end(),
@@ -144,6 +147,17 @@ void ModelSession::make_constants() {
 void ModelSession::refuse_batching(std::string why) {
   plan_.batchable = false;
   plan_.why_not_batchable = std::move(why);
+}
+
+// What looks like a batch is none where rows cannot share a run: taken apart into rows, such tensors would give other
+// outputs than the model does. Streams are stepped row by row all the same.
+void ModelSession::take_tensors_whole() {
+  for (DataInput& input : plan_.inputs) {
+    input.row_dims = shape_with_batch(input.row_dims, input.batch_axis, -1);
+    input.fixed = input.fixed && input.batch_axis == kNoAxis;
+    input.batch_axis = kNoAxis;
+  }
+  for (DataOutput& output : plan_.outputs) output.batch_axis = kNoAxis;
 }
 
 // Declared shapes often say too little ("dim_0"): run once with one row and once with two, and compare.

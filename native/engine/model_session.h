@@ -45,6 +45,7 @@ class ModelSession {
   void bind_output(Binding& binding, Batch& batch, size_t index, uint32_t n);
   void bind_state(Binding& binding, Batch& batch, size_t index, uint32_t n);
   void refuse_batching(std::string why);
+  void take_tensors_whole();
 
   const Device& device_;
   std::shared_ptr<Ort::Env> env_;

@@ -66,7 +66,7 @@ TEST_CASE("an output of unknown rank is taken as it comes") {
   const std::vector<std::byte> x = testing::bytes_of<float>({1, 2, 3, 4});
   const std::vector<std::byte> target = testing::bytes_of<int64_t>({2, 2});
   uint32_t index = 0;
-  REQUIRE(served.scheduler.begin(client.queue(), {}, {{4}, {2}}, index) == Code::Ok);
+  REQUIRE(served.scheduler.begin(client.queue(), {}, {{1, 4}, {2}}, index) == Code::Ok);
   CHECK(served.scheduler.append(index, 0, x) == Code::Ok);
   CHECK(served.scheduler.append(index, 1, target) == Code::Ok);
   CHECK(served.scheduler.publish(index) == Code::Ok);

@@ -249,21 +249,32 @@ TEST_CASE("an output whose length the values decide keeps its rank, whatever the
   Served served("compress");
   Client client(served);
   const auto kept = [&](const Floats& values) {
-    const uint32_t step = client.submit(StepSpec{}, values);
+    const uint32_t step = submit_shaped(served, client, {}, {static_cast<int64_t>(values.size()) / 4, 4}, values);
     const auto result = output(served, client, step, 0);
     client.release(step);
     return result;
   };
   CHECK(kept({1, -1, 2, -2}) == std::pair{Shape{2}, Floats{1, 2}});
+  CHECK(kept({1, -1, 2, -2, -3, 3, -4, 4}) == std::pair{Shape{4}, Floats{1, 2, 3, 4}});
   CHECK(kept({1, -1, -1, -1}) == std::pair{Shape{1}, Floats{1}});
   CHECK(kept({-1, -1, -1, -1}) == std::pair{Shape{0}, Floats{}});
+}
+
+TEST_CASE("rows that cannot share a run are the model's all at once, not one by one") {
+  Served served("mixes_rows");
+  Client client(served);
+  CHECK(served.session.plan().inputs[0].batch_axis == kNoAxis);
+  const uint32_t step = submit_shaped(served, client, {}, {2, 4}, {1, 2, 3, 4, 10, 20, 30, 40});
+  CHECK(output(served, client, step, 0) == std::pair{Shape{1, 4}, Floats{11, 22, 33, 44}});
+  client.release(step);
+  CHECK(served.scheduler.stats().batches == 1);
 }
 
 TEST_CASE("outputs that ONNX Runtime sizes belong to their step until it is released") {
   Served served("nonzero");
   Client client(served);
-  const uint32_t a = client.submit<float>({}, {0, 1, 0, 1});
-  const uint32_t b = client.submit<float>({}, {1, 0, 0, 0});
+  const uint32_t a = submit_shaped(served, client, {}, {1, 4}, {0, 1, 0, 1});
+  const uint32_t b = submit_shaped(served, client, {}, {1, 4}, {1, 0, 0, 0});
   REQUIRE(client.wait(a).code == Code::Ok);
   REQUIRE(client.wait(b).code == Code::Ok);
   CHECK(client.read<int64_t>(a) == std::vector<int64_t>{0, 0, 1, 3});

@@ -13,18 +13,29 @@ import type {
   InferOptions,
   NumberedStreams,
   RawStream,
+  RawStreamSet,
   StepOptions,
   StreamOptions,
+  StreamSetOptions,
+  SubscribeOptions,
   TensorStream,
+  TensorStreamSet,
   Values,
 } from "./options.js";
 import { type SocketSettings, socketOpener } from "./socket.js";
-import { InferStream } from "./stream.js";
+import { InferStream, type StreamConnection } from "./stream.js";
 import { numberedCodec, rawCodec, tensorCodec } from "./stream-codec.js";
+import { StreamSet } from "./stream-set.js";
+import { rawSetCodec, tensorSetCodec } from "./stream-set-codec.js";
+import { Subscription } from "./subscription.js";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRIES = 2;
 const DEFAULT_MAX_IN_FLIGHT = 16;
+const DEFAULT_MAX_STREAMS = 1024;
+const DEFAULT_MAX_BUFFERED = 1024;
+/** What a server can tell apart. */
+const MOST_STREAMS = 65_536;
 
 /** Milliseconds between two looks at something that is not ready yet. */
 const POLL_MS = 25;
@@ -193,26 +204,77 @@ export class HeadraceClient {
     stateId?: string,
     options: StreamOptions & { readonly raw?: string; readonly streams?: number } = {},
   ): NumberedStreams | RawStream | TensorStream {
-    const { raw, streams, maxInFlight = DEFAULT_MAX_IN_FLIGHT, signal, model } = options;
-    if (!(maxInFlight >= 1))
-      throw new InvalidArgumentError(`expected at least 1, got ${maxInFlight}`, { path: "maxInFlight" });
-    if (streams !== undefined && !(Number.isInteger(streams) && streams >= 1 && streams <= 65_536))
-      throw new InvalidArgumentError(`expected an integer from 1 to 65536, got ${streams}`, { path: "streams" });
+    const { raw, streams } = options;
+    if (streams !== undefined) checkStreams(streams, "streams");
     if (streams !== undefined && raw === undefined)
       throw new InvalidArgumentError("only raw streams share a connection by number", { path: "streams" });
     const query = new URLSearchParams();
     if (raw !== undefined) query.set("raw", raw);
     if (streams !== undefined) query.set("streams", String(streams));
     if (stateId !== undefined) query.set("sequence_id", stateId);
-    const search = raw === undefined && stateId === undefined ? "" : `?${query}`;
-    const path = `${this.#modelPath(model)}/stream${search}`;
-    const { timeoutMs } = this.#http;
-    const url = this.url.replace(/^http/, "ws") + path;
-    const connection = { url, timeoutMs, maxInFlight, signal, open: socketOpener(this.#socket) };
+    const connection = this.#connection("stream", query, options);
     if (raw === undefined) return new InferStream(tensorCodec, connection);
     return streams === undefined
       ? new InferStream(rawCodec, connection)
       : new InferStream(numberedCodec(streams), connection);
+  }
+
+  /**
+   * Many streams over one WebSocket, connecting at once: `open` begins one, or goes on with one whose state still lives. None
+   * waits for another.
+   *
+   * @param options `raw`: the name of an input, to send only its bytes and get only the outputs' bytes: the cheapest way.
+   *
+   * ```ts
+   * const streams = client.streams();
+   * const ben = streams.open("ben");
+   * await ben.send({ x: { datatype: "FP32", shape: [1, 2], data: Float32Array.of(1, 2) } });
+   * const { value: outputs } = await ben.next();
+   * await streams.close();
+   * ```
+   */
+  streams(options: StreamSetOptions & { readonly raw: string }): RawStreamSet;
+  streams(options?: StreamSetOptions): TensorStreamSet;
+  streams(options: StreamSetOptions & { readonly raw?: string } = {}): RawStreamSet | TensorStreamSet {
+    const { raw, maxStreams = DEFAULT_MAX_STREAMS } = options;
+    checkStreams(maxStreams, "maxStreams");
+    if (raw === undefined) {
+      const query = new URLSearchParams({ order: "stream" });
+      return new StreamSet(tensorSetCodec(), this.#connection("stream", query, options));
+    }
+    const query = new URLSearchParams({ raw, streams: String(maxStreams) });
+    return new StreamSet(rawSetCodec(maxStreams), this.#connection("stream", query, options));
+  }
+
+  /**
+   * Follows state ids: the results of their steps, whoever makes them, and their ends.
+   *
+   * ```ts
+   * for await (const event of client.subscribe("camera-7")) {
+   *   if (event.type === "step") console.log(event.step, event.outputs);
+   * }
+   * ```
+   */
+  subscribe(stateId: string | readonly string[], options: SubscribeOptions = {}): Subscription {
+    const { maxBuffered = DEFAULT_MAX_BUFFERED, format = "binary", model, signal } = options;
+    if (!(maxBuffered >= 1))
+      throw new InvalidArgumentError(`expected at least 1, got ${maxBuffered}`, { path: "maxBuffered" });
+    const query = new URLSearchParams({ format });
+    for (const name of typeof stateId === "string" ? [stateId] : stateId) query.append("stateId", name);
+    return new Subscription(this.#connection("subscribe", query, { model, signal, maxInFlight: maxBuffered }));
+  }
+
+  #connection(
+    route: string,
+    query: URLSearchParams,
+    { model, signal, maxInFlight = DEFAULT_MAX_IN_FLIGHT }: ConnectionOptions,
+  ): StreamConnection {
+    if (!(maxInFlight >= 1))
+      throw new InvalidArgumentError(`expected at least 1, got ${maxInFlight}`, { path: "maxInFlight" });
+    const search = query.size === 0 ? "" : `?${query}`;
+    const url = `${this.url.replace(/^http/, "ws")}${this.#modelPath(model)}/${route}${search}`;
+    const { timeoutMs } = this.#http;
+    return { url, timeoutMs, maxInFlight, signal, open: socketOpener(this.#socket) };
   }
 
   /** A task as the server has it, as soon as it is finished or the server has waited long enough. */
@@ -234,6 +296,13 @@ export class HeadraceClient {
     const body = predictBody(inputs, options);
     return jsonOf(await this.#http.call({ method: "POST", path, headers, body, timeoutMs, signal }));
   }
+}
+
+type ConnectionOptions = { readonly [Option in keyof StreamOptions]: StreamOptions[Option] | undefined };
+
+function checkStreams(count: number, path: string): void {
+  if (Number.isInteger(count) && count >= 1 && count <= MOST_STREAMS) return;
+  throw new InvalidArgumentError(`expected an integer from 1 to ${MOST_STREAMS}, got ${count}`, { path });
 }
 
 function taskPath(taskId: string): string {

@@ -95,7 +95,8 @@ export class HttpTransport {
   }
 
   #init(request: HttpRequest, signal: AbortSignal): RequestInit {
-    const headers = { ...this.headers, ...request.headers };
+    // Node's fetch asks for compressed answers by itself, and numbers are not worth it. A browser keeps its own.
+    const headers = { "accept-encoding": "identity", ...this.headers, ...request.headers };
     // A Uint8Array over any buffer is a body; the DOM's types only know the one over an ArrayBuffer.
     const body = request.body as BodyInit | undefined;
     return { method: request.method, headers, signal, ...(body === undefined ? {} : { body }) };

@@ -12,10 +12,17 @@ export type {
   InferOptions,
   NumberedStreams,
   RawStream,
+  RawStreamHandle,
+  RawStreamSet,
   StepOptions,
   StreamOptions,
+  StreamSetOptions,
+  SubscribeOptions,
   TensorStream,
+  TensorStreamSet,
   Values,
 } from "./options.js";
 export { InferStream } from "./stream.js";
-export type { NumberedAnswer, NumberedStep, SendOptions } from "./stream-codec.js";
+export type { NumberedAnswer, NumberedStep, SendOptions, Trace } from "./stream-codec.js";
+export { type CloseOptions, type OpenOptions, StreamHandle, StreamSet } from "./stream-set.js";
+export { type EndEvent, type StepEvent, type StreamEvent, Subscription } from "./subscription.js";

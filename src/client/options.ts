@@ -5,6 +5,7 @@ import type { CallOptions, Fetch } from "./http.js";
 import type { ClientTls } from "./node-tls.js";
 import type { InferStream } from "./stream.js";
 import type { NumberedAnswer, NumberedStep } from "./stream-codec.js";
+import type { StreamHandle, StreamSet } from "./stream-set.js";
 
 /** What holds for all calls of a client. */
 export interface ClientSettings {
@@ -75,6 +76,24 @@ export interface StreamOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How a connection for many streams is opened. `maxInFlight` is of each of its streams. */
+export interface StreamSetOptions extends StreamOptions {
+  /** The most raw streams that are open at a time, from 1 to 65536. The server may allow less. Default 1024. */
+  readonly maxStreams?: number;
+}
+
+/** How state ids are followed. */
+export interface SubscribeOptions {
+  /** Default: the client's. */
+  readonly model?: string;
+  /** How results travel: "binary", or "json" for whoever looks at the wire. Default: "binary". */
+  readonly format?: "binary" | "json";
+  /** Results kept until they are taken; those that come then are lost, and counted. Default 1024. */
+  readonly maxBuffered?: number;
+  /** Ends the subscription with CANCELLED. */
+  readonly signal?: AbortSignal;
+}
+
 /** Values by name. */
 export type Values = Record<string, unknown>;
 
@@ -83,6 +102,15 @@ export type TensorStream = InferStream<Readonly<Record<string, RawTensor>>, Reco
 
 /** A stream whose steps are the bytes of one input and whose answers are the bytes of all outputs, back to back. */
 export type RawStream = InferStream<ArrayBufferView, Uint8Array>;
+
+/** Streams of tensors that share a connection. */
+export type TensorStreamSet = StreamSet<Readonly<Record<string, RawTensor>>, Record<string, RawTensor>>;
+
+/** Raw streams that share a connection. */
+export type RawStreamSet = StreamSet<ArrayBufferView, Uint8Array>;
+
+/** One of the raw streams that share a connection. */
+export type RawStreamHandle = StreamHandle<ArrayBufferView, Uint8Array>;
 
 /** Several raw streams over one connection, by number. Steps of one stream are answered in the order sent. */
 export type NumberedStreams = InferStream<NumberedStep, NumberedAnswer>;

@@ -17,10 +17,18 @@ export interface SendOptions {
   readonly start?: boolean;
   /** Free the state after this step. Default false. Not in raw streams. */
   readonly end?: boolean;
+  /** The trace that this step belongs to, by W3C Trace Context. Default: none. Not in raw streams. */
+  readonly trace?: Trace;
+}
+
+/** W3C Trace Context: its two values, as the headers of that name have them. */
+export interface Trace {
+  readonly traceparent: string;
+  readonly tracestate?: string | undefined;
 }
 
 export interface StreamCodec<In, Out> {
-  encode(input: In, options: SendOptions): Uint8Array;
+  encode(input: In, options: SendOptions): Uint8Array | string;
   decode(frame: Uint8Array): Out;
   /** A text frame that is no error. */
   decodeText(frame: string): Out;
@@ -48,7 +56,7 @@ export interface NumberedAnswer {
 /** Frames that are one input's bytes and nothing else; answers are the outputs' bytes back to back. */
 export const rawCodec: StreamCodec<ArrayBufferView, Uint8Array> = {
   encode(input, options) {
-    refuseStartAndEnd(options, "use a stream without `raw`");
+    refuseOptions(options, "use a stream without `raw`");
     return bytesOf(input);
   },
   decode: (frame) => frame,
@@ -56,13 +64,13 @@ export const rawCodec: StreamCodec<ArrayBufferView, Uint8Array> = {
   decodeError: () => undefined,
 };
 
-const NUMBER_BYTES = 4;
+export const NUMBER_BYTES = 4;
 const NOTHING = new Uint8Array(0);
 
 /** Raw frames of several streams, each with the number of its stream in front. */
 export const numberedCodec = (streams: number): StreamCodec<NumberedStep, NumberedAnswer> => ({
   encode({ stream, data }, options) {
-    refuseStartAndEnd(options, "a step without data ends its stream");
+    refuseOptions(options, "a step without data ends its stream");
     if (!Number.isInteger(stream) || stream < 0 || stream >= streams) {
       const message = `expected the number of a stream, 0 to ${streams - 1}, got ${stream}`;
       throw new InvalidArgumentError(message, { path: "stream" });
@@ -70,10 +78,7 @@ export const numberedCodec = (streams: number): StreamCodec<NumberedStep, Number
     const bytes = data === undefined ? NOTHING : bytesOf(data);
     if (data !== undefined && bytes.byteLength === 0)
       throw new InvalidArgumentError("has no bytes; leave it out to end the stream", { path: "data" });
-    const frame = new Uint8Array(NUMBER_BYTES + bytes.byteLength);
-    new DataView(frame.buffer).setUint32(0, stream, true);
-    frame.set(bytes, NUMBER_BYTES);
-    return frame;
+    return numberedFrame(stream, bytes);
   },
   decode(frame) {
     if (frame.byteLength < NUMBER_BYTES)
@@ -85,10 +90,18 @@ export const numberedCodec = (streams: number): StreamCodec<NumberedStep, Number
   decodeError: ({ stream, error }) => (stream === undefined ? undefined : { stream, data: NOTHING, error }),
 });
 
-function refuseStartAndEnd({ start, end }: SendOptions, remedy: string): void {
-  if (!start && !end) return;
-  const message = `a raw frame has no room for start and end; ${remedy}`;
-  throw new InvalidArgumentError(message, { path: start ? "start" : "end" });
+/** A raw frame with its stream's number in front. */
+export function numberedFrame(stream: number, bytes: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(NUMBER_BYTES + bytes.byteLength);
+  new DataView(frame.buffer).setUint32(0, stream, true);
+  frame.set(bytes, NUMBER_BYTES);
+  return frame;
+}
+
+export function refuseOptions({ start, end, trace }: SendOptions, remedy: string): void {
+  if (!start && !end && trace === undefined) return;
+  const message = `a raw frame has no room for start, end and trace; ${remedy}`;
+  throw new InvalidArgumentError(message, { path: start ? "start" : end ? "end" : "trace" });
 }
 
 function refuseText(): never {
@@ -97,14 +110,22 @@ function refuseText(): never {
 
 /** V2 messages in binary frames. */
 export const tensorCodec: StreamCodec<Readonly<Record<string, RawTensor>>, Record<string, RawTensor>> = {
-  encode(inputs, { start, end }) {
-    const request = { inputs, sequenceStart: start, sequenceEnd: end };
-    return encodeStreamFrame(encodeInferRequest(request, { binary: true }));
-  },
+  encode: (inputs, options) => encodeTensors(inputs, options),
   decode: (frame) => byName(decodeStreamResponse(frame).outputs),
   decodeText: (frame) => byName(decodeInferResponse(new TextEncoder().encode(frame), undefined).outputs),
   decodeError: () => undefined,
 };
+
+/** A step as a V2 message in a binary frame. */
+export function encodeTensors(
+  inputs: Readonly<Record<string, RawTensor>>,
+  { start, end, trace }: SendOptions,
+  stateId?: string,
+): Uint8Array {
+  const context = trace && { traceparent: trace.traceparent, tracestate: trace.tracestate };
+  const request = { inputs, sequenceId: stateId, sequenceStart: start, sequenceEnd: end, trace: context };
+  return encodeStreamFrame(encodeInferRequest(request, { binary: true }));
+}
 
 /** The answer in a frame, or the error in its place. Never throws: whoever iterates gets what is wrong. */
 export function readAnswer<Out>(codec: StreamCodec<unknown, Out>, data: unknown): Out | HeadraceError {

@@ -17,6 +17,8 @@ export interface StreamConnection {
   readonly maxInFlight: number;
   readonly signal: AbortSignal | undefined;
   readonly open: OpenSocket;
+  /** Whether the server sends by itself. What arrives while `maxInFlight` wait to be taken is given to this and dropped. */
+  readonly overflow?: (arrived: unknown) => void;
 }
 
 interface Reader<Out> {
@@ -165,7 +167,7 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
     if (this.#isOver) socket.close(1000);
   }
 
-  async #transmit(frame: Uint8Array): Promise<void> {
+  async #transmit(frame: Uint8Array | string): Promise<void> {
     await this.#until(() => this.#isOpen && this.#outstanding < this.#connection.maxInFlight);
     if (this.#isOver) throw this.#whyOver();
     this.#outstanding += 1;
@@ -181,12 +183,21 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
 
   #onMessage(data: unknown): void {
     if (this.#isOver) return;
+    const { overflow, maxInFlight } = this.#connection;
+    if (overflow !== undefined) this.#unanswered += 1;
     if (this.#unanswered === 0) {
       this.#finish(new HeadraceError("INTERNAL", "the server sent an answer that nothing was asked for"));
       return;
     }
     this.#unanswered -= 1;
     const answer = readAnswer(this.#codec, data);
+    if (overflow !== undefined) {
+      if (this.#arrived.length >= maxInFlight) {
+        overflow(answer);
+        return;
+      }
+      this.#outstanding += 1;
+    }
     const reader = this.#readers.shift();
     if (reader === undefined) this.#arrived.push(answer);
     else this.#give(reader, answer);

@@ -28,8 +28,30 @@ export const NO_STATE = -1;
 /** Code of a step that has outputs. */
 export const OK = 0;
 
+/** What whoever submits a step may know of it besides. */
+export interface StepInfo {
+  /** The request's id. */
+  readonly id?: string | undefined;
+  /** The trace that it belongs to. */
+  readonly trace?: { readonly traceparent: string; readonly tracestate: string | undefined } | undefined;
+}
+
+/** Follows the steps of one state id, whoever submits them. */
+export interface StepTap {
+  /** A step has been submitted. Returns who is told of its end. */
+  submitted(flags: number, info: StepInfo | undefined): TappedStep;
+}
+
+/** A step that is followed. */
+export interface TappedStep {
+  /** Called once. Where `isOk`, its outputs can be read until this returns. */
+  completed(isOk: boolean, request: number, batch: number, row: number): void;
+}
+
 /** Where the outcome of a step goes. */
 export interface StepSink {
+  /** Of all its steps; for those who follow their state id. */
+  readonly info?: StepInfo | undefined;
   /**
    * Called once for each submitted step. Where `code` is OK the outputs can be read until the call returns, or, where
    * it returns true, until `release(request)`.
@@ -56,6 +78,11 @@ export class Engine {
   private readonly views: Uint8Array[][][] = [];
   private readonly flushers: (() => void)[] = [];
   private readonly keys = new Map<string, number>();
+  /** By key; undefined while nobody follows any, so that steps pay one look for it. */
+  private taps: Map<number, StepTap> | undefined;
+  /** The steps under way that are followed, and those that are begun and will be, by their request. */
+  private readonly tapped = new Map<number, TappedStep>();
+  private readonly begunTaps = new Map<number, { readonly tap: StepTap; readonly flags: number }>();
   private inline: boolean;
   private outstanding = 0;
   private lastStats: NativeStats | undefined;
@@ -121,13 +148,20 @@ export class Engine {
     timeoutMicros: number,
   ): number {
     const request = this.native.submit(bytes, offset, length, key, flags, timeoutMicros);
-    if (request >= 0) this.expect(sink, request);
+    if (request >= 0) {
+      if (this.taps !== undefined) this.follow(request, this.taps.get(key), flags, sink);
+      this.expect(sink, request);
+    }
     return request;
   }
 
   /** Begins a step whose inputs come one by one or in pieces. `shapes` where the model leaves dimensions open. */
   begin(key: number, flags: number, timeoutMicros: number, shapes?: number[][]): number {
-    return this.native.begin(key, flags, timeoutMicros, shapes);
+    const request = this.native.begin(key, flags, timeoutMicros, shapes);
+    if (this.taps === undefined || request < 0) return request;
+    const tap = this.taps.get(key);
+    if (tap !== undefined) this.begunTaps.set(request, { tap, flags });
+    return request;
   }
 
   /** The next bytes of an input of a step that was begun, copied before this returns. A negative code or 0. */
@@ -142,12 +176,18 @@ export class Engine {
   /** Submits a step whose inputs are complete. On a negative code the request is gone. */
   publish(sink: StepSink, request: number): number {
     const code = this.native.publish(request);
+    const begun = this.begunTaps.size === 0 ? undefined : this.begunTaps.get(request);
+    if (begun !== undefined) {
+      this.begunTaps.delete(request);
+      if (code === OK) this.follow(request, begun.tap, begun.flags, sink);
+    }
     if (code === OK) this.expect(sink, request);
     return -code;
   }
 
   /** Gives up a step before it was published. */
   abandon(request: number): void {
+    this.begunTaps.delete(request);
     this.native.abandon(request);
   }
 
@@ -219,6 +259,19 @@ export class Engine {
     const key = this.native.pin(stateId);
     this.keys.set(stateId, key);
     return key;
+  }
+
+  /**
+   * Follows the steps of a key that are submitted from now on. At most one tap for each key, which must stay pinned until the
+   * returned function has ended it; steps that are under way then are still followed.
+   */
+  tap(key: number, tap: StepTap): () => void {
+    this.taps ??= new Map();
+    this.taps.set(key, tap);
+    return () => {
+      this.taps?.delete(key);
+      if (this.taps?.size === 0) this.taps = undefined;
+    };
   }
 
   /** Frees the state behind a key: now, or after the steps that are under way. */
@@ -305,6 +358,10 @@ export class Engine {
     this.native.unpin(key);
   }
 
+  private follow(request: number, tap: StepTap | undefined, flags: number, sink: StepSink): void {
+    if (tap !== undefined) this.tapped.set(request, tap.submitted(flags, sink.info));
+  }
+
   private expect(sink: StepSink, request: number): void {
     this.sinks[request] = sink;
     if (this.outstanding++ === 0) this.native.reference(true);
@@ -343,9 +400,9 @@ export class Engine {
     const { records } = this;
     const request = records[at] as number;
     const sink = this.sinks[request];
+    const code = records[at + 1] as number;
     this.sinks[request] = undefined;
     try {
-      const code = records[at + 1] as number;
       if (sink?.completed(request, code, records[at + 2] as number, records[at + 3] as number)) {
         records[at + 1] = RECORD_KEPT;
       }
@@ -355,6 +412,14 @@ export class Engine {
         throw error;
       });
     }
+    if (this.tapped.size > 0) this.handToTap(request, code, at);
+  }
+
+  private handToTap(request: number, code: number, at: number): void {
+    const step = this.tapped.get(request);
+    if (step === undefined) return;
+    this.tapped.delete(request);
+    step.completed(code === OK, request, this.records[at + 2] as number, this.records[at + 3] as number);
   }
 
   private makeViews(ofBatch: Uint8Array[][], batch: number, row: number, output: number): Uint8Array {

@@ -1,6 +1,7 @@
 /** Encoding infer requests, as a client does. */
 import type { RawTensor } from "../datatype.js";
 import { encodeMessage, parametersJson, tensorJson } from "./encode.js";
+import { traceParameters } from "./trace-context.js";
 import type { EncodedMessage, ParameterValue } from "./v2.js";
 
 export interface InferRequest {
@@ -16,6 +17,8 @@ export interface InferRequest {
   readonly priority?: number | undefined;
   /** Microseconds after which the server gives up. Default: none. */
   readonly timeoutMicros?: number | undefined;
+  /** The trace that the request belongs to, by W3C Trace Context. Default: none. */
+  readonly trace?: { readonly traceparent: string; readonly tracestate: string | undefined } | undefined;
   readonly inputs: Readonly<Record<string, RawTensor>>;
   /** Names of the outputs wanted. Default: all. */
   readonly outputs?: readonly string[] | undefined;
@@ -46,7 +49,7 @@ export function encodeInferRequest(request: InferRequest, options: EncodeOptions
 }
 
 function parametersOf(request: InferRequest, binaryOutput: boolean): Record<string, ParameterValue> {
-  const parameters: Record<string, ParameterValue> = {};
+  const parameters: Record<string, ParameterValue> = { ...traceParameters(request.trace) };
   if (request.sequenceId !== undefined) parameters.sequence_id = request.sequenceId;
   if (request.sequenceStart === true) parameters.sequence_start = true;
   if (request.sequenceEnd === true) parameters.sequence_end = true;

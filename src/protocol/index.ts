@@ -3,7 +3,7 @@
 export { headerBytes, joinMoved } from "./body.js";
 export { type EncodeOptions, encodeInferRequest, type InferRequest } from "./encode-request.js";
 export { HeaderCache } from "./header-cache.js";
-export { parseJson, utf8Text } from "./json.js";
+export { parseJson, parseTensorJson, utf8Text } from "./json.js";
 export { decodeRawInfer, encodeRawAnswer, type RawContext } from "./raw.js";
 export {
   canonicalSequenceId,
@@ -33,6 +33,14 @@ export {
   FRAME_LENGTH_BYTES,
   headerLengthOf,
   type StreamError,
+  type StreamErrorSource,
 } from "./stream.js";
 export { checkBooleans, joinBytes, type TensorHeader, toNamedTensor, toRawTensor } from "./tensor.js";
+export {
+  formatTraceparent,
+  parseTraceContext,
+  type TraceContext,
+  type TraceParameters,
+  traceParameters,
+} from "./trace-context.js";
 export * from "./v2.js";

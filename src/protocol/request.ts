@@ -19,6 +19,7 @@ import {
   show,
 } from "./check.js";
 import { parseJson } from "./json.js";
+import { parseTraceContext } from "./trace-context.js";
 import type { DecodedRequest, WantedOutput } from "./v2.js";
 
 /** Long enough for any name; short enough that ten thousand of them weigh nothing. */
@@ -46,6 +47,7 @@ export function planInfer(header: string): RequestPlan {
     inputs: planMovedTensors(json.inputs, "inputs"),
     outputs: isAbsent(json.outputs) ? undefined : planOutputs(json.outputs, binaryOutputDefault),
     binaryOutputDefault,
+    trace: parseTraceContext(parameters.traceparent, parameters.tracestate),
   };
 }
 
@@ -61,6 +63,7 @@ export function decodePlannedInfer(plan: RequestPlan, body: Uint8Array, headerLe
     inputs: readTensors(plan.inputs, body, headerLength, "inputs"),
     outputs: plan.outputs,
     binaryOutputDefault: plan.binaryOutputDefault,
+    trace: plan.trace,
   };
 }
 

@@ -1,12 +1,12 @@
 /** Infer responses: encoding them, as a server does, and decoding them, as a client does. */
 import type { RawTensor } from "../datatype.js";
 import { headerBytes, planTensors, readTensors, type TensorsPlan } from "./body.js";
-import { nameAt, objectAt, optionalString } from "./check.js";
+import { isAbsent, nameAt, objectAt, optionalString } from "./check.js";
 import { encodeMessage, parametersJson, tensorJson, type WriteElements } from "./encode.js";
 import { HeaderCache } from "./header-cache.js";
 import { parseTensorJson, utf8Text } from "./json.js";
 import { toNamedTensor } from "./tensor.js";
-import type { EncodedMessage, NamedTensor, Parameters } from "./v2.js";
+import type { EncodedMessage, NamedTensor, Parameters, ParameterValue } from "./v2.js";
 
 export interface InferResponse {
   readonly modelName: string;
@@ -69,10 +69,26 @@ function planResponse(text: string): ResponsePlan {
     modelName: nameAt(json.model_name, "model_name"),
     modelVersion: optionalString(json.model_version, "model_version"),
     id: optionalString(json.id, "id"),
+    parameters: planParameters(json.parameters),
     outputs: planTensors(json.outputs, "outputs", text.length),
   };
-  if (plan.outputs.isShareable) responseCache.put(text, plan);
+  const isOneOfAKind = EVER_DIFFERENT.some((name) => plan.parameters?.[name] !== undefined);
+  if (plan.outputs.isShareable && !isOneOfAKind) responseCache.put(text, plan);
   return plan;
+}
+
+/** Parameters that are others with each response: such a header never comes again. */
+const EVER_DIFFERENT = ["step", "traceparent"];
+
+/** What is not of a parameter's types is left out: nothing here could have a meaning for it. */
+function planParameters(value: unknown): Parameters | undefined {
+  if (isAbsent(value)) return undefined;
+  const entries = Object.entries(objectAt(value, "parameters"));
+  return Object.fromEntries(
+    entries.filter((entry): entry is [string, ParameterValue] =>
+      ["string", "number", "bigint", "boolean"].includes(typeof entry[1]),
+    ),
+  );
 }
 
 /** Tensors by name, as callers want them. */

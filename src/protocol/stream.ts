@@ -53,6 +53,8 @@ export interface StreamErrorSource {
   readonly id?: string | undefined;
   /** The number of the request's stream, where the connection has several. */
   readonly stream?: number | undefined;
+  /** The request's state id, where answers of several may overtake each other. */
+  readonly sequenceId?: string | undefined;
 }
 
 export interface StreamError extends StreamErrorSource {
@@ -61,7 +63,8 @@ export interface StreamError extends StreamErrorSource {
 
 /** The text frame that stands in the place of an answer that failed. */
 export function encodeStreamError(error: HeadraceError, source: StreamErrorSource = {}): string {
-  return JSON.stringify({ error: error.message, code: error.code, id: source.id, stream: source.stream });
+  const { id, stream, sequenceId } = source;
+  return JSON.stringify({ error: error.message, code: error.code, id, stream, sequence_id: sequenceId });
 }
 
 /** The error that a text frame holds, or undefined when the frame is an answer. Throws when it is not JSON. */
@@ -73,6 +76,7 @@ export function decodeStreamError(text: string): StreamError | undefined {
     error: new HeadraceError(code, json.error),
     id: typeof json.id === "string" ? json.id : undefined,
     stream: typeof json.stream === "number" ? json.stream : undefined,
+    sequenceId: typeof json.sequence_id === "string" ? json.sequence_id : undefined,
   };
 }
 

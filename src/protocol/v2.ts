@@ -3,6 +3,7 @@
  * checked. Names with underscores are the protocol's; ours are in camel case.
  */
 import type { Datatype, FixedDatatype, RawTensor } from "../datatype.js";
+import type { TraceContext } from "./trace-context.js";
 
 /** A V2 parameter. A `bigint` stands for an integer above 2^53 and is written as a plain JSON integer. */
 export type ParameterValue = string | number | bigint | boolean;
@@ -108,6 +109,8 @@ export interface DecodedRequest {
   /** Undefined: all outputs, each as `binaryOutputDefault` says. */
   readonly outputs: readonly WantedOutput[] | undefined;
   readonly binaryOutputDefault: boolean;
+  /** The trace that the request belongs to, where its parameters say so. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** A tensor with the name of the input or output that it belongs to. */

@@ -1,7 +1,7 @@
 /** The model directory on disk. Nothing outside of it is ever read: every path is checked with its links resolved. */
 import { open, readdir, realpath, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
-import { HeadraceError, InvalidArgumentError } from "../errors.js";
+import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.js";
 import { fileError } from "../file-error.js";
 import { shown } from "../shown.js";
 import { configError } from "./config-error.js";
@@ -80,6 +80,12 @@ export class ModelDirectory {
     const real = await this.inside(join(path, version, file), label);
     if ((await stat(real)).isFile()) return real;
     throw configError(label, "is no file");
+  }
+
+  /** An error whose message does not say where on the server's disk the directory is: clients are told of it. */
+  withoutRoot(error: unknown): HeadraceError {
+    const { code, message } = toHeadraceError(error);
+    return new HeadraceError(code, message.replaceAll(this.root + sep, ""), { cause: error });
   }
 
   /** What changes when a version's files do: their names, sizes and times. */

@@ -1,5 +1,4 @@
 /** One model of the repository: its versions as they are served, and how they are loaded, swapped and stopped. */
-import { toHeadraceError } from "../errors.js";
 import type { Logger } from "../log.js";
 import {
   Inference,
@@ -101,9 +100,9 @@ export class RepositoryModel {
       await this.stopAll(
         new Map([...old].filter(([version, { process }]) => this.versions.get(version)?.process !== process)),
       );
-    } catch (error) {
-      const { message } = toHeadraceError(error);
-      this.become(this.isServed ? "READY" : "UNAVAILABLE", message);
+    } catch (failure) {
+      const error = this.host.directory.withoutRoot(failure);
+      this.become(this.isServed ? "READY" : "UNAVAILABLE", error.message);
       throw error;
     }
   }

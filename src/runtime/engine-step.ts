@@ -1,5 +1,5 @@
 import type { Datatype } from "../datatype.js";
-import { type Engine, OK, type StepSink, type StepTimes } from "../engine/engine.js";
+import { type Engine, OK, type StepInfo, type StepSink, type StepTimes } from "../engine/engine.js";
 import { NATIVE_CODES, StepFlags } from "../engine/surface.js";
 import { bug, type HeadraceError } from "../errors.js";
 import { type RowOutput, rowBytes, rowCount, rowStrings, withoutAxis } from "./rows.js";
@@ -19,6 +19,8 @@ export interface EngineStepOptions {
   readonly timeoutMicros: number;
   /** Outputs and, with the hold flag, the new state stay until `release`. */
   readonly keep: boolean;
+  /** Told to those who follow its state id. */
+  readonly info?: StepInfo | undefined;
   /** A single row whose inputs went into the engine piece by piece: the request that `engine.begin` gave. */
   readonly begun?: number;
 }
@@ -52,6 +54,10 @@ export class EngineStep implements StepSink {
   ) {
     const [first] = engine.description.inputs;
     this.rows = first === undefined ? 1 : rowCount(inputs[0]?.shape ?? [], first.batchAxis);
+  }
+
+  get info(): StepInfo | undefined {
+    return this.options.info;
   }
 
   /** Whether the engine counts the request: it took the last row, which stands for all. Else its failure is the caller's to count. */

@@ -1,3 +1,4 @@
+export type { StepInfo } from "../engine/engine.js";
 export type { DirectModel, DirectTensor } from "./direct-model.js";
 export { type DriverClass, type DriverMetric, PipelineDriver } from "./driver.js";
 export { type AnyDriverProcess, DriverProcess, type DriverStatus, type StopOptions } from "./driver-process.js";
@@ -12,3 +13,4 @@ export type { RestartOptions } from "./restart.js";
 export type { DriverReport, Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
 export { init, Runtime, type RuntimeMode } from "./runtime.js";
 export type { ServiceAddress, ServiceOffer, ServiceRecord } from "./services.js";
+export type { StepListener, StepResult, StreamEnd } from "./step-taps.js";

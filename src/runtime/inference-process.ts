@@ -1,10 +1,11 @@
+import type { StepInfo } from "../engine/engine.js";
 import type { NativeStats } from "../engine/surface.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.js";
 import { type Logger, makeLogger } from "../log.js";
 import type { Pipeline, PipelineInputs, PipelineOutputs } from "../pipeline/index.js";
 import { checkTypes } from "../pipeline/index.js";
 import { shown } from "../shown.js";
-import { isWellFormed, type Types } from "../types/index.js";
+import type { Types } from "../types/index.js";
 import { Cancellation } from "./cancellation.js";
 import { type DirectModel, directModel } from "./direct-model.js";
 import type { DriverClass, PipelineDriver } from "./driver.js";
@@ -13,12 +14,14 @@ import { Drivers } from "./drivers.js";
 import { Executor } from "./executor.js";
 import type { Inference } from "./inference.js";
 import { LoadedCells } from "./loaded-cells.js";
+import { checkPredictOptions } from "./predict-options.js";
 import type { RepositoryControl } from "./repository.js";
 import { RequestCounters, type RequestStatistics } from "./request-counters.js";
 import type { PortAllocator } from "./resources.js";
 import type { RestartOptions } from "./restart.js";
 import type { Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
 import { decodeState, dropState, encodeState } from "./state-transfer.js";
+import { StepTaps, type TappedPrediction } from "./step-taps.js";
 
 /** How the runtime wants its processes to run. */
 export interface ProcessEnvironment {
@@ -58,6 +61,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   private readonly executor: Executor;
   private readonly direct: DirectModel | undefined;
   private readonly drivers: Drivers;
+  private readonly taps: StepTaps;
   private readonly counters = new RequestCounters();
   private readonly stallNanos: number;
   private readonly evictListeners = new Set<EvictListener>();
@@ -92,6 +96,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
       [...functions.values()].some(({ cell }) => Object.keys(cell.state).length > 0);
     // In debug mode every step goes through the executor, which logs it.
     this.direct = environment.mode === "debug" ? undefined : directModel(pipeline, models);
+    this.taps = new StepTaps(this.direct, this.outputs, this.stateful);
     this.executor = new Executor({
       pipeline,
       models,
@@ -246,6 +251,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     if (this.isOver) return;
     for (const { engine } of this.cells.models.values()) dropState(engine, stateId);
     this.executor.states.drop(stateId);
+    this.taps.ended(stateId, "end");
   }
 
   /** Counters of each ONNX cell, by its ref. */
@@ -289,28 +295,33 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     });
   }
 
-  private begin(inputs: unknown, options: PredictOptions): Prediction {
+  private begin(inputs: unknown, options: PredictOptions, info?: StepInfo): Prediction {
     const cancellation = new Cancellation();
-    return { outputs: this.run(inputs, options, cancellation), cancel: () => cancellation.cancel() };
+    return { outputs: this.run(inputs, options, cancellation, info), cancel: () => cancellation.cancel() };
   }
 
   private async run(
     inputs: unknown,
     options: PredictOptions,
     cancellation: Cancellation,
+    info: StepInfo | undefined,
   ): Promise<Readonly<Record<string, unknown>>> {
     if (this.stopping !== undefined && this.drivers.size === 0) throw this.stopped();
     const since = performance.now();
     let stopFollowing = nothing;
+    let tapped: TappedPrediction | undefined;
     try {
-      checkOptions(options);
+      checkPredictOptions(options);
       stopFollowing = cancellation.follow(options);
       this.running.add(cancellation);
+      tapped = this.taps.predicting(options, info);
       const outputs = await this.executor.predict(inputs, options, cancellation);
       this.counters.succeeded(performance.now() - since, cancellation.waitedMillis);
+      tapped?.succeeded(outputs);
       return outputs;
     } catch (error) {
       this.counters.failed(toHeadraceError(error).code, performance.now() - since);
+      tapped?.failed();
       throw error;
     } finally {
       stopFollowing();
@@ -340,7 +351,9 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
       modelConfig,
       direct: this.direct,
       predict: (inputs, options = {}) => this.begin(inputs, options).outputs,
-      begin: (inputs, options = {}) => this.begin(inputs, options),
+      begin: (inputs, options = {}, info) => this.begin(inputs, options, info),
+      subscribe: (stateId, listener) => this.taps.follow(stateId, listener),
+      onEvict: (listener) => this.onEvict(listener),
       dropState: (stateId) => this.dropState(stateId),
       get repository() {
         return environment.repository();
@@ -364,35 +377,10 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     const evicted = [...this.cells.models.values()].flatMap((cell) => cell.engine.sweep());
     evicted.push(...this.executor.states.sweep());
     for (const { stateId, reason } of evicted) {
+      this.taps.ended(stateId, reason);
       for (const listener of this.evictListeners) listener(stateId, reason);
     }
   }
 }
 
 const nothing = (): void => {};
-
-const OPTION_NAMES = new Set(["stateId", "start", "end", "timeoutMs", "signal", "priority"]);
-
-function checkOptions(options: PredictOptions): void {
-  // A misspelt stateId would be a prediction without one, and nobody would notice.
-  for (const name in options) {
-    if (OPTION_NAMES.has(name)) continue;
-    throw new InvalidArgumentError(`is not an option; there are ${[...OPTION_NAMES].join(", ")}`, { path: name });
-  }
-  const { timeoutMs, priority, stateId, start, end } = options;
-  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs < 2 ** 31)) {
-    throw new InvalidArgumentError(`expected milliseconds above 0, got ${shown(timeoutMs)}`, { path: "timeoutMs" });
-  }
-  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255)) {
-    throw new InvalidArgumentError(`expected an integer from 0 to 255, got ${shown(priority)}`, { path: "priority" });
-  }
-  if (stateId !== undefined && (typeof stateId !== "string" || stateId === "")) {
-    throw new InvalidArgumentError("expected a string that is not empty", { path: "stateId" });
-  }
-  if (stateId !== undefined && !isWellFormed(stateId)) {
-    throw new InvalidArgumentError("has half of a surrogate pair", { path: "stateId" });
-  }
-  if (stateId === undefined && (start || end)) {
-    throw new InvalidArgumentError("start and end need a stateId", { path: start ? "start" : "end" });
-  }
-}

@@ -1,3 +1,4 @@
+import type { StepInfo } from "../engine/engine.js";
 import type { NativeStats } from "../engine/surface.js";
 import type { ErrorCode } from "../errors.js";
 import type { Types } from "../types/index.js";
@@ -7,6 +8,7 @@ import type { DriverStatus } from "./driver-process.js";
 import type { RepositoryControl } from "./repository.js";
 import type { RequestStatistics } from "./request-counters.js";
 import type { RequestPolicy } from "./request-policy.js";
+import type { StepListener } from "./step-taps.js";
 
 /** How one prediction is made. */
 export interface PredictOptions {
@@ -58,8 +60,18 @@ export interface RestrictedInferenceProcess {
     inputs: Readonly<Record<string, unknown>>,
     options?: PredictOptions,
   ): Promise<Readonly<Record<string, unknown>>>;
-  /** Like `predict`, for many predictions that rarely are given up: cheaper than a signal for each. */
-  begin(inputs: Readonly<Record<string, unknown>>, options?: PredictOptions): Prediction;
+  /**
+   * Like `predict`, for many predictions that rarely are given up: cheaper than a signal for each.
+   * @param info What is told to those who follow the state id.
+   */
+  begin(inputs: Readonly<Record<string, unknown>>, options?: PredictOptions, info?: StepInfo): Prediction;
+  /**
+   * Follows a state id: calls `listener` with the results of its steps, whoever makes them, in their order, from those on that are
+   * submitted after this call. Returns how to stop that. Throws INVALID_ARGUMENT where the pipeline has no state.
+   */
+  subscribe(stateId: string, listener: StepListener): () => void;
+  /** Calls `listener` for each state that was evicted, not those ended on request. Returns how to stop that. */
+  onEvict(listener: (stateId: string, reason: "ttl" | "lru") => void): () => void;
   /** Frees the state of a stream that is over: now, or after its steps that are under way. */
   dropState(stateId: string): void;
   /** What loads and unloads models, where the runtime has been given one. */

@@ -46,7 +46,7 @@ export class InferDecoder {
     reader.checkElements();
     if (known === undefined) {
       checkAllMoved(plan);
-      this.jsonPlans.put(header, plan);
+      keep(this.jsonPlans, header, plan);
     }
     return { plan, bytes: reader.tensors, offset: 0, length: reader.byteLength };
   }
@@ -73,7 +73,7 @@ export class InferDecoder {
     const rest = this.reader.read(header);
     if (this.reader.count > 0) return undefined;
     const plan = planInfer(rest);
-    this.plans.put(text, plan);
+    keep(this.plans, text, plan);
     return plan;
   }
 
@@ -86,6 +86,11 @@ export class InferDecoder {
 /** The request itself; its tensors are views into the planned request's bytes. */
 export function decodedOf({ plan, bytes, offset, length }: PlannedRequest): DecodedRequest {
   return decodePlannedInfer(plan, bytes.subarray(0, offset + length), offset);
+}
+
+/** A trace is another one with each request, so its header never comes again. */
+function keep(plans: HeaderCache<RequestPlan>, header: string, plan: RequestPlan): void {
+  if (plan.trace === undefined) plans.put(header, plan);
 }
 
 function checkAllMoved(plan: RequestPlan): void {

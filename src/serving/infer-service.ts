@@ -141,7 +141,7 @@ export class InferService {
     const head = { modelName: this.inference.name, modelVersion: this.inference.version, id: plan.id };
     const answer = binary > 0 ? binaryAnswer(head, outputs) : jsonAnswer(head, outputs);
     const { flags } = stepOptions(direct, plan, undefined, requestPolicy);
-    return new PreparedInfer(this.inference, direct, plan.sequenceId, flags, input.byteLength, answer);
+    return new PreparedInfer(this.inference, direct, plan, flags, input.byteLength, answer);
   }
 
   private run(
@@ -189,7 +189,7 @@ export class InferService {
       ...(timeoutMicros === 0 ? {} : { timeoutMs: Math.min(timeoutMicros / 1000, MAX_TIMEOUT_MS) }),
       priority: priorityOf(requestPolicy, request.priority ?? 0),
     };
-    const prediction = this.inference.begin(values, options);
+    const prediction = this.inference.begin(values, options, { id: request.id, trace: request.trace });
     prediction.outputs.then(
       (result) => {
         const types = Object.entries(this.inference.outputs).filter(([name]) => this.wanted(request, name));
@@ -276,6 +276,7 @@ function stepOptions(
     }),
     timeoutMicros: timeoutOf(policy, request.timeoutMicros ?? 0),
     keep: false,
+    info: request,
   };
 }
 

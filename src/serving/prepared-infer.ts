@@ -3,11 +3,11 @@
  * worked out once, so the tensor's bytes go straight into the engine, and the outputs into an answer that is otherwise the
  * same every time.
  */
-import { NO_STATE, OK, type StepSink, type StepTimes } from "../engine/engine.js";
+import { NO_STATE, OK, type StepInfo, type StepSink, type StepTimes } from "../engine/engine.js";
 import type { HeadraceError } from "../errors.js";
 import type { EncodedMessage } from "../protocol/index.js";
 import type { DirectModel, RestrictedInferenceProcess } from "../runtime/index.js";
-import type { InferHandle } from "./infer-types.js";
+import type { InferHandle, RequestHead } from "./infer-types.js";
 import type { PreparedAnswer } from "./prepared-answer.js";
 
 /** Who waits for the answer to a prepared request. */
@@ -25,13 +25,13 @@ export interface PreparedClient {
 
 export class PreparedInfer {
   /**
-   * @param stateId  undefined: none
+   * @param head  what the header says of the request
    * @param inputBytes  of the single input's one row
    */
   constructor(
     private readonly inference: RestrictedInferenceProcess,
     readonly direct: DirectModel,
-    private readonly stateId: string | undefined,
+    readonly head: Pick<RequestHead, "id" | "sequenceId" | "trace">,
     private readonly flags: number,
     private readonly inputBytes: number,
     private readonly answer: PreparedAnswer,
@@ -44,7 +44,8 @@ export class PreparedInfer {
   run(client: PreparedClient, bytes: Uint8Array, offset: number, length = bytes.byteLength - offset): boolean {
     if (length !== this.inputBytes) return false;
     const { engine } = this.direct;
-    const key = this.stateId === undefined ? NO_STATE : engine.keyOf(this.stateId);
+    const { sequenceId } = this.head;
+    const key = sequenceId === undefined ? NO_STATE : engine.keyOf(sequenceId);
     const step = new PreparedStep(this, client);
     const at = bytes.byteOffset + offset;
     const request = engine.submit(step, bytes.buffer as ArrayBuffer, at, length, key, this.flags, 0);
@@ -72,6 +73,10 @@ class PreparedStep implements StepSink {
     private readonly infer: PreparedInfer,
     private readonly client: PreparedClient,
   ) {}
+
+  get info(): StepInfo {
+    return this.infer.head;
+  }
 
   submitted(request: number): void {
     this.request = request;

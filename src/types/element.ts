@@ -41,8 +41,15 @@ const NOT_FINITE = new Map([
   ["-Infinity", Number.NEGATIVE_INFINITY],
 ]);
 
-/** What JSON carries for a float: a number, or one of the three strings for what JSON has no number for. */
-export const floatSchema: JsonSchema = { anyOf: [{ type: "number" }, { enum: [...NOT_FINITE.keys()] }] };
+/**
+ * What JSON carries for a float: a number, or one of the three strings for what JSON has no number for.
+ *
+ * @param limit The least number that would be rounded to an infinity. Default: there is none.
+ */
+export function floatSchema(limit?: number): JsonSchema {
+  const range = limit === undefined ? {} : { exclusiveMinimum: -limit, exclusiveMaximum: limit };
+  return { anyOf: [{ type: "number", ...range }, { enum: [...NOT_FINITE.keys()] }] };
+}
 
 /**
  * A number, undefined for anything else. Integers beyond 2^53 come from JSON as bigints, which 1e17 is written as; a bigint
@@ -62,10 +69,22 @@ export function floatToJson(value: number): Json {
   return Number.isFinite(value) ? value : `${value}`;
 }
 
-function float(datatype: string, encode: (value: number) => number, decode: (stored: number) => number): ElementCodec {
+/** Halfway between the largest number of a datatype and the power of two after it: where rounding gives an infinity. */
+export const ROUNDS_TO_INFINITY = {
+  FP16: 65_520,
+  BF16: 2 ** 128 - 2 ** 119,
+  FP32: 2 ** 128 - 2 ** 103,
+  FP64: undefined,
+} as const;
+
+function float(
+  datatype: keyof typeof ROUNDS_TO_INFINITY,
+  encode: (value: number) => number,
+  decode: (stored: number) => number,
+): ElementCodec {
   return {
     expected: `a number that ${datatype} can hold`,
-    schema: floatSchema,
+    schema: floatSchema(ROUNDS_TO_INFINITY[datatype]),
     parse(value) {
       const number = floatFromJson(value);
       if (number === undefined) return undefined;
@@ -96,7 +115,11 @@ function wideInteger(minimum: bigint, maximum: bigint): ElementCodec {
   return {
     expected: `an integer from ${minimum} to ${maximum} (as a string or bigint beyond ±(2^53 - 1))`,
     schema: {
-      anyOf: [{ type: "integer" }, { type: "string", pattern: minimum < 0n ? "^-?\\d{1,19}$" : "^\\d{1,20}$" }],
+      anyOf: [
+        // Rounded to powers of two, as numbers are.
+        { type: "integer", minimum: Number(minimum), maximum: Number(maximum) },
+        { type: "string", pattern: minimum < 0n ? "^-?\\d{1,19}$" : "^\\d{1,20}$" },
+      ],
     },
     parse(value) {
       const wide = toBigInt(value);

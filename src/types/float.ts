@@ -57,7 +57,7 @@ export class FloatType extends ScalarType<number> {
   }
 
   protected contentSchema(): JsonSchema {
-    return floatSchema;
+    return floatSchema();
   }
 }
 

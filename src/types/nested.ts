@@ -144,5 +144,7 @@ export function nestedSchema(datatype: Datatype, declared: readonly number[]): J
       ELEMENTS[datatype].schema,
     );
   if (declared[0] !== -1) return levels(declared);
-  return { anyOf: [levels(declared), levels(declared.slice(1))] };
+  // An empty array says nothing of its rows, and is taken for one row.
+  const rows = declared.length > 1 ? { ...levels(declared), minItems: 1 } : levels(declared);
+  return { anyOf: [rows, levels(declared.slice(1))] };
 }

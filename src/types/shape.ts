@@ -9,13 +9,13 @@ export function shapeText(shape: readonly number[]): string {
 /**
  * A frozen copy of a declared shape.
  *
- * @throws InvalidArgumentError unless every dimension is a positive integer, or -1 for a free one.
+ * @throws InvalidArgumentError unless every dimension is a whole number, or -1 for a free one.
  */
 export function declaredShape(shape: readonly number[], path: string): readonly number[] {
   if (!Array.isArray(shape)) throw new InvalidArgumentError("expected an array of dimensions", { path });
   shape.forEach((dimension, axis) => {
-    if (Number.isSafeInteger(dimension) && (dimension > 0 || dimension === -1)) return;
-    const message = `expected a positive integer, or -1 for a free dimension, got ${String(dimension)}`;
+    if (Number.isSafeInteger(dimension) && dimension >= -1) return;
+    const message = `expected a whole number, or -1 for a free dimension, got ${String(dimension)}`;
     throw new InvalidArgumentError(message, { path: `${path}[${axis}]` });
   });
   return Object.freeze([...shape]);

@@ -25,9 +25,10 @@ t.test("the models of a directory, and what could not be served", async (t) => {
   t.match(command.stdout, /^ {2}acc {4}version 2 {2}up to 4 steps a run, stateful$/m);
   t.match(command.stdout, /^ {2}lines {2}version 5 {2}one step a run$/m);
   t.ok(command.stdout.endsWith(`headrace: ${directory} is listening on ${url}\n`));
-  t.match(
-    command.stderr,
+  // The two streams are read side by side.
+  await command.saw(
     /^headrace: typo is not served: MODEL_INVALID: typo\/config\.pbtxt:1: there is no field 'max_batch'/,
+    "stderr",
   );
   t.same(await index(url), [
     ["acc", "1", "READY"],

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import t from "tap";
+import { GrpcDriver } from "../../src/drivers/grpc/index.js";
 import { HttpDriver } from "../../src/drivers/http/index.js";
 import { SourceSinkDriver } from "../../src/drivers/source-sink/index.js";
 import { StressDriver } from "../../src/drivers/stress/index.js";
@@ -10,6 +11,7 @@ import { Inference, init } from "../../src/runtime/index.js";
 import { DummySink } from "../../src/sinks/dummy.js";
 import { DummySource } from "../../src/sources/dummy.js";
 import { Integer } from "../../src/types/index.js";
+import { GrpcTestClient, gruRequest, V2 } from "../support/grpc.js";
 import { parseMetrics } from "../support/metrics.js";
 import { ROOT } from "../support/paths.js";
 import { gruPipeline } from "../support/serve.js";
@@ -31,6 +33,9 @@ async function metricsText(): Promise<string> {
   const web = await gru.addDriver("web", HttpDriver, { port: 0 });
   const { port } = web.getService("http").taggedAddresses.lan;
   const sink = new DummySink();
+  const grpc = await gru.addDriver("grpc", GrpcDriver, { port: 0 });
+  const grpcPort = grpc.getService("grpc").taggedAddresses.lan.port;
+  await new GrpcTestClient(t, grpcPort, V2).call("ModelInfer", gruRequest(1));
   await gru.addDriver("files", SourceSinkDriver, {
     sources: { in: { source: new DummySource({ count: 1 }) } },
     sinks: { out: { sink } },

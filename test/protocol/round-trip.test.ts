@@ -33,6 +33,7 @@ function sameRequest(decoded: DecodedRequest, sent: InferRequest, binary: boolea
     timeoutMicros: sent.timeoutMicros,
     outputs: sent.outputs?.map((name) => ({ name, binary })),
     binaryOutputDefault: binary,
+    trace: undefined,
   });
 }
 

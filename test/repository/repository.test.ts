@@ -290,7 +290,9 @@ t.test("a load that fails leaves what was served", async (t) => {
   await repository.unload("m");
   t.same(await repository.index(), [{ name: "m", version: "1", state: "UNAVAILABLE", reason: "unloaded" }]);
   await t.rejects(repository.load("m"), { code: "MODEL_INVALID" });
-  t.match(await repository.index(), [{ name: "m", version: "1", state: "UNAVAILABLE", reason: /cannot load/ }]);
+  const reason = /^ONNX Runtime cannot load m\/1\/model\.onnx: /;
+  t.match(await repository.index(), [{ name: "m", version: "1", state: "UNAVAILABLE", reason }]);
+  t.notMatch(JSON.stringify(await repository.index()), new RegExp(directory), "clients are not told where it is");
   await putVersion(directory, "m", "1", ACCUMULATOR);
   await repository.load("m");
   t.match(await repository.index(), [{ name: "m", version: "1", state: "READY", reason: "" }]);

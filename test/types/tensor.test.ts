@@ -290,15 +290,23 @@ t.test("the JSON Schema nests as the values do, with or without the batch axis",
   t.match(Tensor("UINT8", [-1]).jsonSchema(), { anyOf: [{ type: "array", items }, items] });
   t.same(Tensor("UINT8", [-1]).parse(7, "x").shape, [1]);
   t.same(Tensor("UINT8", [-1, 2]).jsonSchema(), {
-    anyOf: [{ type: "array", items: row }, row],
+    anyOf: [{ type: "array", items: row, minItems: 1 }, row],
     "x-datatype": "UINT8",
     "x-shape": [-1, 2],
   });
 });
 
+t.test("a dimension of 0 is one: such a tensor has no elements", async (t) => {
+  const type = Tensor("FP32", [0, 2]);
+  t.same(type.parse([], "x").shape, [0, 2]);
+  t.same(type.parse(new Float32Array(0), "x").shape, [0, 2]);
+  t.throws(() => type.parse([[1, 2]], "x"), { code: "INVALID_ARGUMENT" });
+  t.throws(() => Tensor("FP32", [0, -1]).parse(new Float32Array(2), "x"), { code: "INVALID_ARGUMENT" });
+});
+
 t.test("what is no datatype or shape is refused at once", async (t) => {
   const shape = (dimensions: number[]) => () => Tensor("FP32", dimensions);
-  t.throws(shape([0]), { code: "INVALID_ARGUMENT", path: "Tensor.shape[0]" });
+  t.throws(shape([-2]), { code: "INVALID_ARGUMENT", path: "Tensor.shape[0]" });
   t.throws(shape([1, -2]), { code: "INVALID_ARGUMENT", path: "Tensor.shape[1]" });
   t.throws(shape([1.5]), { code: "INVALID_ARGUMENT", path: "Tensor.shape[0]" });
   t.throws(() => Tensor("FP99" as "FP32", [1]), { code: "INVALID_ARGUMENT", path: "Tensor.datatype" });

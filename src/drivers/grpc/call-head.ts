@@ -20,23 +20,19 @@ export interface CallHead {
 
 /** Milliseconds of each unit of `grpc-timeout`. */
 const UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
-const MALFORMED = 400;
 const METHOD_NOT_ALLOWED = 405;
 const UNSUPPORTED_MEDIA_TYPE = 415;
 
 export function callHead(block: HeaderBlock): CallHead {
   const fields = new Map<string, string>();
   const metadata: Header[] = [];
-  let httpError: number | undefined;
   for (const header of block.headers) {
     const [name, value] = header;
-    if (name === "" || name !== name.toLowerCase()) httpError = MALFORMED;
     if (!name.startsWith(":")) metadata.push(header);
-    else if (metadata.length > 0 || fields.has(name)) httpError = MALFORMED;
     if (!fields.has(name)) fields.set(name, value);
   }
   const path = fields.get(":path") ?? "";
-  if (!block.isTooLarge) httpError ??= httpErrorOf(fields);
+  const httpError = block.isTooLarge ? undefined : httpErrorOf(fields);
   let error: HeadraceError | undefined;
   let timeoutMillis: number | undefined;
   let encoding: Encoding | undefined;
@@ -52,7 +48,6 @@ export function callHead(block: HeaderBlock): CallHead {
 }
 
 function httpErrorOf(fields: ReadonlyMap<string, string>): number | undefined {
-  if (!fields.has(":path") || !fields.has(":scheme") || !fields.has(":method")) return MALFORMED;
   if (fields.get(":method") !== "POST") return METHOD_NOT_ALLOWED;
   const type = fields.get("content-type") ?? "";
   return /^application\/grpc(\+proto)?(;|$)/.test(type) ? undefined : UNSUPPORTED_MEDIA_TYPE;

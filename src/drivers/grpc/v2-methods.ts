@@ -23,7 +23,7 @@ export function v2Methods(host: V2Host): Readonly<Record<string, UnaryHandler>> 
   return {
     ServerLive: () => ({ live: true }),
     ServerReady: () => ({ ready: host.isReady }),
-    ModelReady: (request) => ({ ready: model(request).isReady }),
+    ModelReady: (request) => ({ ready: isReady(() => model(request)) }),
     ServerMetadata: () => ({ ...SERVER }),
     ModelMetadata: (request) => metadata(host, model(request)),
     ModelConfig: (request) => ({ config: modelConfig(model(request).inference) }),
@@ -52,6 +52,16 @@ export function v2Methods(host: V2Host): Readonly<Record<string, UnaryHandler>> 
     TraceSetting: () => refuse("Triton's trace settings", "traces are OpenTelemetry's"),
     LogSettings: () => refuse("Triton's log settings", "the log is configured where the server is started"),
   };
+}
+
+/** As in Triton a model that is not there is not ready, and asking for it no mistake: clients wait for models so. */
+function isReady(find: () => GrpcModel): boolean {
+  try {
+    return find().isReady;
+  } catch (error) {
+    if (error instanceof HeadraceError && error.code === "MODEL_NOT_FOUND") return false;
+    throw error;
+  }
 }
 
 function refuse(what: string, instead: string): never {

@@ -18,6 +18,8 @@ export interface StreamHandlers<U> {
   readonly upgrade: NonNullable<WebSocketBehavior<U>["upgrade"]>;
   readonly open: NonNullable<WebSocketBehavior<U>["open"]>;
   readonly message: NonNullable<WebSocketBehavior<U>["message"]>;
+  /** Default: nothing. */
+  readonly drain?: NonNullable<WebSocketBehavior<U>["drain"]>;
   readonly close: NonNullable<WebSocketBehavior<U>["close"]>;
 }
 
@@ -108,6 +110,7 @@ export class AppLease {
       },
       open: (socket) => slot.handler?.open(socket),
       message: (socket, message, isBinary) => slot.handler?.message(socket, message, isBinary),
+      drain: (socket) => slot.handler?.drain?.(socket),
       close: (socket, code, message) => {
         this.connections -= 1;
         slot.handler?.close(socket, code, message);

@@ -42,9 +42,20 @@ export class DocsRoutes {
   private async openApi(): Promise<Asset> {
     const { models } = this.listener;
     if (this.description?.revision !== models.revision) {
-      const text = JSON.stringify(openApiOf(models.all().map(({ inference }) => inference)));
+      const text = exactly(JSON.stringify(openApiOf(models.all().map(({ inference }) => inference))));
       this.description = { revision: models.revision, asset: new Asset("application/json", text) };
     }
     return this.description.asset;
   }
+}
+
+/** The limits of 64 bits, which JSON.stringify would write rounded. */
+const WIDE_LIMITS: readonly (readonly [number, bigint])[] = [
+  [-(2 ** 63), -(2n ** 63n)],
+  [2 ** 63, 2n ** 63n - 1n],
+  [2 ** 64, 2n ** 64n - 1n],
+];
+
+function exactly(json: string): string {
+  return WIDE_LIMITS.reduce((text, [rounded, exact]) => text.replaceAll(JSON.stringify(rounded), String(exact)), json);
 }

@@ -8,9 +8,20 @@ import type { EncodedMessage } from "../../protocol/index.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { InferHandle } from "../../serving/infer-types.js";
 import type { RequestSpan } from "../../serving/tracing.js";
+import {
+  answerEncoding,
+  bodyEncoding,
+  compressed,
+  type Encoding,
+  inflated,
+  MIN_COMPRESSED_BYTES,
+  UnsupportedEncodingError,
+} from "./compression.js";
 import type { RequestTrace } from "./request-trace.js";
 
 const JSON_TYPE = "application/json";
+/** Never compressed: what has been sent has to be readable at once. */
+const EVENTS_TYPE = "text/event-stream";
 const BINARY_TYPE = "application/octet-stream";
 /** Answers up to this size are put together in one buffer that is used again and again; uWebSockets.js copies it. */
 const SCRATCH_BYTES = 64 << 10;
@@ -54,6 +65,16 @@ export interface ExchangeOwner extends ExchangeCounter {
 export type AnswerHeaders = readonly (readonly [string, string])[];
 
 const NO_HEADERS: AnswerHeaders = [];
+interface AnswerHead {
+  readonly status: number;
+  readonly type: string;
+  readonly headers: AnswerHeaders;
+}
+
+/** Compressed bytes are others than those that the tag is of, and mean the same. */
+function weakTag(tag: string): string {
+  return tag.startsWith("W/") ? tag : `W/${tag}`;
+}
 
 /** An error in the shape of a surface: encodeV2Error or encodeRestError. */
 export type ErrorEncoder = (error: HeadraceError, requestId?: string) => string;
@@ -70,13 +91,17 @@ export class Exchange {
   private work: InferHandle | undefined;
   private model: ExchangeModel | undefined;
 
-  /** Must be made synchronously in the route's handler. */
+  /**
+   * Must be made synchronously in the route's handler.
+   * @param acceptEncoding What the client takes compressed; "": nothing.
+   */
   constructor(
     private readonly response: HttpResponse,
     private readonly owner: ExchangeOwner,
     private readonly encodeError: ErrorEncoder,
     /** The pattern that its path matched; "" where there is none. */
     readonly route: string,
+    private readonly acceptEncoding: string,
   ) {
     owner.begun();
     response.onAborted(() => {
@@ -116,6 +141,11 @@ export class Exchange {
   answer(status: number, type: string, body: string | Uint8Array, headers: AnswerHeaders = []): void {
     if (this.over) return;
     this.over = true;
+    const encoding = type.startsWith(EVENTS_TYPE) ? undefined : this.encodingOf(body.length);
+    if (encoding !== undefined) {
+      this.compress({ status, type, headers }, typeof body === "string" ? Buffer.from(body) : body, encoding);
+      return;
+    }
     this.answered(status, typeof body === "string" ? Buffer.byteLength(body) : body.byteLength);
     this.response.cork(() => {
       this.response.writeStatus(statusLine(status)).writeHeader("Content-Type", type);
@@ -148,12 +178,23 @@ export class Exchange {
     if (this.over) return;
     this.over = true;
     const { header, parts, total, headerLength } = message;
-    const body = total <= SCRATCH_BYTES ? scratch.subarray(0, total) : new Uint8Array(total);
+    const encoding = this.encodingOf(total);
+    const isLent = total <= SCRATCH_BYTES && encoding === undefined;
+    const body = isLent ? scratch.subarray(0, total) : new Uint8Array(total);
     body.set(header, 0);
     let at = header.byteLength;
     for (const part of parts) {
       body.set(part, at);
       at += part.byteLength;
+    }
+    if (encoding !== undefined) {
+      const headers = headerLength === undefined ? [] : ([[HEADER_LENGTH_FIELD, String(headerLength)]] as const);
+      this.compress(
+        { status: 200, type: headerLength === undefined ? JSON_TYPE : BINARY_TYPE, headers },
+        body,
+        encoding,
+      );
+      return;
     }
     this.answered(200, total);
     this.response.cork(() => {
@@ -167,10 +208,10 @@ export class Exchange {
   }
 
   /**
-   * Reads the body and hands it over once, whole. The bytes are valid until `done` returns. Bodies that come in pieces
+   * Reads the body and hands it over once, whole and inflated. The bytes are valid until `done` returns. Bodies that come in pieces
    * go to `pieces` where it takes them, else they are put together in one buffer of the announced length.
    * @param request Only for its headers, read before this returns.
-   * @param limit More bytes than this end in PAYLOAD_TOO_LARGE.
+   * @param limit More bytes than this, also when they are inflated, end in PAYLOAD_TOO_LARGE.
    * @param pieces Given the first piece of a body that comes in several, and the most bytes that it can have in all; what it
    *   returns takes that one and the others.
    */
@@ -179,13 +220,25 @@ export class Exchange {
     limit: number,
     done: (body: Uint8Array) => void,
     failed: (error: HeadraceError) => void,
-    pieces: (first: Uint8Array, most: number) => BodyPieces | undefined = () => undefined,
+    pieces?: (first: Uint8Array, most: number) => BodyPieces | undefined,
   ): void {
     const announced = Number(request.getHeader("content-length")) || 0;
     if (announced > limit) {
       failed(tooLarge(announced, limit));
       return;
     }
+    const encoding = bodyEncoding(request.getHeader("content-encoding"));
+    if (encoding === undefined) this.receive(announced, limit, done, failed, pieces);
+    else this.receive(announced, limit, (body) => this.inflate(body, encoding, limit, done, failed), failed);
+  }
+
+  private receive(
+    announced: number,
+    limit: number,
+    done: (body: Uint8Array) => void,
+    failed: (error: HeadraceError) => void,
+    pieces: (first: Uint8Array, most: number) => BodyPieces | undefined = () => undefined,
+  ): void {
     let buffer: Uint8Array | undefined;
     let length = 0;
     let taker: BodyPieces | undefined;
@@ -219,6 +272,40 @@ export class Exchange {
   ): void {
     if (body.byteLength > limit) failed(tooLarge(body.byteLength, limit));
     else done(body);
+  }
+
+  /** Nothing is handed over where the answer was given meanwhile, or the client has gone. */
+  private inflate(
+    body: Uint8Array,
+    encoding: Encoding,
+    limit: number,
+    done: (body: Uint8Array) => void,
+    failed: (error: HeadraceError) => void,
+  ): void {
+    inflated(body, encoding, limit, {
+      inflated: (whole) => (this.over ? undefined : done(whole)),
+      failed: (error) => (this.over ? undefined : failed(error)),
+    });
+  }
+
+  /** What to compress an answer of so many bytes with. */
+  private encodingOf(bytes: number): Encoding | undefined {
+    if (this.acceptEncoding === "" || bytes < MIN_COMPRESSED_BYTES) return undefined;
+    return answerEncoding(this.acceptEncoding);
+  }
+
+  private compress({ status, type, headers }: AnswerHead, body: Uint8Array, encoding: Encoding): void {
+    compressed(body, encoding, (packed) => {
+      if (this.isEnded) return; // the client has gone meanwhile
+      this.answered(status, packed.byteLength);
+      this.response.cork(() => {
+        this.response.writeStatus(statusLine(status)).writeHeader("Content-Type", type);
+        this.response.writeHeader("Content-Encoding", encoding).writeHeader("Vary", "Accept-Encoding");
+        this.writeHeaders(headers.map(([name, value]) => [name, name === "ETag" ? weakTag(value) : value]));
+        if (packed.byteLength <= SCRATCH_BYTES) this.write(packed);
+        else this.writeLarge(packed);
+      });
+    });
   }
 
   private writeHeaders(headers: AnswerHeaders): void {
@@ -264,7 +351,9 @@ export class Exchange {
   }
 }
 
-function errorHeaders({ code, retryAfterSeconds = 1 }: HeadraceError): AnswerHeaders {
+function errorHeaders(error: HeadraceError): AnswerHeaders {
+  if (error instanceof UnsupportedEncodingError) return error.headers;
+  const { code, retryAfterSeconds = 1 } = error;
   if (code === "RESOURCE_EXHAUSTED") return [["Retry-After", String(Math.max(1, Math.ceil(retryAfterSeconds)))]];
   return code === "UNAUTHENTICATED" ? [["WWW-Authenticate", 'Bearer realm="headrace"']] : NO_HEADERS;
 }

@@ -68,6 +68,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
       store: this.makeTaskStore(),
       parameters: () => this.parameters,
       log: this.log,
+      publish: (topic, message, isBinary) => listener.publish(topic, message, isBinary),
     });
     listener.models.add(endpoint, this.parameters.replace);
     this.endpoint = endpoint;

@@ -8,6 +8,8 @@ import { type Cors, origins, parsedCors } from "./origins.js";
 export interface ListenerParameters extends AccessParameters {
   /** The largest body or frame, in bytes; a larger one is refused with PAYLOAD_TOO_LARGE. Default: 64 MiB. */
   maxBodyBytes: number;
+  /** The largest frame of a WebSocket, in bytes, where that is less than `maxBodyBytes`. Default: 64 MiB. */
+  maxFrameBytes: number;
   /** Seconds without a frame or a pong after which a WebSocket is closed, at least 8; 0 is never. Default: 120. */
   idleTimeoutSeconds: number;
   /**
@@ -27,6 +29,7 @@ export interface ListenerParameters extends AccessParameters {
 export const LISTENER_DEFAULTS: ListenerParameters = {
   ...ACCESS_DEFAULTS,
   maxBodyBytes: 64 << 20,
+  maxFrameBytes: 64 << 20,
   idleTimeoutSeconds: 120,
   maxConnections: 10_000,
   cors: undefined,
@@ -46,13 +49,15 @@ export function integer(path: string, value: number, minimum: number, maximum: n
 
 /** Checked, and without what must not be shown: tokens are hashes from here on. */
 export function listenerParameters(given: ListenerParameters): ListenerParameters {
-  const { maxBodyBytes, idleTimeoutSeconds, maxConnections } = given;
+  const { maxBodyBytes, maxFrameBytes, idleTimeoutSeconds, maxConnections } = given;
   integer("maxBodyBytes", maxBodyBytes, 1, 2 ** 31);
+  integer("maxFrameBytes", maxFrameBytes, 1, 2 ** 31);
   if (idleTimeoutSeconds !== 0) integer("idleTimeoutSeconds", idleTimeoutSeconds, MIN_IDLE_SECONDS, MAX_IDLE_SECONDS);
   integer("maxConnections", maxConnections, 1, 1 << 24);
   return {
     ...accessParameters(given),
     maxBodyBytes,
+    maxFrameBytes,
     idleTimeoutSeconds,
     maxConnections,
     cors: given.cors === undefined ? undefined : parsedCors(given.cors, "cors"),

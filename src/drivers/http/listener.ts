@@ -112,6 +112,11 @@ export class HttpListener implements SharedListener {
     return this.init.parameters;
   }
 
+  /** Writes a message to all WebSockets that are subscribed to a topic. */
+  publish(topic: string, message: string | Uint8Array, isBinary: boolean): void {
+    this.app.app.publish(topic, message, isBinary);
+  }
+
   get gate(): Gate {
     return this.entrance.gate;
   }

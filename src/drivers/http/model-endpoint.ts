@@ -2,14 +2,27 @@
 import type { Logger } from "../../log.js";
 import type { RequestPlan } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
+import type { Access } from "../../serving/access.js";
 import { InferService } from "../../serving/infer-service.js";
 import type { PreparedInfer } from "../../serving/prepared-infer.js";
 import type { ServedModel } from "../../serving/served-models.js";
 import { StatusCounter } from "./endpoint-metrics.js";
 import type { HttpParameters } from "./parameters.js";
-import type { StreamConnection } from "./stream-connection.js";
+import { type Publish, Subscriptions } from "./subscriptions.js";
 import type { TaskStore } from "./task-store.js";
 import { Tasks } from "./tasks.js";
+
+/** A WebSocket of a model. */
+export interface EndpointSocket {
+  /** Whether it has been sent everything that it is to have, and has read it. */
+  readonly isIdle: boolean;
+  /** A state has been evicted. */
+  evicted(stateId: string): void;
+  /** Closes it where its client is not known any more. */
+  recheck(access: Access): void;
+  /** The server stops. */
+  goAway(): void;
+}
 
 export interface ModelEndpointInit {
   readonly inference: RestrictedInferenceProcess;
@@ -17,6 +30,7 @@ export interface ModelEndpointInit {
   /** As they are now. */
   readonly parameters: () => HttpParameters;
   readonly log: Logger | undefined;
+  readonly publish: Publish;
 }
 
 export class ModelEndpoint implements ServedModel {
@@ -27,12 +41,20 @@ export class ModelEndpoint implements ServedModel {
   readonly tasks: Tasks;
   /** What follows for this model from headers of binary requests that have come before. */
   readonly prepared = new WeakMap<RequestPlan, PreparedInfer | "once" | "never">();
-  readonly streams = new Set<StreamConnection>();
-  readonly counters = { requests: 0, streamsOpened: 0, streamsRefused: 0 };
+  readonly streams = new Set<EndpointSocket>();
+  readonly subscriptions: Subscriptions;
+  readonly counters = {
+    requests: 0,
+    streamsOpened: 0,
+    streamsRefused: 0,
+    subscriptionsOpened: 0,
+    resultsDropped: 0,
+  };
   /** Where its requests are logged; undefined: they are not. May change at any time. */
   accessLog: Logger | undefined;
   /** Set when the driver stops: what is new is refused. */
   isDraining = false;
+  private readonly stopWatching: () => void;
   readonly statuses = new StatusCounter();
   private requestsUnderWay = 0;
 
@@ -43,6 +65,10 @@ export class ModelEndpoint implements ServedModel {
     this.version = inference.version;
     this.service = new InferService(inference);
     this.tasks = new Tasks({ inference, store, parameters, log });
+    this.subscriptions = new Subscriptions(inference, init.publish);
+    this.stopWatching = inference.onEvict((stateId) => {
+      for (const stream of this.streams) stream.evicted(stateId);
+    });
   }
 
   /** Requests that came and have not been answered. */
@@ -87,6 +113,7 @@ export class ModelEndpoint implements ServedModel {
   /** Ends what has had its answers, and cancels what has not. */
   close(): void {
     this.tasks.close();
+    this.stopWatching();
     for (const stream of [...this.streams]) stream.goAway();
   }
 }

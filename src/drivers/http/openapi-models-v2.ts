@@ -2,7 +2,7 @@
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
 import type { Json, JsonSchema } from "../../types/index.js";
 import { answer, body, content, errors, operation, PREDICTION_ERRORS } from "./openapi-operation.js";
-import type { Examples } from "./openapi-schemas.js";
+import { type Examples, nullable } from "./openapi-schemas.js";
 
 type JsonObject = JsonSchema;
 
@@ -15,7 +15,8 @@ export function modelExtensionPaths(
 ): JsonObject {
   const wrong = errors("V2Error", [...PREDICTION_ERRORS, "MODEL_NOT_FOUND"]);
   const request = body("V2GenerateRequest", shown && generateExample(shown));
-  const events = { "text/event-stream": { schema: { type: "string", description: "`data: {…}`, one event." } } };
+  const event = { type: "object", properties: { data: { type: "string", description: "The answer's JSON." } } };
+  const events = { "text/event-stream": { schema: event } };
   return {
     [`${path}/config`]: {
       get: operation({
@@ -62,7 +63,7 @@ export function repositoryPaths(canLoad: boolean): JsonObject {
       tag: "v2",
       summary,
       parameters: [model],
-      body: optional("V2RepositoryRequest"),
+      body: optional(action === "load" ? "V2RepositoryLoad" : "V2RepositoryUnload"),
       answers: {
         200: answer("Done.", "V2Nothing"),
         ...errors("V2Error", ["INVALID_ARGUMENT", "MODEL_NOT_FOUND", "MODEL_INVALID", "UNIMPLEMENTED", "UNAVAILABLE"]),
@@ -103,9 +104,17 @@ export function modelExtensionSchemas({ name, version, inputs, outputs }: Restri
     items: object({ name: string, data_type: string, dims: { type: "array", items: { type: "integer" } } }),
   };
   const ports = (names: readonly string[]): JsonObject =>
-    Object.fromEntries(names.map((port) => [port, { description: "One value, or a list of them." }]));
+    Object.fromEntries(
+      names.map((port) => [
+        port,
+        { type: ["number", "string", "boolean", "array"], description: "One value, or a list of them." },
+      ]),
+    );
   const state = { enum: ["READY", "LOADING", "UNLOADING", "UNAVAILABLE", "UNKNOWN"] };
-  const parameters: JsonObject = { type: "object" };
+  const parameters: JsonObject = { type: ["object", "null"] };
+  // A body that may be left out, whose parameters are these.
+  const change = (known: JsonObject): JsonObject =>
+    nullable(object({ parameters: { ...nullable(object(known, [])), additionalProperties: false } }, []));
   return {
     V2ModelConfig: object({
       name: { const: name },
@@ -116,16 +125,19 @@ export function modelExtensionSchemas({ name, version, inputs, outputs }: Restri
       output: tensors,
     }),
     V2GenerateRequest: {
-      ...object({ id: string, parameters, ...ports(Object.keys(inputs)) }, []),
+      ...object({ id: nullable(string), parameters, ...ports(Object.keys(inputs)) }, Object.keys(inputs)),
       description: "Inputs by name; what is no input is a parameter, such as `sequence_id`.",
     },
     V2GenerateAnswer: object(
       { model_name: { const: name }, model_version: { const: version }, ...ports(Object.keys(outputs)) },
       ["model_name", "model_version"],
     ),
-    V2RepositoryIndexRequest: object({ ready: { type: "boolean" } }, []),
+    V2RepositoryIndexRequest: nullable(object({ ready: { type: "boolean" } }, [])),
     V2RepositoryIndex: { type: "array", items: object({ name: string, version: string, state, reason: string }) },
-    V2RepositoryRequest: object({ parameters }, []),
+    V2RepositoryLoad: change({
+      config: { type: "string", description: "A ModelConfig in JSON, in place of the directory's config.pbtxt." },
+    }),
+    V2RepositoryUnload: change({ unload_dependents: { type: "boolean" } }),
     V2Nothing: { type: "object", maxProperties: 0 },
   };
 }

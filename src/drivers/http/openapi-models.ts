@@ -20,7 +20,8 @@ const SHARED_SCHEMAS = new Set([
   "V2Nothing",
   "V2RepositoryIndex",
   "V2RepositoryIndexRequest",
-  "V2RepositoryRequest",
+  "V2RepositoryLoad",
+  "V2RepositoryUnload",
   "V2ServerMetadata",
   "V2Statistics",
 ]);

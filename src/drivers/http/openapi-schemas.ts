@@ -1,7 +1,7 @@
 /** The schemas and examples of the server's own description, from the types of its pipeline. */
 import { DATATYPES } from "../../datatype.js";
 import { ERROR_CODES } from "../../errors.js";
-import { encodeInferRequest, encodeInferResponse, utf8Text } from "../../protocol/index.js";
+import { encodeInferRequest, encodeInferResponse, MAX_SEQUENCE_ID_LENGTH, utf8Text } from "../../protocol/index.js";
 import type { RestrictedInferenceProcess } from "../../runtime/index.js";
 import { fakeValues, type JsonSchema, Random, type Types, valuesSchema, valuesToJson } from "../../types/index.js";
 
@@ -20,6 +20,8 @@ const object = (properties: Readonly<Record<string, JsonSchema>>, optional: read
 });
 
 const text = (description: string): JsonSchema => ({ type: "string", description });
+/** Where null is the same as nothing. */
+export const nullable = (schema: JsonSchema): JsonSchema => ({ ...schema, type: [schema.type as string, "null"] });
 const flag = (description: string): JsonSchema => ({ type: "boolean", description });
 const TASK_ID = text("The task's id.");
 const count: JsonSchema = { type: "integer", minimum: 0 };
@@ -55,7 +57,7 @@ function restSchemas({ inputs, outputs }: RestrictedInferenceProcess): Record<st
   return {
     Inputs: { ...valuesSchema(inputs), description: "The pipeline's inputs, by name." },
     Outputs: { ...valuesSchema(outputs), description: "The pipeline's outputs, by name." },
-    PredictRequest: { ...object(stepProperties(), STEP_OPTIONS), additionalProperties: false },
+    PredictRequest: { ...object(stepProperties(), STEP_OPTIONS), additionalProperties: false, ...STREAMS_ONLY },
     PredictAnswer: object({ outputs: reference("Outputs") }),
     TaskAccepted: object({ taskId: TASK_ID }),
     Task: taskSchema(reference("Outputs")),
@@ -84,18 +86,34 @@ function restSchemas({ inputs, outputs }: RestrictedInferenceProcess): Record<st
 
 const STEP_OPTIONS = ["stateId", "start", "end", "timeoutMs", "priority"];
 
+/** `start` and `end` are a stream's. */
+const STREAMS_ONLY: JsonSchema = {
+  if: {
+    anyOf: ["start", "end"].map((name) => ({ properties: { [name]: { const: true } }, required: [name] })),
+  },
+  // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word.
+  then: { required: ["stateId"], properties: { stateId: { not: { enum: [null, 0, ""] } } } },
+};
+
 function stepProperties(): Record<string, JsonSchema> {
   return {
     inputs: reference("Inputs"),
     stateId: {
-      anyOf: [{ type: "string" }, { type: "integer" }],
-      description: "The stream that this is a step of. Without: a prediction on a fresh state.",
+      // See `exactly` in docs-routes.ts.
+      anyOf: [
+        // U+0000 in front is how the server names streams of its own.
+        { type: "string", maxLength: MAX_SEQUENCE_ID_LENGTH, pattern: "^([^\\u0000]|$)" },
+        { type: "integer", minimum: 0, maximum: 2 ** 64 },
+        { type: "null" },
+      ],
+      description: 'The stream that this is a step of. Without, null, 0 or "": a prediction on a fresh state.',
     },
     start: flag("Reset the state before this step."),
     end: flag("Free the state after this step."),
     timeoutMs: {
       type: "number",
       exclusiveMinimum: 0,
+      exclusiveMaximum: 2 ** 31,
       description: "Milliseconds until DEADLINE_EXCEEDED; the state is then as it was.",
     },
     priority: { type: "integer", minimum: 0, maximum: 255, description: "1 is the highest; 0 is the default, 128." },
@@ -104,8 +122,7 @@ function stepProperties(): Record<string, JsonSchema> {
 
 function v2Schemas({ name, version, inputs, outputs }: RestrictedInferenceProcess): Record<string, JsonSchema> {
   const parameters: JsonSchema = {
-    type: "object",
-    additionalProperties: { type: ["string", "number", "boolean"] },
+    type: ["object", "null"],
     description: "`sequence_id`, `sequence_start`, `sequence_end`, `timeout` (microseconds), `priority` …",
   };
   const tensors = (types: Types): JsonSchema => ({ type: "array", items: tensor(types) });
@@ -129,11 +146,11 @@ function v2Schemas({ name, version, inputs, outputs }: RestrictedInferenceProces
     V2ModelReady: object({ name: { const: name }, ready: { type: "boolean" } }),
     V2InferRequest: object(
       {
-        id: text("Echoed in the answer."),
+        id: nullable(text("Echoed in the answer.")),
         parameters,
         inputs: tensors(inputs),
         outputs: {
-          type: "array",
+          type: ["array", "null"],
           items: object({ name: { enum: Object.keys(outputs) }, parameters }, ["parameters"]),
           description: "The outputs wanted. Without: all.",
         },
@@ -166,7 +183,7 @@ function tensor(types: Types): JsonSchema {
     {
       ...tensorHead(types),
       shape: { type: "array", items: { type: "integer", minimum: 0 } },
-      parameters: { type: "object" },
+      parameters: { type: ["object", "null"] },
       data: { description: "The elements, row-major, flat or nested by the shape.", type: "array" },
     },
     ["parameters", "data"],

@@ -32,7 +32,7 @@ export function openApi(inference: RestrictedInferenceProcess): JsonObject {
 function introduction({ name }: RestrictedInferenceProcess): string {
   return [
     `The pipeline \`${name}\`, served by Headrace.`,
-    `Streams of steps go over WebSocket at \`/v2/models/${name}/stream\`, which OpenAPI has no words for.`,
+    `Streams of steps go over WebSocket at \`/v2/models/${name}/stream\`, and what others step can be followed at \`/v2/models/${name}/subscribe\`: OpenAPI has no words for either.`,
     "A request may have an `x-request-id` (at most 128 printable ASCII characters), which its answer then has too.",
   ].join("\n\n");
 }
@@ -155,13 +155,9 @@ function v2Paths(inference: RestrictedInferenceProcess, shown: Examples | undefi
 
 function modelPaths(path: string, id: string, parameters: JsonObject[], shown: Examples | undefined): JsonObject {
   const missing = errors("V2Error", ["MODEL_NOT_FOUND"]);
-  const binary = { description: "JSON, then the tensors' bytes.", type: "string", format: "binary" };
-  const headerLength = {
-    name: HEADER_LENGTH_FIELD,
-    in: "header",
-    description: "Of a binary body: the bytes of JSON before the tensors.",
-    schema: { type: "integer", minimum: 0 },
-  };
+  // No parameter of the operation: with a body of plain JSON the header would be wrong, and OpenAPI cannot say so.
+  const description = `JSON, then the tensors' bytes; the header \`${HEADER_LENGTH_FIELD}\` has the bytes of JSON.`;
+  const binary = { description, type: "string", format: "binary" };
   const octets = { "application/octet-stream": { schema: binary } };
   return {
     [path]: {
@@ -203,7 +199,7 @@ function modelPaths(path: string, id: string, parameters: JsonObject[], shown: E
         id: `${id}Infer`,
         tag: "v2",
         summary: "Infer with tensors",
-        parameters: [...parameters, headerLength],
+        parameters,
         body: { required: true, content: { ...content("V2InferRequest", shown?.v2Request), ...octets } },
         answers: {
           200: {

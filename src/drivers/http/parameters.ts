@@ -22,6 +22,11 @@ export interface HttpParameters extends ListenerParameters {
   /** Frames of one WebSocket that wait for their answers; a client that sends more is closed with 1013. Default: 1024. */
   maxInFlightPerConnection: number;
   /**
+   * State ids that one WebSocket has open: its numbered streams, and those that its requests named and did not end. One more is
+   * refused with RESOURCE_EXHAUSTED, and the connection goes on. Each costs some hundred bytes. Default: 65536.
+   */
+  maxStreamsPerConnection: number;
+  /**
    * Seconds that the outcome of a task is kept after it has finished; 0 keeps it only for who is waiting then. A change
    * applies to finished tasks too. Default: 60.
    */
@@ -43,11 +48,15 @@ export interface HttpParameters extends ListenerParameters {
   replace: boolean;
 }
 
+/** Streams that may share a connection, each with some hundred bytes from its first frame on. */
+export const MAX_STREAMS = 65_536;
+
 export const HTTP_DEFAULTS: HttpParameters = {
   port: 8000,
   ...LISTENER_DEFAULTS,
   maxBackpressureBytes: 1 << 20,
   maxInFlightPerConnection: 1024,
+  maxStreamsPerConnection: MAX_STREAMS,
   taskTtlSeconds: 60,
   maxTasks: 1000,
   accessLog: false,
@@ -72,6 +81,7 @@ export function httpParameters(options: Partial<HttpParameters>): HttpParameters
   integer("port", parameters.port, 0, 65_535);
   integer("maxBackpressureBytes", parameters.maxBackpressureBytes, 1, 2 ** 31);
   integer("maxInFlightPerConnection", parameters.maxInFlightPerConnection, 1, 1 << 20);
+  integer("maxStreamsPerConnection", parameters.maxStreamsPerConnection, 1, MAX_STREAMS);
   const { taskTtlSeconds } = parameters;
   if (!(typeof taskTtlSeconds === "number" && taskTtlSeconds >= 0 && taskTtlSeconds <= MAX_TASK_TTL_SECONDS)) {
     const message = `expected seconds from 0 to ${MAX_TASK_TTL_SECONDS}, got ${shown(taskTtlSeconds)}`;

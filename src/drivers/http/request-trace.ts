@@ -70,7 +70,7 @@ export class Exchanges {
 
   /** Must be called synchronously in the route's handler. */
   open(response: HttpResponse, request: HttpRequest, encodeError: ErrorEncoder, route = ""): Exchange {
-    const exchange = new Exchange(response, this.owner, encodeError, route);
+    const exchange = new Exchange(response, this.owner, encodeError, route, request.getHeader("accept-encoding"));
     if (this.gate.cors !== undefined) exchange.pageHeaders = this.gate.cors.of(request);
     const sent = request.getHeader(REQUEST_ID_FIELD);
     if (sent !== "" || this.accessLog !== undefined) {

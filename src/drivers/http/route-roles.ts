@@ -20,6 +20,7 @@ export const ROUTE_ROLES: Readonly<Record<string, NeededRole>> = {
   "POST /v2/models/:model/generate": "predict",
   "POST /v2/models/:model/generate_stream": "predict",
   "WS /v2/models/:model/stream": "predict",
+  "WS /v2/models/:model/subscribe": "predict",
 
   "GET /v2": "read",
   "GET /v2/models/:model": "read",

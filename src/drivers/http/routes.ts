@@ -79,13 +79,6 @@ export class Routes {
 
   private readInfer(exchange: Exchange, request: HttpRequest, endpoint: ModelEndpoint): void {
     if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
-    const encoding = request.getHeader("content-encoding");
-    if (encoding !== "" && encoding !== "identity") {
-      throw new HeadraceError(
-        "UNIMPLEMENTED",
-        `Content-Encoding '${encoding}' is not supported; send the body as it is`,
-      );
-    }
     const headerLength = parseHeaderLength(request.getHeader(HEADER_LENGTH_FIELD.toLowerCase()));
     const failed = (error: unknown): void => exchange.error(endpoint.service.refused(error));
     const { decoder } = this.listener;

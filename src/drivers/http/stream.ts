@@ -5,19 +5,29 @@
  * object is the sink of the step, and its answer is a view over the engine's memory, good until the round of outcomes ends.
  * Steps of one state id complete in order, so nothing needs to be queued.
  */
-import { NO_STATE, OK, type StepSink } from "../../engine/engine.js";
+import { NO_STATE, OK, type StepInfo, type StepSink } from "../../engine/engine.js";
 import { bug, toHeadraceError } from "../../errors.js";
-import { encodeRawAnswer, encodeStreamError } from "../../protocol/index.js";
+import { encodeRawAnswer, encodeStreamError, type TraceContext } from "../../protocol/index.js";
 import type { DirectModel, RestrictedInferenceProcess } from "../../runtime/index.js";
-
-export type Frame = Uint8Array | string;
+import type { AnswerLane, Frame } from "./answers.js";
 
 /** The connection of a stream. */
 export interface StreamOwner {
   /** Whether somebody is left to read answers. */
   isOpen(): boolean;
   /** The answer to a step that went the short way, to be written before the round of outcomes ends. */
-  answered(frame: Frame, number: number | undefined): void;
+  answered(stream: Stream, frame: Frame): void;
+}
+
+/** Which stream it is. */
+export interface StreamNames {
+  readonly stateId: string;
+  /** Whether nobody else can name its state, so that it ends with the stream. */
+  readonly ownsState: boolean;
+  /** Which of the connection's streams, where it has several. */
+  readonly number: number | undefined;
+  /** The trace of all its steps. */
+  readonly trace: TraceContext | undefined;
 }
 
 export class Stream implements StepSink {
@@ -27,21 +37,35 @@ export class Stream implements StepSink {
   private readonly direct: DirectModel | undefined;
   private readonly key: number;
 
-  /**
-   * @param number  which of the connection's streams, where it has several
-   */
+  /** @param lane  where its answers take their turn */
   constructor(
     private readonly owner: StreamOwner,
     private readonly inference: RestrictedInferenceProcess,
-    readonly stateId: string,
-    readonly number: number | undefined,
+    private readonly names: StreamNames,
+    readonly lane: AnswerLane,
   ) {
     const { direct, stateful } = inference;
     const [input, ...others] = direct?.inputs ?? [];
     // Without state nothing keeps the steps of a connection in order, and the bytes of a BOOL have to be looked at.
     const isShort = stateful && input?.fixed && input.datatype !== "BOOL" && others.length === 0;
     this.direct = isShort ? direct : undefined;
-    this.key = direct === undefined || !stateful ? NO_STATE : direct.engine.pin(stateId);
+    this.key = direct === undefined || !stateful ? NO_STATE : direct.engine.pin(names.stateId);
+  }
+
+  get stateId(): string {
+    return this.names.stateId;
+  }
+
+  get number(): number | undefined {
+    return this.names.number;
+  }
+
+  get trace(): TraceContext | undefined {
+    return this.names.trace;
+  }
+
+  get info(): StepInfo {
+    return this.names;
   }
 
   /** Submits the bytes of a raw frame from `offset`; false: they have to go the long way, which also says what is wrong. */
@@ -62,13 +86,13 @@ export class Stream implements StepSink {
     this.pending -= 1;
     const { direct } = this;
     if (direct === undefined || !this.owner.isOpen()) return false;
-    this.owner.answered(this.answer(direct, request, code, batch, row), this.number);
+    this.owner.answered(this, this.answer(direct, request, code, batch, row));
     return false;
   }
 
-  /** No more steps; those under way are answered. Frees the state after them, if asked to. */
-  end(dropsState: boolean): void {
-    if (dropsState) this.inference.dropState(this.stateId);
+  /** No more steps; those under way are answered. Frees the state after them, if asked to, or if it was its own. */
+  end(dropsState = false): void {
+    if (dropsState || this.names.ownsState) this.inference.dropState(this.stateId);
     if (this.key !== NO_STATE) this.inference.direct?.engine.unpin(this.key);
   }
 

@@ -4,6 +4,7 @@ import { HeadraceError, toHeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import { restError } from "../../protocol/index.js";
 import type { Prediction, PredictOptions, RestrictedInferenceProcess } from "../../runtime/index.js";
+import { checkPredictOptions } from "../../runtime/predict-options.js";
 import { parseValues, valuesToJson } from "../../types/index.js";
 import type { HttpParameters } from "./parameters.js";
 import type { FinishedTask, TaskStore } from "./task-store.js";
@@ -72,6 +73,7 @@ export class Tasks {
   async submit(inputs: Readonly<Record<string, unknown>>, options: PredictOptions): Promise<string> {
     // Only whether they fit: `predict` has its own form of them.
     parseValues(this.host.inference.inputs, inputs, "inputs");
+    checkPredictOptions(options);
     if (this.isFull()) await this.sweep();
     if (this.isFull()) {
       this.counters.refused += 1;

@@ -290,7 +290,9 @@ t.test("who breaks the rules of a stream loses that stream", async (t) => {
   raw.send(begin(5), begin(5));
   t.equal(await raw.resetOf(5), H2.PROTOCOL_ERROR, "headers in the middle");
   raw.send(call(7), frame(FRAME.DATA, 0, 5, EMPTY));
-  t.equal(status(await raw.until(isEndOf(7))), "0", "frames of a stream that has ended do not matter");
+  t.equal(status(await raw.until(isEndOf(7))), "0", "frames of a stream that was reset do not matter");
+  raw.send(frame(FRAME.DATA, 0, 7, EMPTY));
+  t.equal(await raw.goneWith(), H2.STREAM_CLOSED, "those of one that has ended must not come");
 });
 
 t.test("no more is taken of a stream than its window while its requests are not read", async (t) => {
@@ -320,6 +322,12 @@ t.test("calls beyond the limit are refused, and those before go on", async (t) =
   t.equal(status(await raw.until(isEndOf(7))), "0");
 });
 
+const POST: [string, string][] = [
+  [":method", "POST"],
+  [":scheme", "http"],
+  [":path", "/"],
+];
+
 t.test("calls that are none", async (t) => {
   const { greeted } = await open(t);
   const raw = await greeted();
@@ -345,14 +353,28 @@ t.test("calls that are none", async (t) => {
     ]),
   );
   t.match((await end(3))?.payload.toString("latin1"), /415/);
-  send(
-    5,
-    encodeHeaders([
+  const malformed: [string, string][][] = [
+    [
       ["te", "trailers"],
       [":method", "POST"],
-    ]),
-  );
-  t.ok(await end(5), "a pseudo header after the others");
+      [":scheme", "http"],
+      [":path", "/"],
+    ],
+    [
+      [":method", "POST"],
+      [":path", "/"],
+    ],
+    [...POST, ["Upper", "case"]],
+    [...POST, ["connection", "close"]],
+    [...POST, ["te", "gzip"]],
+    [...POST, [":path", "/"]],
+    [...POST, [":status", "200"]],
+  ];
+  for (const [index, block] of malformed.entries()) {
+    const other = await greeted();
+    other.send(frame(FRAME.HEADERS, FLAG.END_HEADERS | FLAG.END_STREAM, 1, encodeHeaders(block)));
+    t.equal(await other.resetOf(1), H2.PROTOCOL_ERROR, `headers ${index}`);
+  }
   send(7, headers("Nothing"));
   t.equal(status(await end(7)), "12");
   send(9, headers("ServerLive"));

@@ -93,7 +93,7 @@ t.test("a model directory: index, load, unload, and a reload that no client noti
 
   const unload = { model_name: "acc", parameters: { unload_dependents: { bool_param: true } } };
   t.equal((await client.call("RepositoryModelUnload", unload)).error, undefined);
-  t.equal((await client.call("ModelReady", { name: "acc" })).error?.code, status.NOT_FOUND);
+  t.same((await client.call("ModelReady", { name: "acc" })).answer, { ready: false });
   t.equal((await command.stop()).code, 0);
 });
 

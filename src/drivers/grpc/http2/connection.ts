@@ -17,6 +17,7 @@ import {
 } from "./frames.js";
 import { HeaderParts } from "./header-parts.js";
 import { type HeaderBlock, HpackDecoder } from "./hpack-decoder.js";
+import { areTrailers, isRequest } from "./request-rules.js";
 import { Sender, type SenderOwner } from "./sender.js";
 import { readSettings, settingsFrame } from "./settings.js";
 import { Http2Stream, type Payload } from "./stream.js";
@@ -46,10 +47,13 @@ export interface ConnectionHost {
 
 const HEADER_TABLE_BYTES = 4096;
 const PRIORITY_BYTES = 5;
+/** Streams that we have given up and whose frames may still be on their way. */
+const MAX_RESETS_REMEMBERED = 4096;
 
 export class Connection implements SenderOwner {
   readonly sender: Sender;
   private readonly streams = new Map<number, Http2Stream>();
+  private readonly resets = new Set<number>();
   private readonly reader = new FrameReader((type, flags, id, payload) => this.frame(type, flags, id, payload));
   private readonly hpack: HpackDecoder;
   private readonly guard = new FloodGuard();
@@ -114,7 +118,7 @@ export class Connection implements SenderOwner {
   }
 
   reset(stream: Http2Stream, code: H2Code): void {
-    this.sender.reset(stream.id, code);
+    this.refuse(stream.id, code);
     this.forget(stream);
   }
 
@@ -227,7 +231,10 @@ export class Connection implements SenderOwner {
     const isEnd = (flags & FLAG.END_STREAM) !== 0;
     if (body.length > 0) this.guard.useful();
     else if (!isEnd) this.guard.control();
-    if (stream === undefined) return;
+    if (stream === undefined) {
+      this.checkClosed(id);
+      return;
+    }
     stream.receiveWindow -= bytes;
     if (stream.hasRemoteEnded || stream.receiveWindow < 0) {
       this.lose(stream, stream.hasRemoteEnded ? H2.STREAM_CLOSED : H2.FLOW_CONTROL_ERROR);
@@ -267,13 +274,19 @@ export class Connection implements SenderOwner {
     const decoded = this.hpack.decode(bytes);
     const isEnd = (flags & FLAG.END_STREAM) !== 0;
     if (id <= this.lastStream) {
-      this.trailers(id, isEnd);
+      this.trailers(id, isEnd, decoded);
       return;
     }
     this.lastStream = id;
     if (this.isGoingAway || this.streams.size >= this.host.limits.maxStreams) {
       this.guard.control();
-      this.sender.reset(id, H2.REFUSED_STREAM);
+      this.refuse(id, H2.REFUSED_STREAM);
+      return;
+    }
+    decoded.isRequest ??= decoded.isTooLarge || isRequest(decoded.headers);
+    if (!decoded.isRequest) {
+      this.guard.reset();
+      this.refuse(id, H2.PROTOCOL_ERROR);
       return;
     }
     const { initialWindow } = this.sender.peer;
@@ -285,11 +298,29 @@ export class Connection implements SenderOwner {
   }
 
   /** Headers of a stream that there was already: the end of a request, or nothing that matters any more. */
-  private trailers(id: number, isEnd: boolean): void {
+  private trailers(id: number, isEnd: boolean, { headers }: HeaderBlock): void {
     const stream = this.streams.get(id);
-    if (stream === undefined) this.guard.control();
-    else if (!isEnd || stream.hasRemoteEnded) this.lose(stream, H2.PROTOCOL_ERROR);
+    if (stream === undefined) this.checkClosed(id);
+    else if (stream.hasRemoteEnded) this.lose(stream, H2.STREAM_CLOSED);
+    else if (!isEnd || !areTrailers(headers)) this.lose(stream, H2.PROTOCOL_ERROR);
     else this.remoteEnded(stream);
+  }
+
+  /** A frame of a stream that is over: it may have been on its way when we gave the stream up, and never else. */
+  private checkClosed(id: number): void {
+    this.guard.control();
+    if (!this.resets.has(id)) throw new ConnectionError(H2.STREAM_CLOSED, `a frame of stream ${id}, which has ended`);
+  }
+
+  /** Gives a stream up; what still comes of it does not matter. */
+  private refuse(id: number, code: H2Code): void {
+    this.sender.reset(id, code);
+    this.resets.add(id);
+    if (this.resets.size <= MAX_RESETS_REMEMBERED) return;
+    for (const oldest of this.resets) {
+      this.resets.delete(oldest);
+      break;
+    }
   }
 
   private settings(flags: number, id: number, payload: Buffer): void {

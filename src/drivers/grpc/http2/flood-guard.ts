@@ -4,8 +4,8 @@ import { ConnectionError, H2 } from "./frames.js";
 /** Control frames without any message in between. Pings that measure the line come one for each round trip at the most. */
 const MAX_IDLE_CONTROL_FRAMES = 1000;
 /** Requests given up, beyond those answered. A client that closes gives up no more than it may have open. */
-const MAX_RESETS = 1000;
-const RESETS_FORGIVEN_PER_SECOND = 100;
+const MAX_RESETS = 2000;
+const RESETS_FORGIVEN_PER_SECOND = 1000;
 
 export class FloodGuard {
   private controlFrames = 0;

@@ -9,6 +9,8 @@ export interface HeaderBlock {
   readonly headers: readonly Header[];
   /** More than `maxListBytes` of headers: those beyond are not in `headers`. */
   readonly isTooLarge: boolean;
+  /** Set by who has looked whether they are those of a request. */
+  isRequest?: boolean;
 }
 
 /** What an entry costs besides its texts, as the RFC counts it. */
