@@ -44,8 +44,8 @@ Options:
   --help                this text
 
 Subjects: bare-gru-b1 -b16 -b64, bare-silero-b1 -b16 -b64, floor-ws, floor-http, headrace-ws-gru, headrace-ws-gru-16,
-headrace-ws-silero, headrace-ws-silero-16, headrace-http-gru, headrace-predict, echo-json, fastify-gru, fastify-silero,
-headrace-grpc-gru, grpc-js-gru, latency-headrace, latency-echo
+headrace-ws-silero, headrace-ws-silero-16, headrace-http-gru, headrace-http-json, headrace-predict, echo-json,
+fastify-gru, fastify-silero, headrace-grpc-gru, grpc-js-gru, latency-headrace, latency-echo
 
 Exit status: 0 everything could be measured (whether or not targets were met), 1 something failed, 2 wrong usage.
 

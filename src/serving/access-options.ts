@@ -1,5 +1,5 @@
 /** Who may use a server, as its parameters and its file of tokens say it. Checked, and without the tokens themselves. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { InvalidArgumentError } from "../errors.js";
 import { shown } from "../shown.js";
 
@@ -56,7 +56,7 @@ const SHA256 = /^[0-9a-f]{64}$/;
 const NAME = /^[\x20-\x7e]{1,128}$/;
 
 export function sha256Hex(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text, "hex");
 }
 
 /** A list of clients with tokens. Throws INVALID_ARGUMENT with the path, never with a token. */

@@ -24,8 +24,8 @@ export interface AccessParameters {
    */
   tls: TlsOptions | undefined;
   /**
-   * Clients with bearer tokens, and what they may do; `getParameters` gives their hashes. A request then costs a hash, about two
-   * microseconds. Default: none.
+   * Clients with bearer tokens, and what they may do; `getParameters` gives their hashes. A request then costs a hash, about a
+   * microsecond. Default: none.
    */
   tokens: readonly TokenOption[];
   /**

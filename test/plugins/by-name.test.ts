@@ -8,6 +8,7 @@ t.test("built-in names are known everywhere", async (t) => {
   t.equal(await loadPlugin([], "drivers", "http"), HttpDriver);
   const names = BUILT_IN.map(({ kind, use }) => `${kind} ${use}`);
   t.same(names, [
+    "drivers grpc",
     "drivers http",
     "drivers source-sink",
     "drivers stress",
@@ -39,7 +40,7 @@ t.test("a name that is not known, or of another kind, or broken", async (t) => {
   const plugins = discoverPlugins(folder);
   const refused = (kind: "drivers" | "sources", use: string, message: RegExp) =>
     t.throws(() => findPlugin(plugins, kind, use), { code: "INVALID_ARGUMENT", message }, use);
-  refused("drivers", "htp", /there is no driver 'htp'; did you mean 'http'\? \(known: http, .*kit\/feeder/);
+  refused("drivers", "htp", /there is no driver 'htp'; did you mean 'http'\? \(known: grpc, http, .*kit\/feeder/);
   refused("drivers", "kit/feder", /did you mean 'kit\/feeder'\?/);
   refused("sources", "kit/lines", /there is no source 'kit\/lines'; it is a sink; known: dummy, file, /);
   refused(

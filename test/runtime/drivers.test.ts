@@ -210,6 +210,8 @@ t.test("a port that somebody else listens on", async (t) => {
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   await t.rejects(proc.addDriver("web", HttpDriver, { port }), { code: "PORT_IN_USE", message: new RegExp(`${port}`) });
-  await t.rejects(proc.addDriver("web", HttpDriver, { port: 0, host: "203.0.113.1" }), { code: "PORT_IN_USE" });
+  await t.rejects(proc.addDriver("web", HttpDriver, { port: 0, host: "203.0.113.1", insecure: true }), {
+    code: "PORT_IN_USE",
+  });
   t.same(proc.listDrivers(), []);
 });

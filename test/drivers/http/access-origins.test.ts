@@ -65,7 +65,7 @@ t.test("an origin of the list may ask, and read every answer, errors too", async
     t.equal(response.status, status, path);
     t.equal(header(response, "access-control-allow-origin"), APP, path);
     t.match(header(response, "access-control-expose-headers"), /Inference-Header-Content-Length/);
-    t.match(header(response, "vary"), /(?:^|, )Origin$/, path);
+    t.match(header(response, "vary"), /\bOrigin\b/, path);
   }
   const nobody = await fetch(`${url}/v2`, { headers: { origin: "http://localhost:5173" } });
   t.equal(nobody.status, 401);
