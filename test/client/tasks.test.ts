@@ -46,8 +46,8 @@ t.test("a failed task throws its error with code and path", async (t) => {
   await t.rejects(client.taskResult(failing), { code: "CELL_FAILED", message: /broken/ });
   const late = await client.predictTask({ x: 1 }, { timeoutMs: 1000 });
   await t.rejects(client.taskResult(late), { code: "DEADLINE_EXCEEDED" });
-  const noStream = await client.predictTask({ x: 1 }, { start: true });
-  await t.rejects(client.taskResult(noStream), { code: "INVALID_ARGUMENT", path: "start", message: /^start: [^:]*$/ });
+  const noStream = client.predictTask({ x: 1 }, { start: true });
+  await t.rejects(noStream, { code: "INVALID_ARGUMENT", path: "start", message: /^start: [^:]*$/ });
   await t.rejects(client.predictTask({ x: "1" }), { code: "INVALID_ARGUMENT", path: "inputs.x" });
 });
 
