@@ -21,7 +21,8 @@ std::string found_at(const char* p, const char* end) {
   if (p == end) return "the end";
   const int length = (*p & 0x80) != 0 ? utf8_length(p, end) : 1;
   if (length == 0 || static_cast<unsigned char>(*p) < 0x20) return "byte " + std::to_string(static_cast<uint8_t>(*p));
-  return "'" + std::string(p, static_cast<size_t>(length)) + "'";
+  std::string shown(1, '\'');
+  return shown.append(p, static_cast<size_t>(length)).append(1, '\'');
 }
 
 }  // namespace
