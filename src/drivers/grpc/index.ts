@@ -9,10 +9,12 @@ import {
   type Runtime,
   type ServiceOffer,
 } from "../../runtime/index.js";
+import { type OpenPort, openPort } from "../../serving/open-port.js";
 import { GrpcModel } from "./grpc-model.js";
 import { GrpcListener } from "./listener.js";
 import { changedParameters, type GrpcParameters, grpcParameters, listenerParameters } from "./parameters.js";
 
+export type { OpenPort } from "../../serving/open-port.js";
 export type { GrpcParameters } from "./parameters.js";
 
 /** How often a stopping driver looks whether the last answers have been given. */
@@ -100,13 +102,6 @@ export class GrpcDriver extends PipelineDriver<GrpcParameters> {
   }
 }
 
-/** A port that is open for the gRPC drivers of a runtime; see `openGrpcPort`. */
-export interface OpenGrpcPort {
-  readonly port: number;
-  /** Closes it, unless drivers share it: then the last of them does. */
-  close(): void;
-}
-
 /**
  * Opens a port for gRPC drivers to come: until there is one it answers for the server alone, its health and its repository.
  * Drivers that name the port share it.
@@ -120,22 +115,18 @@ export interface OpenGrpcPort {
  * @param options Of the parameters of a GrpcDriver those that all who share a port have in common.
  * @throws HeadraceError PORT_IN_USE, INVALID_ARGUMENT
  */
-export async function openGrpcPort(runtime: Runtime, options: Partial<GrpcParameters> = {}): Promise<OpenGrpcPort> {
+export async function openGrpcPort(runtime: Runtime, options: Partial<GrpcParameters> = {}): Promise<OpenPort> {
   const parameters = grpcParameters(options);
-  const resources = await runtime.lease(portRequest(parameters.port));
-  try {
-    const log = makeLogger("grpc");
-    const init = { parameters: listenerParameters(parameters), repository: () => runtime.repository, log };
-    const listener = await resources.listener(PORT, (port) => GrpcListener.open(init, port));
-    const user = {};
-    await listener.join(user, options);
-    const close = (): void => {
-      listener.leave(user);
-      resources.release();
-    };
-    return { port: listener.port, close };
-  } catch (error) {
-    resources.release();
-    throw error;
-  }
+  const init = {
+    parameters: listenerParameters(parameters),
+    repository: () => runtime.repository,
+    log: makeLogger("grpc"),
+  };
+  return openPort(
+    runtime,
+    PORT,
+    portRequest(parameters.port),
+    (port) => GrpcListener.open(init, port),
+    (listener, user) => listener.join(user, options),
+  );
 }

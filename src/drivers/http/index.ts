@@ -9,6 +9,7 @@ import {
   type Runtime,
   type ServiceOffer,
 } from "../../runtime/index.js";
+import { type OpenPort, openPort } from "../../serving/open-port.js";
 import { endpointMetrics } from "./endpoint-metrics.js";
 import { HttpListener } from "./listener.js";
 import { listenerParameters } from "./listener-parameters.js";
@@ -17,6 +18,7 @@ import { changedParameters, type HttpParameters, httpParameters } from "./parame
 import { MemoryTaskStore, type TaskStore } from "./task-store.js";
 
 export type { CertificateOption, Role, TokenOption } from "../../serving/access-options.js";
+export type { OpenPort } from "../../serving/open-port.js";
 export type { RateLimit } from "../../serving/rate-limiter.js";
 export type { Secret } from "../../serving/secret.js";
 export type { TlsOptions } from "../../serving/tls.js";
@@ -137,13 +139,6 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   }
 }
 
-/** A port that is open for the HTTP drivers of a runtime; see `openHttpPort`. */
-export interface OpenHttpPort {
-  readonly port: number;
-  /** Closes it, unless drivers share it: then the last of them does. */
-  close(): void;
-}
-
 /**
  * Opens a port for HTTP drivers to come: until there is one it answers for the server alone, its health and its repository.
  * Drivers that name the port share it.
@@ -157,22 +152,18 @@ export interface OpenHttpPort {
  * @param options Of the parameters of an HttpDriver those that all who share a port have in common.
  * @throws HeadraceError PORT_IN_USE, INVALID_ARGUMENT
  */
-export async function openHttpPort(runtime: Runtime, options: Partial<HttpParameters> = {}): Promise<OpenHttpPort> {
+export async function openHttpPort(runtime: Runtime, options: Partial<HttpParameters> = {}): Promise<OpenPort> {
   const parameters = httpParameters(options);
-  const resources = await runtime.lease(portRequest(parameters.port));
-  try {
-    const log = makeLogger("http");
-    const init = { parameters: listenerParameters(parameters), repository: () => runtime.repository, log };
-    const listener = await resources.listener(PORT, (port) => HttpListener.open(init, port));
-    const user = {};
-    await listener.join(user, options);
-    const close = (): void => {
-      listener.leave(user);
-      resources.release();
-    };
-    return { port: listener.port, close };
-  } catch (error) {
-    resources.release();
-    throw error;
-  }
+  const init = {
+    parameters: listenerParameters(parameters),
+    repository: () => runtime.repository,
+    log: makeLogger("http"),
+  };
+  return openPort(
+    runtime,
+    PORT,
+    portRequest(parameters.port),
+    (port) => HttpListener.open(init, port),
+    (listener, user) => listener.join(user, options),
+  );
 }
