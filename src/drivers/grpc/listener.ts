@@ -124,7 +124,13 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     checkShared<ListenerParameters>(this, LISTENER_PARAMETERS, given, grpcParameters(given));
     this.users.add(user);
     // Whoever was last here may have stopped listening, and not be gone yet.
-    if (this.server === undefined) await this.listen(this.port);
+    if (this.server !== undefined) return;
+    try {
+      await this.listen(this.port);
+    } catch (error) {
+      this.users.delete(user);
+      throw error;
+    }
   }
 
   /**

@@ -155,7 +155,13 @@ export class HttpListener implements SharedListener {
     checkShared(this, LISTENER_PARAMETERS, given, httpParameters(given));
     this.users.add(user);
     // Whoever was last here may have stopped listening, and not be gone yet.
-    if (this.socket === undefined) await this.listen(this.port);
+    if (this.socket !== undefined) return;
+    try {
+      await this.listen(this.port);
+    } catch (error) {
+      this.users.delete(user);
+      throw error;
+    }
   }
 
   /** Someone stops serving here. The last one closes the door first; connections that are open go on. */
