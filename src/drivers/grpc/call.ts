@@ -199,6 +199,7 @@ export class Call implements StreamHandler {
     if (this.isFinished) return;
     this.receiver?.cancelled();
     const message = "the deadline passed before the call was done; a state is as it was before the step";
+      this.receiver?.cancelled();
     this.fail(new HeadraceError("DEADLINE_EXCEEDED", message));
   }
 

@@ -24,6 +24,12 @@ export class Reflection implements CallReceiver {
     this.call.send(new Bytes(this.method.response.encode(answer)));
   }
 
+    // Answers are many times as large as questions: who does not read them asks no more.
+    if (this.call.waitingBytes > 0) this.call.pause();
+  }
+
+  drained(): void {
+    this.call.resume();
   halfClosed(): void {
     this.call.finish();
   }

@@ -47,6 +47,8 @@ export interface ConnectionHost {
 
 const HEADER_TABLE_BYTES = 4096;
 const PRIORITY_BYTES = 5;
+/** How long a client may take to read the last of what it was sent, and to close its side. */
+const CLOSE_GRACE_MILLIS = 1000;
 /** Streams that we have given up and whose frames may still be on their way. */
 const MAX_RESETS_REMEMBERED = 4096;
 
@@ -106,6 +108,10 @@ export class Connection implements SenderOwner {
   /** Everything written since the last time goes to the socket. A client that does not read it is not read either. */
   flush(): void {
     if (this.isClosed) return;
+    // Its end is to be seen; a client that never ends its side must not keep the socket, nor the process.
+    this.socket.resume();
+    const timer = setTimeout(() => this.socket.destroy(), CLOSE_GRACE_MILLIS);
+    this.socket.once("close", () => clearTimeout(timer));
     this.sender.flush();
     if (this.isPaused || !this.sender.isBackedUp) return;
     this.isPaused = true;
