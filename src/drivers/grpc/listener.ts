@@ -57,7 +57,9 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   ) {
     this.gate = new GrpcGate(init.parameters, access);
     access.onChange(() => {
-      for (const stream of [...this.streams]) stream.recheck(access);
+      for (const connection of this.connections.keys()) {
+        for (const { handler } of connection.open) if (handler instanceof Call) handler.recheck(access);
+      }
     });
     const { maxStreamsPerConnection, maxHeaderBytes, maxBackpressureBytes } = init.parameters;
     this.limits = {
@@ -168,10 +170,10 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     const { connection } = stream;
     try {
       if (head.error !== undefined) throw head.error;
-      const { role, open } = this.services.find(head.path);
+      const { role, isStream, open } = this.services.find(head.path);
       const client = this.gate.admit(head, connection.socket, role);
       const call = new Call(head, stream, this.connections.get(connection) ?? new ConnectionState(0, 0));
-      call.client = client;
+      if (isStream) call.client = client;
       stream.handler = call;
       call.receiver = open(call);
     } catch (error) {
