@@ -1,5 +1,6 @@
 /** One call: messages in and out over an HTTP/2 stream, its deadline, its status. */
 import { HeadraceError, toHeadraceError } from "../../errors.js";
+import type { Access } from "../../serving/access.js";
 import type { AdmittedClient } from "../../serving/client-gate.js";
 import type { CallHead } from "./call-head.js";
 import { pack, unpack } from "./compression.js";
@@ -32,7 +33,7 @@ const MAX_TIMER_MILLIS = 2 ** 31 - 1;
 export class Call implements StreamHandler {
   /** Set before the first byte comes. */
   receiver: CallReceiver | undefined;
-  /** Who makes it; undefined: anybody may do anything. */
+  /** Who makes one that goes on as long as its client wants; undefined: another kind of call, or anybody may do anything. */
   client: AdmittedClient | undefined;
   private readonly reader: MessageReader;
   private hasHeaders = false;
@@ -86,6 +87,13 @@ export class Call implements StreamHandler {
     // Of a call that had its message nothing but its end can follow, which costs nothing to wait for.
     const abandonsRest = status.code !== 0 || this.held.length > 0;
     this.stream.end(this.hasHeaders ? trailers(status) : trailersOnly(status), abandonsRest && !this.hasHalfClosed);
+  }
+
+  /** Ends at once where its client is not known any more. */
+  recheck(access: Access): void {
+    if (this.isFinished || this.client === undefined || access.knows(this.client.principal)) return;
+    this.receiver?.cancelled();
+    this.fail(new HeadraceError("UNAUTHENTICATED", "what this call was made with is no longer good"));
   }
 
   fail(error: unknown): void {
@@ -191,6 +199,7 @@ export class Call implements StreamHandler {
       }
       this.receiver?.halfClosed();
     } catch (error) {
+      this.receiver?.cancelled();
       this.fail(error);
     }
   }

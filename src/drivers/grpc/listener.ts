@@ -57,7 +57,9 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   ) {
     this.gate = new GrpcGate(init.parameters, access);
     access.onChange(() => {
-      for (const stream of [...this.streams]) stream.recheck(access);
+      for (const connection of this.connections.keys()) {
+        for (const { handler } of connection.open) if (handler instanceof Call) handler.recheck(access);
+      }
     });
     const { maxStreamsPerConnection, maxHeaderBytes, maxBackpressureBytes } = init.parameters;
     this.limits = {
@@ -123,9 +125,10 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   async join(user: object, given: Partial<GrpcParameters>): Promise<void> {
     checkShared<ListenerParameters>(this, LISTENER_PARAMETERS, given, grpcParameters(given));
     this.users.add(user);
+    // Whoever was last here may have stopped listening, and not be gone yet.
+    if (this.server !== undefined) return;
     try {
-      // Whoever was last here may have stopped listening, and not be gone yet.
-      if (this.server === undefined) await this.listen(this.port);
+      await this.listen(this.port);
     } catch (error) {
       this.users.delete(user);
       throw error;
@@ -167,10 +170,10 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     const { connection } = stream;
     try {
       if (head.error !== undefined) throw head.error;
-      const { role, open } = this.services.find(head.path);
+      const { role, isStream, open } = this.services.find(head.path);
       const client = this.gate.admit(head, connection.socket, role);
       const call = new Call(head, stream, this.connections.get(connection) ?? new ConnectionState(0, 0));
-      call.client = client;
+      if (isStream) call.client = client;
       stream.handler = call;
       call.receiver = open(call);
     } catch (error) {

@@ -19,9 +19,17 @@ export class Reflection implements CallReceiver {
   ) {}
 
   message(bytes: Buffer): void {
+    const refusal = this.call.client?.refusal();
+    if (refusal !== undefined) throw refusal;
     const question = this.method.request.decode(bytes);
     const answer = { valid_host: question.host, original_request: question, ...answerTo(question) };
     this.call.send(new Bytes(this.method.response.encode(answer)));
+    // Answers are many times as large as questions: who does not read them asks no more.
+    if (this.call.waitingBytes > 0) this.call.pause();
+  }
+
+  drained(): void {
+    this.call.resume();
   }
 
   halfClosed(): void {

@@ -16,6 +16,8 @@ export type OpenCall = (call: Call) => CallReceiver;
 /** A method that is served. */
 export interface ServedMethod {
   readonly role: NeededRole;
+  /** Whether a call goes on for as long as its client wants. */
+  readonly isStream: boolean;
   readonly open: OpenCall;
 }
 
@@ -28,7 +30,7 @@ export class Services {
     this.watches = new HealthWatches(host, declared("grpc.health.v1.Health", "Watch"));
     const handlers = v2Methods(host);
     const put = (method: DeclaredMethod, open: OpenCall): void => {
-      this.byPath.set(method.path, { role: roleOfMethod(method.path), open });
+      this.byPath.set(method.path, { role: roleOfMethod(method.path), isStream: method.isStream, open });
     };
     for (const [name, method] of methodsOf("inference.GRPCInferenceService")) {
       put(method, (call) => new UnaryCall(call, method, handlers[name] ?? unimplemented(name)));

@@ -2,13 +2,12 @@
  * ModelStreamInfer: requests and answers in one call, the answers in the order of the requests whatever order they are done in.
  * A request that fails is answered in its turn, and the stream goes on.
  */
-import { HeadraceError } from "../../errors.js";
-import type { Access } from "../../serving/access.js";
+import type { HeadraceError } from "../../errors.js";
 import { Bytes, type Call, type CallReceiver } from "./call.js";
 import type { Payload } from "./http2/stream.js";
 import type { InferClient, Inference, Inferences } from "./infer.js";
 import { streamError, streamResponse } from "./messages/infer-response.js";
-import { OK, type Status, statusOf } from "./status.js";
+import { OK, type Status } from "./status.js";
 
 export interface StreamLimits {
   /** Requests that wait for their answers; no more are read until there are fewer. */
@@ -53,14 +52,6 @@ export class StreamInfer implements CallReceiver {
 
   drained(): void {
     this.resume();
-  }
-
-  /** Ends at once where its client is not known any more. */
-  recheck(access: Access): void {
-    const { client } = this.call;
-    if (client === undefined || access.knows(client.principal)) return;
-    this.cancelled();
-    this.call.finish(statusOf(new HeadraceError("UNAUTHENTICATED", "what this call was made with is no longer good")));
   }
 
   /** Takes no more requests, and ends with this status when those that it has are answered. */

@@ -154,9 +154,10 @@ export class HttpListener implements SharedListener {
   async join(user: object, given: Partial<HttpParameters>): Promise<void> {
     checkShared(this, LISTENER_PARAMETERS, given, httpParameters(given));
     this.users.add(user);
+    // Whoever was last here may have stopped listening, and not be gone yet.
+    if (this.socket !== undefined) return;
     try {
-      // Whoever was last here may have stopped listening, and not be gone yet.
-      if (this.socket === undefined) await this.listen(this.port);
+      await this.listen(this.port);
     } catch (error) {
       this.users.delete(user);
       throw error;

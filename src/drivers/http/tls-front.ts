@@ -61,6 +61,8 @@ export class TlsFront {
       (socket) => this.accept(socket),
     );
     this.server.maxConnections = init.maxConnections;
+    // A connection that could not be accepted is the client's loss, not the process's end.
+    this.server.on("error", () => {});
     this.server.on("drop", () => {
       this.refused += 1;
     });

@@ -84,13 +84,19 @@ t.test("a stream ends when its token is no longer good", async (t) => {
     { name: "kept", token: TOKENS.predict },
   ];
   await writeFile(tokensFile, JSON.stringify([old, kept]));
-  const { client } = await serveGrpc(t, await gruPipeline(), { tokensFile });
+  const { client, port } = await serveGrpc(t, await gruPipeline(), { tokensFile });
+  const reflection = new GrpcTestClient(t, port, "grpc.reflection.v1.ServerReflection");
+  const asking = reflection.stream("ServerReflectionInfo", {}, bearer(old.token));
+  asking.send({ list_services: "" });
+  await asking.until(1);
   const [going, staying] = [old, kept].map(({ token }) => client.stream("ModelStreamInfer", {}, bearer(token)));
   going?.send(gruRequest(1));
   await going?.until(1);
   await writeFile(tokensFile, JSON.stringify([kept]));
   await going?.ended();
   t.match(going?.error, { code: status.UNAUTHENTICATED, details: /no longer good/ });
+  await asking.ended();
+  t.match(asking.error, { code: status.UNAUTHENTICATED, details: /no longer good/ });
   staying?.send(gruRequest(1));
   await staying?.until(1);
   t.equal(staying?.answers[0].error_message, "");

@@ -295,15 +295,23 @@ t.test("who breaks the rules of a stream loses that stream", async (t) => {
   t.equal(await raw.goneWith(), H2.STREAM_CLOSED, "those of one that has ended must not come");
 });
 
+/** A request to the model of a `Gate`, with its prefix. */
+const GATED = prefixed("inference.ModelInferRequest", {
+  model_name: "gate",
+  inputs: [{ name: "x", datatype: "INT64", shape: [1], contents: { int64_contents: [1] } }],
+});
+
+function prefixed(type: string, fields: Record<string, unknown>): Buffer {
+  const message = new MessageCodec(type).encode(fields);
+  return Buffer.concat([Buffer.alloc(1), uint32(message.length), message]);
+}
+
 t.test("no more is taken of a stream than its window while its requests are not read", async (t) => {
   const held = new Gate();
   const { port } = await serveGrpc(t, held.pipeline() as never, { maxInFlightPerStream: 1 });
   const socket = connect(port, "127.0.0.1");
   const raw = new RawConnection(t, socket).send(PREFACE, frame(FRAME.SETTINGS, 0, 0));
-  const input = { name: "x", datatype: "INT64", shape: [1], contents: { int64_contents: [1] } };
-  const message = new MessageCodec("inference.ModelInferRequest").encode({ model_name: "gate", inputs: [input] });
-  const prefixed = Buffer.concat([Buffer.alloc(1), uint32(message.length), message]);
-  raw.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, headers("ModelStreamInfer")), frame(FRAME.DATA, 0, 1, prefixed));
+  raw.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, headers("ModelStreamInfer")), frame(FRAME.DATA, 0, 1, GATED));
   await held.arrived(1);
   // 1 MiB is the window; nothing of it is given back while the first request is not answered.
   raw.send(...Array.from({ length: 65 }, () => frame(FRAME.DATA, 0, 1, Buffer.alloc(16_384))));
@@ -446,4 +454,48 @@ t.test("a client of HTTP/1.1 is told in words", async (t) => {
   const answer = await fetch(`http://127.0.0.1:${port}/`);
   t.equal(answer.status, 505);
   t.match(await answer.text(), /speaks gRPC/);
+});
+
+t.test("a client that never closes its side loses its socket all the same", async (t) => {
+  const { port } = await open(t);
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  const connection = new RawConnection(t, socket);
+  // What is written to a socket that is gone tells of it.
+  const writing = setInterval(() => connection.send(Buffer.alloc(1)), 50);
+  t.teardown(() => clearInterval(writing));
+  connection.send(PREFACE, frame(FRAME.PING, 0, 0, Buffer.alloc(8)));
+  const goAway = await connection.until(({ type }) => type === FRAME.GOAWAY);
+  t.equal(goAway?.payload.readUInt32BE(4), H2.PROTOCOL_ERROR);
+  await connection.until(() => false);
+  t.ok(connection.isClosed);
+});
+
+t.test("a stream that ends in the middle of a message gives up what it had begun", async (t) => {
+  const held = new Gate();
+  const { port, driver } = await serveGrpc(t, held.pipeline() as never);
+  const raw = new RawConnection(t, connect(port, "127.0.0.1")).send(PREFACE, frame(FRAME.SETTINGS, 0, 0));
+  raw.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, headers("ModelStreamInfer")), frame(FRAME.DATA, 0, 1, GATED));
+  await held.arrived(1);
+  raw.send(frame(FRAME.DATA, FLAG.END_STREAM, 1, Buffer.alloc(2)));
+  t.equal(status(await raw.until(isEndOf(1))), "3");
+  const metrics = await driver.metrics();
+  t.equal(metrics.find(({ name }) => name === "grpc_requests_in_flight")?.value, 0);
+});
+
+t.test("who does not read what reflection answers asks no more", async (t) => {
+  const { greeted } = await open(t);
+  const connection = await greeted();
+  const question = prefixed("grpc.reflection.v1.ServerReflectionRequest", { file_by_filename: "model_config.proto" });
+  const many = Buffer.concat(Array.from({ length: 300 }, () => question));
+  const path: [string, string][] = [
+    [":method", "POST"],
+    [":scheme", "http"],
+    [":path", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"],
+    ["content-type", "application/grpc"],
+  ];
+  connection.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, encodeHeaders(path)));
+  // More than the window of a stream, which is only given back where questions are read.
+  const count = Math.ceil((1.5 * (1 << 20)) / many.length);
+  for (let sent = 0; sent < count; sent++) connection.send(frame(FRAME.DATA, 0, 1, many));
+  t.equal(await connection.resetOf(1), H2.FLOW_CONTROL_ERROR);
 });

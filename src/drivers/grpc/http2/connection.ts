@@ -47,6 +47,8 @@ export interface ConnectionHost {
 
 const HEADER_TABLE_BYTES = 4096;
 const PRIORITY_BYTES = 5;
+/** How long a client may take to read the last of what it was sent, and to close its side. */
+const CLOSE_GRACE_MILLIS = 1000;
 /** Streams that we have given up and whose frames may still be on their way. */
 const MAX_RESETS_REMEMBERED = 4096;
 
@@ -88,6 +90,11 @@ export class Connection implements SenderOwner {
     return this.streams.size === 0 && this.sender.isEmpty;
   }
 
+  /** Requests whose answers have not ended. */
+  get open(): readonly Http2Stream[] {
+    return [...this.streams.values()];
+  }
+
   /** Takes no new requests; those open go on. The client is told, and goes elsewhere with the next one. */
   goAway(): void {
     if (this.isClosed || this.isGoingAway) return;
@@ -101,6 +108,10 @@ export class Connection implements SenderOwner {
     this.sender.flush();
     this.socket.end();
     this.over();
+    // Its end is to be seen; a client that never ends its side must not keep the socket, nor the process.
+    this.socket.resume();
+    const timer = setTimeout(() => this.socket.destroy(), CLOSE_GRACE_MILLIS);
+    this.socket.once("close", () => clearTimeout(timer));
   }
 
   /** Everything written since the last time goes to the socket. A client that does not read it is not read either. */
