@@ -13,6 +13,9 @@ const POLL_MILLIS = 1000;
 const OTHERS_READ = 0o004;
 
 export class TokensFile {
+  /** One read after the other: what was read first must not come last. */
+  private reading: Promise<void> = Promise.resolve();
+
   private constructor(
     private readonly path: string,
     private readonly log: Logger | undefined,
@@ -29,9 +32,15 @@ export class TokensFile {
     found: (tokens: readonly KnownToken[]) => void,
   ): Promise<TokensFile> {
     const file = new TokensFile(path, log, found);
-    await file.read();
+    // Before it is read, so that a change in between is seen.
     watchFile(path, { interval: POLL_MILLIS, persistent: false }, file.changed);
-    return file;
+    try {
+      await file.readNext();
+      return file;
+    } catch (error) {
+      file.close();
+      throw error;
+    }
   }
 
   close(): void {
@@ -40,11 +49,17 @@ export class TokensFile {
 
   private readonly changed = (now: Stats, before: Stats): void => {
     if (now.mtimeMs === before.mtimeMs && now.ino === before.ino && now.size === before.size) return;
-    this.read().then(
+    this.readNext().then(
       () => this.log?.info({ file: this.path }, "tokens were read again"),
       (error: unknown) => this.log?.error({ err: error }, "the tokens stay as they were"),
     );
   };
+
+  private readNext(): Promise<void> {
+    const read = this.reading.then(() => this.read());
+    this.reading = read.catch(() => {});
+    return read;
+  }
 
   private async read(): Promise<void> {
     const text = await this.text();

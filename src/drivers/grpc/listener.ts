@@ -223,8 +223,8 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   }
 
   private async listen(port: number): Promise<void> {
-    const { host, tls } = this.parameters;
-    this.server = await listenOn({ host, port, tls }, (socket) => this.connected(socket));
+    const { host, tls, maxConnections } = this.parameters;
+    this.server = await listenOn({ host, port, tls, maxConnections }, (socket) => this.connected(socket));
     const address = this.server.address();
     this.boundPort = typeof address === "object" && address !== null ? address.port : port;
   }

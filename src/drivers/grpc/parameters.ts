@@ -14,6 +14,11 @@ export interface GrpcParameters extends AccessParameters {
   /** Calls that a connection may have open; one more waits at the client, or is refused. Default: 1024. */
   maxStreamsPerConnection: number;
   /**
+   * Connections that are open at a time; one more is closed at once. Each costs some kilobytes and a file descriptor. Default:
+   * 10,000.
+   */
+  maxConnections: number;
+  /**
    * Requests of one ModelStreamInfer that wait for their answers; no more of it are read until there are fewer, so the client has
    * to wait. Default: 256.
    */
@@ -36,6 +41,7 @@ export const GRPC_DEFAULTS: GrpcParameters = {
   maxMessageBytes: 64 << 20,
   maxHeaderBytes: 16 << 10,
   maxStreamsPerConnection: 1024,
+  maxConnections: 10_000,
   maxInFlightPerStream: 256,
   maxBackpressureBytes: 1 << 20,
   replace: false,
@@ -47,6 +53,7 @@ export const LISTENER_PARAMETERS = [
   "maxMessageBytes",
   "maxHeaderBytes",
   "maxStreamsPerConnection",
+  "maxConnections",
   "maxInFlightPerStream",
   "maxBackpressureBytes",
 ] as const;
@@ -59,6 +66,7 @@ const RANGES = {
   maxMessageBytes: [1, 2 ** 31 - 1],
   maxHeaderBytes: [1024, 1 << 20],
   maxStreamsPerConnection: [1, 1 << 20],
+  maxConnections: [1, 1 << 24],
   maxInFlightPerStream: [1, 1 << 20],
   maxBackpressureBytes: [1, 2 ** 31],
 } as const;

@@ -9,6 +9,8 @@ export interface SocketOptions {
   /** 0 takes any free one. */
   readonly port: number;
   readonly tls: TlsOptions | undefined;
+  /** One more is closed as soon as it is accepted. */
+  readonly maxConnections: number;
 }
 
 /**
@@ -16,9 +18,10 @@ export interface SocketOptions {
  * @throws HeadraceError PORT_IN_USE; INVALID_ARGUMENT where a file of TLS does not fit.
  */
 export async function listenOn(options: SocketOptions, connected: (socket: Socket) => void): Promise<Server> {
-  const { host, port, tls } = options;
+  const { host, port, tls, maxConnections } = options;
   // Nagle's delay is off from the first byte, ours come in whole answers.
   const server = tls === undefined ? createServer({ noDelay: true }, connected) : tlsServer(tls, connected);
+  server.maxConnections = maxConnections;
   return new Promise((resolve, reject) => {
     server.once("error", (cause) => {
       const message = `cannot listen on ${host}:${port}: the port is in use, or the address is not this machine's; choose another port (0 takes any free one) or host`;

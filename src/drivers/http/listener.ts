@@ -94,12 +94,15 @@ export class HttpListener implements SharedListener {
    *   would reach a server that anybody may use.
    */
   static async open(init: ListenerInit, port: number): Promise<HttpListener> {
-    const listener = new HttpListener(init, await Entrance.open(init.parameters, init.log));
+    const entrance = await Entrance.open(init.parameters, init.log);
+    let listener: HttpListener | undefined;
     try {
+      listener = new HttpListener(init, entrance);
       await listener.listen(port);
       return listener;
     } catch (error) {
-      listener.close();
+      if (listener === undefined) entrance.close();
+      else listener.close();
       throw error;
     }
   }

@@ -375,6 +375,8 @@ t.test("calls that are none", async (t) => {
     [...POST, ["Upper", "case"]],
     [...POST, ["connection", "close"]],
     [...POST, ["te", "gzip"]],
+    [...POST, ["x", "one\r\ntwo: 2"]],
+    [...POST, ["x", "\0"]],
     [...POST, [":path", "/"]],
     [...POST, [":status", "200"]],
   ];
@@ -447,6 +449,18 @@ t.test("a stopping server says which calls it has not looked at", async (t) => {
   raw.send(frame(FRAME.DATA, FLAG.END_STREAM, 3, EMPTY));
   t.equal(status(await raw.until(isEndOf(3))), "0", "the call that was open is answered");
   await stopped;
+});
+
+t.test("a connection beyond the limit is closed, and those before go on", async (t) => {
+  const { connection, greeted } = await open(t, { maxConnections: 1 });
+  const first = await greeted();
+  first.send(call(1));
+  t.equal(status(await first.until(isEndOf(1))), "0");
+  const second = await connection();
+  t.equal(await second.until(() => false), undefined);
+  t.ok(second.isClosed);
+  first.send(call(3));
+  t.equal(status(await first.until(isEndOf(3))), "0");
 });
 
 t.test("a client of HTTP/1.1 is told in words", async (t) => {

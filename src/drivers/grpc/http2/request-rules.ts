@@ -16,6 +16,8 @@ export function isRequest(headers: readonly Header[]): boolean {
       hasOthers = true;
     } else if (hasOthers || pseudo.has(name) || !PSEUDO_HEADERS.includes(name)) {
       return false;
+    } else if (!isValue(value)) {
+      return false;
     } else {
       pseudo.set(name, value);
     }
@@ -30,5 +32,10 @@ export function areTrailers(headers: readonly Header[]): boolean {
 
 function isField(name: string, value: string): boolean {
   if (name === "" || name !== name.toLowerCase() || CONNECTION_HEADERS.includes(name)) return false;
-  return name !== "te" || value === "trailers";
+  return isValue(value) && (name !== "te" || value === "trailers");
+}
+
+/** What would end a line or a string for somebody further down is in no value (section 8.2.1). */
+function isValue(value: string): boolean {
+  return !/[\0\r\n]/.test(value);
 }
