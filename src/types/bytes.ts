@@ -82,7 +82,8 @@ function plain(bytes: Uint8Array): Uint8Array {
 function fromIntegers(values: readonly unknown[], path: string): Uint8Array {
   const bytes = new Uint8Array(values.length);
   for (const [i, value] of values.entries()) {
-    bytes[i] = value as number;
+    // A bigint cannot even be tried: the array would throw an error of its own.
+    if (typeof value === "number") bytes[i] = value;
     if (bytes[i] !== value)
       throw new InvalidArgumentError("expected an integer from 0 to 255", { path: `${path}[${i}]` });
   }
