@@ -1,0 +1,169 @@
+/** `headrace tune` as a function: calibrated grid, coordinate search, and a confirmation that the winner did win. */
+import { median } from "../statistics.js";
+import {
+  type Axis,
+  axes,
+  type Calibration,
+  defaultConfiguration,
+  keyOf,
+  type TuneConfiguration,
+} from "./configuration.js";
+import { evaluate, type Goal, type OpenServer, type Progress } from "./evaluate.js";
+import type { Objective } from "./objective.js";
+import { type Outcome, search } from "./search.js";
+import { failureOf, isBetter, type Measured, type Trial, type TuneLoad } from "./trial.js";
+
+export interface TuneOptions {
+  readonly objective: Objective;
+  readonly goal: Goal;
+  readonly calibration: Calibration;
+  /** That the server may use. */
+  readonly cores: number;
+  /** Configurations to measure at most. */
+  readonly most: number;
+  /** How often the winner and the default are measured again, in turns. */
+  readonly repetitions: number;
+  readonly open: OpenServer;
+  readonly progress?: Progress;
+}
+
+export interface TuneResult {
+  readonly objective: Objective;
+  readonly goal: Goal;
+  readonly calibration: Calibration;
+  /** In the order in which they were tried; the first has the default configuration. */
+  readonly outcomes: readonly Outcome[];
+  /** What meets the objective best, measured again; missing when nothing does. */
+  readonly winner?: Trial;
+  /** The default configuration at the winner's load, measured in turns with it; missing when there is no winner. */
+  readonly baseline?: Trial;
+  /** What was tried along each axis from the winner, or from what came closest. */
+  readonly neighbours: readonly Neighbourhood[];
+  /** Won the search and then did not meet the objective again. */
+  readonly withdrawn: readonly Trial[];
+  /** Whether more would have been tried if `most` had let it. */
+  readonly cutShort: boolean;
+}
+
+export interface Neighbourhood {
+  readonly axis: string;
+  readonly outcomes: readonly Outcome[];
+}
+
+/** How many of the search's winners are given a second look. */
+const CANDIDATES = 3;
+
+export async function tune(options: TuneOptions): Promise<TuneResult> {
+  const { objective, goal, calibration, cores, most, open, progress = () => {} } = options;
+  const grid = axes(calibration, objective.limitMicros, cores);
+  const start = defaultConfiguration(calibration);
+  const tried = new Map<string, Outcome>();
+  const { outcomes, best, cutShort } = await search({
+    axes: grid,
+    start,
+    objective,
+    most,
+    evaluate: async (configuration) => {
+      progress(`${tried.size + 1} of at most ${most}`);
+      const outcome = await evaluate(configuration, goal, objective, open, progress);
+      tried.set(keyOf(configuration), outcome);
+      return outcome;
+    },
+  });
+  const confirmed = await confirm(outcomes, best, start, options);
+  const centre = confirmed.winner?.configuration ?? best.configuration;
+  return {
+    objective,
+    goal,
+    calibration,
+    outcomes,
+    ...confirmed,
+    neighbours: neighbours(grid, centre, outcomes),
+    cutShort,
+  };
+}
+
+/** The best of the search and, should they not hold, the next ones, against the default in turns. */
+async function confirm(
+  outcomes: readonly Outcome[],
+  best: Outcome,
+  start: TuneConfiguration,
+  options: TuneOptions,
+): Promise<Pick<TuneResult, "winner" | "baseline" | "withdrawn">> {
+  const { objective } = options;
+  const others = outcomes
+    .filter((one) => one !== best)
+    .sort((a, b) => (isBetter(a.best, b.best, objective, 0) ? -1 : 1));
+  const withdrawn: Trial[] = [];
+  for (const { best: candidate } of [best, ...others].slice(0, CANDIDATES)) {
+    if (candidate.failure !== undefined) break;
+    const isDefault = keyOf(candidate.configuration) === keyOf(start);
+    const rivals = isDefault ? [start] : [start, candidate.configuration];
+    const [baseline, again = baseline] = await inTurns(rivals, candidate.load, options);
+    if (baseline === undefined || again === undefined) break;
+    // What is no better than the default when measured side by side is not worth configuring.
+    const winner = isDefault || isBetter(again, baseline, objective) ? again : baseline;
+    if (winner.failure === undefined) return { winner, baseline, withdrawn };
+    withdrawn.push(again);
+  }
+  return { withdrawn };
+}
+
+/** A B, A B, …: a machine that slows down meanwhile slows both. */
+async function inTurns(
+  configurations: readonly TuneConfiguration[],
+  load: TuneLoad,
+  { objective, open, repetitions, progress = () => {} }: TuneOptions,
+): Promise<Trial[]> {
+  const measured = configurations.map((): Measured[] => []);
+  for (let repetition = 1; repetition <= repetitions; repetition += 1) {
+    for (const [i, configuration] of configurations.entries()) {
+      progress(`confirming, ${repetition} of ${repetitions}`);
+      const outcome = await evaluate(configuration, load, objective, open, progress);
+      measured[i]?.push(outcome.best.measured);
+    }
+  }
+  return configurations.map((configuration, i) => {
+    const together = medians(measured[i] ?? []);
+    const failure = failureOf(together, objective);
+    return { configuration, load, measured: together, ...(failure === undefined ? {} : { failure }) };
+  });
+}
+
+/** Each figure the median over repetitions; errors and what is unfinished added up, since none may be lost. */
+function medians(all: readonly Measured[]): Measured {
+  const of = (pick: (one: Measured) => number | undefined): number | undefined => {
+    const values = all.map(pick).filter((value) => value !== undefined);
+    return values.length === 0 ? undefined : median(values);
+  };
+  const latency = (name: keyof Measured["latencyMicros"]): number =>
+    of(({ latencyMicros }) => latencyMicros[name]) ?? 0;
+  const firstError = all.find((one) => one.firstError !== undefined)?.firstError;
+  const optional = {
+    offeredPerSecond: of((one) => one.offeredPerSecond),
+    cpuFraction: of((one) => one.cpuFraction),
+    meanBatch: of((one) => one.meanBatch),
+  };
+  return {
+    ratePerSecond: of((one) => one.ratePerSecond) ?? 0,
+    latencyMicros: {
+      p50: latency("p50"),
+      p90: latency("p90"),
+      p99: latency("p99"),
+      p999: latency("p999"),
+      max: latency("max"),
+    },
+    errors: all.reduce((sum, { errors }) => sum + errors, 0),
+    unfinished: all.reduce((sum, { unfinished }) => sum + unfinished, 0),
+    saturated: all.some(({ saturated }) => saturated),
+    ...(firstError === undefined ? {} : { firstError }),
+    ...(Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Partial<Measured>),
+  };
+}
+
+function neighbours(grid: readonly Axis[], centre: TuneConfiguration, outcomes: readonly Outcome[]): Neighbourhood[] {
+  return grid.map(({ name, settings }) => {
+    const keys = settings.map((setting) => keyOf({ ...centre, ...setting }));
+    return { axis: name, outcomes: keys.flatMap((key) => outcomes.filter((one) => keyOf(one.configuration) === key)) };
+  });
+}
