@@ -132,7 +132,8 @@ function comparedTo(own: Trial, other: Trial): string {
 function notes({ cutShort, withdrawn, winner }: TuneResult): string[] {
   return [
     ...withdrawn.map(
-      (one) => `${configurationText(one.configuration)} won the search and did not hold when measured again`,
+      (one) =>
+        `${configurationText(one.configuration)} looked better in the search, and did not when measured again beside the default`,
     ),
     cutShort ? "the search stopped at its limit of configurations; --configurations lets it try more" : "",
     winner?.measured.saturated ? "the generator was saturated: the server can do more than this" : "",

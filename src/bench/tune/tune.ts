@@ -39,7 +39,7 @@ export interface TuneResult {
   readonly baseline?: Trial;
   /** What was tried along each axis from the winner, or from what came closest. */
   readonly neighbours: readonly Neighbourhood[];
-  /** Won the search and then did not meet the objective again. */
+  /** Won the search and, measured again, did not meet the objective or was no better than the default. */
   readonly withdrawn: readonly Trial[];
   /** Whether more would have been tried if `most` had let it. */
   readonly cutShort: boolean;
@@ -70,7 +70,7 @@ export async function tune(options: TuneOptions): Promise<TuneResult> {
       return outcome;
     },
   });
-  const confirmed = await confirm(outcomes, best, start, options);
+  const confirmed = await confirm(outcomes, options);
   const centre = confirmed.winner?.configuration ?? best.configuration;
   return {
     objective,
@@ -83,30 +83,33 @@ export async function tune(options: TuneOptions): Promise<TuneResult> {
   };
 }
 
-/** The best of the search and, should they not hold, the next ones, against the default in turns. */
+/**
+ * The best of the search against the default in turns; should they not hold, the next ones. What is no better than the
+ * default when measured side by side is not worth configuring.
+ */
 async function confirm(
   outcomes: readonly Outcome[],
-  best: Outcome,
-  start: TuneConfiguration,
   options: TuneOptions,
 ): Promise<Pick<TuneResult, "winner" | "baseline" | "withdrawn">> {
   const { objective } = options;
-  const others = outcomes
-    .filter((one) => one !== best)
+  const [start, ...others] = outcomes;
+  if (start === undefined) return { withdrawn: [] };
+  const challengers = others
+    .filter(({ best }) => best.failure === undefined && isBetter(best, start.best, objective))
     .sort((a, b) => (isBetter(a.best, b.best, objective, 0) ? -1 : 1));
   const withdrawn: Trial[] = [];
-  for (const { best: candidate } of [best, ...others].slice(0, CANDIDATES)) {
-    if (candidate.failure !== undefined) break;
-    const isDefault = keyOf(candidate.configuration) === keyOf(start);
-    const rivals = isDefault ? [start] : [start, candidate.configuration];
-    const [baseline, again = baseline] = await inTurns(rivals, candidate.load, options);
+  for (const { best } of challengers.slice(0, CANDIDATES)) {
+    const [baseline, again] = await inTurns([start.configuration, best.configuration], best.load, options);
     if (baseline === undefined || again === undefined) break;
-    // What is no better than the default when measured side by side is not worth configuring.
-    const winner = isDefault || isBetter(again, baseline, objective) ? again : baseline;
-    if (winner.failure === undefined) return { winner, baseline, withdrawn };
+    if (again.failure === undefined && isBetter(again, baseline, objective)) {
+      return { winner: again, baseline, withdrawn };
+    }
     withdrawn.push(again);
   }
-  return { withdrawn };
+  const [baseline] = await inTurns([start.configuration], start.best.load, options);
+  return baseline === undefined || baseline.failure !== undefined
+    ? { withdrawn }
+    : { winner: baseline, baseline, withdrawn };
 }
 
 /** A B, A B, …: a machine that slows down meanwhile slows both. */
