@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "arguments.h"
+#include "little_endian.h"
 #include "socket.h"
 
 namespace headrace::bench {
@@ -62,13 +63,21 @@ std::string field(int number, std::string_view value) {
   return varint(static_cast<std::uint64_t>(number) << 3 | 2) + varint(value.size()) + std::string(value);
 }
 
-std::string inferMessage(std::string_view model, std::string_view input, std::uint64_t sequence,
-                         std::string_view tensor) {
+/// An input of one row.
+std::string inputField(std::string_view name, std::string_view datatype, std::size_t elements) {
+  return field(5, field(1, name) + field(2, datatype) + field(3, varint(1) + varint(elements)));
+}
+
+std::string inferMessage(const GrpcNames& names, std::uint64_t sequence, std::string_view tensor) {
+  const std::string input = inputField(names.input, "FP32", tensor.size() / sizeof(float));
+  if (!names.sequenceInput.empty()) {
+    const std::string bytes = littleEndian(sequence, 8);
+    return field(1, names.model) + input + inputField(names.sequenceInput, "INT64", 1) + field(7, tensor) +
+           field(7, bytes);
+  }
   const std::string id = '\x10' + varint(sequence);  // int64_param
   const std::string parameter = field(1, "sequence_id") + field(2, id);
-  const std::string shape = varint(1) + varint(tensor.size() / sizeof(float));
-  const std::string description = field(1, input) + field(2, "FP32") + field(3, shape);
-  return field(1, model) + field(4, parameter) + field(5, description) + field(7, tensor);
+  return field(1, names.model) + field(4, parameter) + input + field(7, tensor);
 }
 
 std::string receiveBytes(int fd, std::size_t count) {
@@ -97,9 +106,9 @@ void beginHttp2(int fd) {
   sendAll(fd, frame(kSettings, kAck, ""));
 }
 
-std::string grpcRequest(std::string_view host, std::string_view model, std::string_view input, std::uint64_t sequence,
+std::string grpcRequest(std::string_view host, const GrpcNames& names, std::uint64_t sequence,
                         std::string_view tensor) {
-  const std::string message = inferMessage(model, input, sequence, tensor);
+  const std::string message = inferMessage(names, sequence, tensor);
   const std::string data = '\0' + bigEndian(static_cast<std::uint32_t>(message.size()), 4) + message;
   if (data.size() > kMaxFrame) throw UsageError("over gRPC a request has at most 16 KB");
   return frame(kHeaders, kEndHeaders, headerBlock(host)) + frame(kData, kEndStream, data);

@@ -15,10 +15,16 @@ namespace headrace::bench {
 /// Exchanges prefaces and settings on the blocking socket `fd`. Throws std::runtime_error when the server does not.
 void beginHttp2(int fd);
 
-/// A call: HEADERS and DATA of stream 0, which `GrpcReader::starting` replaces. `model` is served at `/` + the service.
-/// Throws UsageError for a message that does not fit one frame.
-std::string grpcRequest(std::string_view host, std::string_view model, std::string_view input, std::uint64_t sequence,
-                        std::string_view tensor);
+/// The names in a call.
+struct GrpcNames {
+  std::string_view model;
+  std::string_view input;
+  std::string_view sequenceInput;  // an input INT64 [1, 1] with the sequence; empty: the parameter sequence_id
+};
+
+/// A call: HEADERS and DATA of stream 0, which `GrpcReader::starting` replaces. Throws UsageError for a message that
+/// does not fit one frame.
+std::string grpcRequest(std::string_view host, const GrpcNames& names, std::uint64_t sequence, std::string_view tensor);
 
 /// One connection's: it numbers the calls, and knows which stream answers which.
 class GrpcReader final : public ReplyReader {

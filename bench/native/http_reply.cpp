@@ -63,6 +63,12 @@ Reply HttpReader::judge(std::string_view head, std::string_view body) const {
     return {isWhole ? Reply::Kind::good : Reply::Kind::wrong, size,
             isWhole ? "" : "no JSON object: " + std::string(body)};
   }
+  if (expected_.body == HttpExpectation::Body::bytes) {
+    const bool isLong = body.size() >= expected_.size;
+    return {
+        isLong ? Reply::Kind::good : Reply::Kind::wrong, size,
+        isLong ? "" : "an answer of " + std::to_string(body.size()) + " bytes: " + std::string(body.substr(0, 300))};
+  }
   std::size_t got = 0;
   if (expected_.body == HttpExpectation::Body::v2Binary) {
     const auto json = numberOf(headerOf(head, "inference-header-content-length"));

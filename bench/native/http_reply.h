@@ -19,6 +19,7 @@ struct HttpExpectation {
     v2Json,      // V2's JSON with so many numbers in the data of its one output
     jsonList,    // a JSON object with one list of so many numbers
     jsonObject,  // a JSON object of so many bytes or more
+    bytes,       // anything of so many bytes or more
   };
   Body body;
   std::size_t size;

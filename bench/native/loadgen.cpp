@@ -4,6 +4,9 @@
 //   loadgen --mode ws-raw --port 8080 --path '/v2/models/gru512/stream?raw=input' --floats 512 --reply-size 32
 //           --connections 16 --in-flight 16 --seconds 3 --warmup 1
 //
+// `--mode http-template --body '{"id":{{id}},"values":{{list}}}' --headers 'Content-Type: application/json'` posts what
+// no other mode does; http_template.h tells the gaps.
+//
 // With `--streams many` each request in flight belongs to a stream of its own; the path then ends in `&streams=M`.
 
 #include <cstdio>
@@ -31,6 +34,9 @@ Workload workloadOf(const Arguments& arguments) {
       .floats = arguments.whole("floats"),
       .replySize = arguments.whole("reply-size"),
       .inFlight = arguments.whole("in-flight", 1),
+      .sequenceInput = arguments.text("sequence-input", ""),
+      .headers = arguments.text("headers", ""),
+      .body = arguments.text("body", ""),
       .shared = arguments.text("streams", "one") == "many",
   };
   // HTTP/1.1 servers may answer pipelined requests one by one or not at all; that is nothing to measure.
@@ -68,9 +74,9 @@ int measure(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  return measure(
-      Arguments({argv + 1, argv + argc}, {"mode", "host", "port", "path", "input", "floats", "reply-size",
-                                          "connections", "in-flight", "streams", "seconds", "warmup", "server-pid"}));
+  return measure(Arguments({argv + 1, argv + argc},
+                           {"mode", "host", "port", "path", "input", "floats", "reply-size", "connections", "in-flight",
+                            "streams", "sequence-input", "headers", "body", "seconds", "warmup", "server-pid"}));
 } catch (const UsageError& error) {
   std::fprintf(stderr, "loadgen: %s\n", error.what());
   return 2;

@@ -8,6 +8,8 @@
 #include "arguments.h"
 #include "grpc.h"
 #include "http_reply.h"
+#include "http_template.h"
+#include "little_endian.h"
 #include "websocket.h"
 
 namespace headrace::bench {
@@ -65,12 +67,6 @@ std::string v2JsonRequest(const Workload& workload, std::uint32_t stream, const 
   return post(workload, "Content-Type: application/json\r\n", json);
 }
 
-std::string numberBytes(std::uint32_t number) {
-  std::string bytes;
-  for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(number >> shift & 0xFF);
-  return bytes;
-}
-
 std::string requestOf(const Workload& workload, std::uint32_t index) {
   const std::uint32_t stream = index + 1;  // 0 means "no sequence" on the V2 wire
   const std::vector<float> values = noise(workload.floats, stream);
@@ -80,7 +76,9 @@ std::string requestOf(const Workload& workload, std::uint32_t index) {
     case Mode::httpV2:
       return v2Request(workload, stream, bytesOf(values));
     case Mode::grpc:
-      return grpcRequest(workload.host, workload.path, workload.input, stream, bytesOf(values));
+      return grpcRequest(workload.host,
+                         {.model = workload.path, .input = workload.input, .sequenceInput = workload.sequenceInput},
+                         stream, bytesOf(values));
     case Mode::httpV2Json:
       return v2JsonRequest(workload, stream, jsonListOf(values));
     case Mode::httpJson:
@@ -90,12 +88,19 @@ std::string requestOf(const Workload& workload, std::uint32_t index) {
       return post(workload, "Content-Type: application/json\r\n",
                   "{\"inputs\":{\"" + workload.input + "\":" + std::to_string(stream) + "},\"stateId\":\"stream-" +
                       std::to_string(stream) + "\"}");
+    case Mode::httpTemplate: {
+      const std::string tensor = bytesOf(values);
+      const std::string list = jsonListOf(values);
+      return post(workload, headerLines(workload.headers),
+                  fillTemplate(workload.body, {.stream = stream, .list = list, .tensor = tensor}));
+    }
   }
   throw std::logic_error("a mode without a request");
 }
 
 HttpExpectation::Body bodyOf(Mode mode) {
   if (mode == Mode::httpV2) return HttpExpectation::Body::v2Binary;
+  if (mode == Mode::httpTemplate) return HttpExpectation::Body::bytes;
   if (mode == Mode::httpV2Json) return HttpExpectation::Body::v2Json;
   return mode == Mode::httpJson ? HttpExpectation::Body::jsonList : HttpExpectation::Body::jsonObject;
 }
@@ -109,7 +114,9 @@ Mode modeOf(const std::string& name) {
   if (name == "http-json") return Mode::httpJson;
   if (name == "grpc") return Mode::grpc;
   if (name == "http-predict") return Mode::httpPredict;
-  throw UsageError("--mode is ws-raw, http-v2, http-v2-json, http-json, grpc or http-predict, not \"" + name + "\"");
+  if (name == "http-template") return Mode::httpTemplate;
+  throw UsageError("--mode is ws-raw, http-v2, http-v2-json, http-json, grpc, http-predict or http-template, not \"" +
+                   name + "\"");
 }
 
 std::vector<std::string> requestsOf(const Workload& workload, std::uint32_t index) {
@@ -124,7 +131,7 @@ std::vector<std::string> requestsOf(const Workload& workload, std::uint32_t inde
       continue;
     }
     requests.push_back(
-        binaryFrame(numberBytes(slot) + bytesOf(noise(workload.floats, stream)), std::mt19937(~stream)()));
+        binaryFrame(littleEndian(slot, 4) + bytesOf(noise(workload.floats, stream)), std::mt19937(~stream)()));
   }
   return requests;
 }
