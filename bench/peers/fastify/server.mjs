@@ -1,5 +1,5 @@
 // The peer: what a good team writes today to serve a stateful model from Node without Headrace. One session, JSON
-// in and out, the streams' states in a Map. Kept honest on purpose: reply schema compiled, logger off, one thread.
+// or bytes in and out, the streams' states in a Map. Kept honest on purpose: reply schema compiled, logger off, one thread.
 //
 //   node server.mjs --model ../../models/gru512.onnx --kind gru --port 8080
 
@@ -23,7 +23,7 @@ const kinds = {
   gru: {
     initial: () => ({ recurrent: new Float32Array(64) }),
     feeds: (state, input) => ({
-      input: new Tensor("float32", Float32Array.from(input), [1, 512]),
+      input: new Tensor("float32", input, [1, 512]),
       state: new Tensor("float32", state.recurrent, [1, 64]),
     }),
     next: (_feeds, results) => ({ recurrent: results.stateN.data }),
@@ -51,7 +51,18 @@ const kind = kinds[options.kind];
 const session = await InferenceSession.create(options.model, { intraOpNumThreads: 1, interOpNumThreads: 1 });
 const states = new Map();
 
+async function step(stream, input) {
+  const feeds = kind.feeds(states.get(stream) ?? kind.initial(), input);
+  const results = await session.run(feeds);
+  states.set(stream, kind.next(feeds, results));
+  return results.output.data;
+}
+
 const app = Fastify({ logger: false });
+
+app.addContentTypeParser("application/octet-stream", { parseAs: "buffer" }, (_request, body, done) => {
+  done(null, body);
+});
 
 app.get("/ready", () => ({ ready: true }));
 
@@ -70,14 +81,15 @@ app.post(
       },
     },
   },
-  async ({ body: { stateId, input } }) => {
-    const state = states.get(stateId) ?? kind.initial();
-    const feeds = kind.feeds(state, input);
-    const results = await session.run(feeds);
-    states.set(stateId, kind.next(feeds, results));
-    return { output: Array.from(results.output.data) };
-  },
+  async ({ body: { stateId, input } }) => ({ output: Array.from(await step(stateId, Float32Array.from(input))) }),
 );
+
+// The stream's number, as u32, and the input behind it.
+app.post("/predict-binary", async ({ body }, reply) => {
+  const { buffer } = Uint8Array.from(body); // aligned, which a slice of a pool need not be
+  const output = await step(body.readUInt32LE(0), new Float32Array(buffer, 4));
+  return reply.type("application/octet-stream").send(Buffer.from(output.buffer, output.byteOffset, output.byteLength));
+});
 
 await app.listen({ host: "127.0.0.1", port: Number(options.port) });
 console.log(`listening on ${app.server.address().port}`);
