@@ -21,7 +21,8 @@ struct Reply {
   Kind kind = Kind::incomplete;
   std::size_t size = 0;                  // bytes to drop
   std::string problem = {};              // of `wrong` and `broken`
-  std::optional<std::size_t> slot = {};  // which request it answers, where it says so; else the oldest
+  std::optional<std::size_t> slot = {};  // which request of the connection it answers, where it says so; else the oldest
+  std::string owed = {};                 // bytes that the protocol wants sent back, such as a pong
 };
 
 /// One for each connection.
@@ -29,11 +30,17 @@ class ReplyReader {
  public:
   virtual ~ReplyReader() = default;
 
-  /// The request of a slot is about to be sent; `copy` is what will be, and may be changed.
-  virtual void starting(std::size_t slot, std::string_view request, char* copy) {
+  /// Whether the server takes a request of so many bytes now. Asked again after each reply.
+  virtual bool mayStart(std::size_t bytes) {
+    static_cast<void>(bytes);
+    return true;
+  }
+
+  /// The request of a slot is about to be sent: `bytes` of it at `request`, which may be changed.
+  virtual void starting(std::size_t slot, char* request, std::size_t bytes) {
     static_cast<void>(slot);
     static_cast<void>(request);
-    static_cast<void>(copy);
+    static_cast<void>(bytes);
   }
 
   /// `bytes` is everything unread, oldest first. Looks at the first reply only.

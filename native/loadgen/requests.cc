@@ -76,9 +76,10 @@ std::string requestOf(const Workload& workload, std::uint32_t index) {
     case Mode::httpV2:
       return v2Request(workload, stream, bytesOf(values));
     case Mode::grpc:
-      return grpcRequest(workload.host,
-                         {.model = workload.path, .input = workload.input, .sequenceInput = workload.sequenceInput},
-                         stream, bytesOf(values));
+      return grpcFrames(
+          workload.host, "",
+          inferMessage({.model = workload.path, .input = workload.input, .sequenceInput = workload.sequenceInput},
+                       stream, bytesOf(values)));
     case Mode::httpV2Json:
       return v2JsonRequest(workload, stream, jsonListOf(values));
     case Mode::httpJson:
@@ -119,19 +120,18 @@ Mode modeOf(const std::string& name) {
                    name + "\"");
 }
 
-std::vector<std::string> requestsOf(const Workload& workload, std::uint32_t index) {
-  if (!workload.shared && workload.mode != Mode::grpc)
-    return std::vector(workload.inFlight, requestOf(workload, index));
+std::vector<std::string> requestsOf(const Workload& workload, std::size_t connections) {
   std::vector<std::string> requests;
-  for (std::uint32_t slot = 0; slot < workload.inFlight; ++slot) {
-    const auto number = static_cast<std::uint32_t>(index * workload.inFlight) + slot;
-    const std::uint32_t stream = number + 1;
-    if (workload.mode == Mode::grpc) {
-      requests.push_back(requestOf(workload, number));
-      continue;
+  for (std::size_t slot = 0; slot < connections * workload.inFlight; ++slot) {
+    const auto connection = static_cast<std::uint32_t>(slot % connections);
+    const auto number = static_cast<std::uint32_t>(slot / connections);
+    const auto stream = static_cast<std::uint32_t>(connection * workload.inFlight) + number;
+    if (workload.shared) {
+      const std::string tensor = bytesOf(noise(workload.floats, stream + 1));
+      requests.push_back(binaryFrame(littleEndian(number, 4) + tensor, std::mt19937(~(stream + 1))()));
+    } else {
+      requests.push_back(requestOf(workload, workload.mode == Mode::grpc ? stream : connection));
     }
-    requests.push_back(
-        binaryFrame(littleEndian(slot, 4) + bytesOf(noise(workload.floats, stream)), std::mt19937(~stream)()));
   }
   return requests;
 }

@@ -47,9 +47,30 @@ Reply HttpReader::read(std::string_view bytes) {
   if (blankLine == std::string_view::npos) return {};
   const std::string_view head = bytes.substr(0, blankLine + 4);
   const auto length = numberOf(headerOf(head, "content-length"));
+  if (!length && headerOf(head, "transfer-encoding") == "chunked") return readChunks(head, bytes.substr(head.size()));
   if (!length) return {Reply::Kind::broken, 0, "an answer without Content-Length"};
   if (bytes.size() < head.size() + *length) return {};
   return judge(head, bytes.substr(head.size(), *length));
+}
+
+Reply HttpReader::readChunks(std::string_view head, std::string_view rest) const {
+  std::string body;
+  std::size_t at = 0;
+  for (;;) {
+    const std::size_t line = rest.find("\r\n", at);
+    if (line == std::string_view::npos) return {};
+    std::size_t size = 0;
+    const auto [end, error] = std::from_chars(rest.data() + at, rest.data() + line, size, 16);
+    if (error != std::errc{}) return {Reply::Kind::broken, 0, "a chunk without a size"};
+    at = line + 2;
+    if (rest.size() < at + size + 2) return {};
+    body += rest.substr(at, size);
+    at += size + 2;
+    if (size == 0) break;  // Trailers are not asked for, so the blank line follows at once.
+  }
+  Reply reply = judge(head, body);
+  reply.size = head.size() + at;
+  return reply;
 }
 
 Reply HttpReader::judge(std::string_view head, std::string_view body) const {
@@ -68,6 +89,11 @@ Reply HttpReader::judge(std::string_view head, std::string_view body) const {
     return {
         isLong ? Reply::Kind::good : Reply::Kind::wrong, size,
         isLong ? "" : "an answer of " + std::to_string(body.size()) + " bytes: " + std::string(body.substr(0, 300))};
+  }
+  if (expected_.body == HttpExpectation::Body::v2Outputs) {
+    const bool hasOutputs = body.find("\"outputs\"") != std::string_view::npos;
+    return {hasOutputs ? Reply::Kind::good : Reply::Kind::wrong, size,
+            hasOutputs ? "" : "an answer without outputs: " + std::string(body.substr(0, 300))};
   }
   std::size_t got = 0;
   if (expected_.body == HttpExpectation::Body::v2Binary) {

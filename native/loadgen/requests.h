@@ -26,7 +26,6 @@ Mode modeOf(const std::string& name);
 struct Workload {
   Mode mode;
   std::string host;  // IPv4
-  std::uint16_t port;
   std::string path;   // for grpc the model's name
   std::string input;  // the input's name, for httpV2, httpV2Json, grpc and httpPredict
   std::size_t floats;
@@ -39,9 +38,9 @@ struct Workload {
   bool shared;                // wsRaw: each request in flight is of a stream of its own, whose number is in front of it
 };
 
-/// The requests that connection `index` keeps in flight. Each stream of state has its own noise as input: a connection
-/// is one stream, or, where it is shared, each of its requests is.
-std::vector<std::string> requestsOf(const Workload& workload, std::uint32_t index);
+/// The request of each slot of so many connections; slot i is of connection i modulo their number. Each stream of state
+/// has its own noise as input: a connection is one stream, or, where it is shared and over gRPC, each of its slots is.
+std::vector<std::string> requestsOf(const Workload& workload, std::size_t connections);
 
 std::unique_ptr<ReplyReader> readerOf(const Workload& workload);
 

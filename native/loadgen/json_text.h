@@ -17,10 +17,15 @@ class JsonObject {
   JsonObject& raw(std::string_view name, std::string_view json);
 
   std::string text() const { return "{" + members_ + "}"; }
+  /// What is between the braces.
+  const std::string& members() const { return members_; }
 
  private:
   std::string members_;
 };
+
+/// With three digits behind the point; "null" for what is no number of JSON.
+std::string decimal(double value);
 
 /// `text` as a JSON string, quotes included. Bytes that are not printable ASCII become '?': server text ends up here,
 /// and it need not be valid UTF-8.

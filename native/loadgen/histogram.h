@@ -18,13 +18,15 @@ class Histogram {
     const auto value = static_cast<std::uint64_t>(std::max<Nanos>(latency, 0));
     counts_[bucketOf(value)] += 1;
     total_ += 1;
+    sum_ += static_cast<double>(value);
     max_ = std::max(max_, value);
   }
 
   /// The latency that a share (0..1) of the recorded ones did not exceed, in microseconds; 0 when nothing was recorded.
   double percentileMicros(double share) const;
 
-  /// {"p50":…,"p90":…,"p99":…,"p999":…,"max":…}, microseconds.
+  /// {"count":…,"mean":…,"p50":…,"p90":…,"p99":…,"p999":…,"max":…,"buckets":[[upper, count],…]}, microseconds. The
+  /// buckets that are not empty, sixteen to an octave.
   std::string json() const;
 
  private:
@@ -38,10 +40,12 @@ class Histogram {
     const std::size_t bucket = (octave + 1) * kSubBuckets + ((value >> octave) - kSubBuckets);
     return std::min(bucket, kOctaves * kSubBuckets - 1);
   }
+  std::string bucketsJson() const;
   static std::uint64_t upperBoundOf(std::size_t bucket);
 
   std::array<std::uint64_t, kOctaves * kSubBuckets> counts_{};
   std::uint64_t total_ = 0;
+  double sum_ = 0;
   std::uint64_t max_ = 0;
 };
 

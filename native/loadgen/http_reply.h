@@ -20,12 +20,13 @@ struct HttpExpectation {
     jsonList,    // a JSON object with one list of so many numbers
     jsonObject,  // a JSON object of so many bytes or more
     bytes,       // anything of so many bytes or more
+    v2Outputs,   // a V2 response, with binary tensors or without; an outputs list, no matter of which size
   };
   Body body;
   std::size_t size;
 };
 
-/// Expects status 200, a Content-Length, and a body of the expected size.
+/// Expects status 200, a Content-Length or chunks, and a body of the expected size.
 class HttpReader final : public ReplyReader {
  public:
   explicit HttpReader(HttpExpectation expected) : expected_(expected) {}
@@ -34,6 +35,7 @@ class HttpReader final : public ReplyReader {
 
  private:
   Reply judge(std::string_view head, std::string_view body) const;
+  Reply readChunks(std::string_view head, std::string_view rest) const;
 
   HttpExpectation expected_;
 };

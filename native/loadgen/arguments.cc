@@ -50,4 +50,10 @@ double Arguments::seconds(std::string_view name, double fallback) const {
   return has(name) ? parse<double>(name, text(name)) : fallback;
 }
 
+double Arguments::positive(std::string_view name) const {
+  const auto number = parse<double>(name, text(name));
+  if (number == 0) throw UsageError("--" + std::string(name) + " is above 0");
+  return number;
+}
+
 }  // namespace headrace::bench

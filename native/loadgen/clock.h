@@ -3,10 +3,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 
 namespace headrace::bench {
 
 using Nanos = std::int64_t;
+
+/// Later than any time.
+inline constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
 
 inline Nanos now() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())

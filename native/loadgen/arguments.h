@@ -29,6 +29,7 @@ class Arguments {
   unsigned long whole(std::string_view name) const;
   unsigned long whole(std::string_view name, unsigned long fallback) const;
   double seconds(std::string_view name, double fallback) const;
+  double positive(std::string_view name) const;
 
  private:
   bool has(std::string_view name) const { return values_.contains(name); }
