@@ -82,13 +82,12 @@ int measure(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  return measure(
-      Arguments({argv + 1, argv + argc},
-                {"mode",        "host",       "port",         "path",       "input",   "floats",   "reply-size",
-                 "connections", "in-flight",  "streams",      "seconds",    "warmup",  "headers",  "body",
-                 "server-pid",  "requests",   "slots",        "load",       "rate",    "arrival",  "frame-rate",
-                 "max-seconds", "window",     "last-answers", "min-length", "seed",    "progress", "sequence-input",
-                 "spin",        "max-length", "numbered"}));
+  return measure(Arguments(
+      {argv + 1, argv + argc},
+      {"mode",       "host",    "port",     "path",           "input",      "floats",      "reply-size", "connections",
+       "in-flight",  "streams", "seconds",  "warmup",         "headers",    "body",        "server-pid", "requests",
+       "slots",      "load",    "rate",     "arrival",        "frame-rate", "max-seconds", "window",     "last-answers",
+       "min-length", "seed",    "progress", "sequence-input", "spin",       "max-length",  "numbered"}));
 } catch (const UsageError& error) {
   std::fprintf(stderr, "headrace-loadgen: %s\n", error.what());
   return 2;
