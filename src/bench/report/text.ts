@@ -2,7 +2,7 @@
 import type { BenchResult } from "../result.js";
 import { COLUMNS } from "./columns.js";
 import { bytes } from "./format.js";
-import { type Warning, warningsOf } from "./warnings.js";
+import { warningsOf, warningText } from "./warnings.js";
 
 /** How to show what matters; the terminal's colours, or nothing. */
 export interface Paint {
@@ -27,13 +27,6 @@ export function textReport(result: BenchResult, paint: Paint = PLAIN): string {
     cases.length === 0 ? "no case was measured\n" : caseTable(result, paint),
     paint.dim("medians over repetitions; latency counts from when a step was due, service from when it was sent\n"),
   ].join("");
-}
-
-/** A warning and the cases that it is about, the first few by name. */
-export function warningText({ text, cases }: Warning, most = 4): string {
-  if (cases.length === 0) return text;
-  const more = cases.length > most ? ` and ${cases.length - most} more` : "";
-  return `${text} (${cases.slice(0, most).join(", ")}${more})`;
 }
 
 function caseTable({ cases }: BenchResult, paint: Paint): string {

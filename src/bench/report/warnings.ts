@@ -42,6 +42,13 @@ export function warningsOf(result: BenchResult): Warning[] {
   return found.filter((one) => one !== undefined);
 }
 
+/** A warning and the cases that it is about, the first few by name. */
+export function warningText({ text, cases }: Omit<Warning, "level">, most = 4): string {
+  if (cases.length === 0) return text;
+  const more = cases.length > most ? ` and ${cases.length - most} more` : "";
+  return `${text} (${cases.slice(0, most).join(", ")}${more})`;
+}
+
 function of(
   cases: readonly BenchCase[],
   level: Warning["level"],
