@@ -33,7 +33,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // Its suggestions for misspelt fields are those of plugins.
   repository: ["types", "pipeline", "runtime", "engine", "plugins"],
   // It encodes what the generator sends: V2's JSON and gRPC's messages.
-  bench: ["index", "client", "drivers", "protocol", "types"],
+  bench: ["index", "client", "drivers", "protocol", "types", "pipeline", "runtime", "engine"],
   cli: [
     "index",
     "types",

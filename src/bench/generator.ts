@@ -5,7 +5,7 @@ import { HeadraceError } from "../errors.js";
 import { Child } from "./child.js";
 import { pinned } from "./cores.js";
 import type { BenchTiming, LoadPlan, SequenceLength } from "./options.js";
-import type { BenchProtocol } from "./result.js";
+import type { BatchSize, BenchProtocol, PhaseTimes } from "./result.js";
 import type { Endpoint } from "./target.js";
 
 export interface GeneratorRun {
@@ -53,6 +53,9 @@ export interface GeneratorOutcome {
   readonly client_busy_fraction: number;
   readonly saturated: boolean;
   readonly server_cpu_fraction: number;
+  /** Of the engine's own loop. */
+  readonly phases?: PhaseTimes;
+  readonly batch_sizes?: readonly BatchSize[];
 }
 
 export interface GeneratorWindow {
@@ -70,7 +73,17 @@ const PROGRAM = fileURLToPath(new URL("../../build/native/Release/headrace-loadg
 
 const MODES = { "http-binary": "http", "http-json": "http", "ws-raw": "ws", "ws-binary": "ws", grpc: "grpc" } as const;
 
-/** Answers come when they like; anything else would be the generator's own failure. */
+/** The same for both measuring programs. */
+export function timingArguments(timing: BenchTiming): Record<string, number> {
+  return {
+    warmup: timing.warmup,
+    seconds: timing.atLeast,
+    "max-seconds": timing.atMost,
+    window: timing.window,
+    "last-answers": timing.lastAnswers,
+  };
+}
+
 function commandOf(run: GeneratorRun): [string, ...string[]] {
   const { load, timing, endpoint, sequenceLength } = run;
   const options: Record<string, string | number> = {
@@ -82,11 +95,7 @@ function commandOf(run: GeneratorRun): [string, ...string[]] {
     slots: run.slots,
     connections: run.connections,
     load: load.mode,
-    warmup: timing.warmup,
-    seconds: timing.atLeast,
-    "max-seconds": timing.atMost,
-    window: timing.window,
-    "last-answers": timing.lastAnswers,
+    ...timingArguments(timing),
     seed: run.seed,
     progress: 1,
     numbered: run.protocol === "ws-raw" ? 1 : 0,

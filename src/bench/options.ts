@@ -1,4 +1,5 @@
 /** What `headrace bench` is asked for, by the command line or by `headrace tune`. */
+import type { Pipeline } from "../pipeline/index.js";
 import type { Arrival, BenchProtocol } from "./result.js";
 
 export const PROTOCOLS = ["engine", "http-binary", "http-json", "ws-raw", "ws-binary", "grpc"] as const;
@@ -72,6 +73,8 @@ export interface BenchOptions {
   readonly seed: number;
   /** Default: server and generator each on one of their own, where there are several. `false`: wherever the kernel likes. */
   readonly cores?: CorePlan | false;
+  /** The target as a pipeline, where it is a model or a module: the engine alone can be measured of it. */
+  readonly pipeline?: () => Promise<Pipeline>;
   /** As it goes into the result. */
   readonly command: readonly string[];
 }

@@ -2,14 +2,16 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { InvalidArgumentError } from "../errors.js";
+import { bug, InvalidArgumentError } from "../errors.js";
 import { VERSION } from "../version.js";
 import { type CasePlan, loadOf, planCases } from "./cases.js";
 import { planCores } from "./cores.js";
+import { type EngineModel, engineModel } from "./engine-model.js";
 import { makeSteps, type Step } from "./input.js";
 import { describeMachine } from "./machine.js";
 import type { ServedModel } from "./management.js";
 import { type MeasureContext, measureServed } from "./measure.js";
+import { measureEngine } from "./measure-engine.js";
 import type { BenchOptions, BenchProgress, CorePlan } from "./options.js";
 import { summaryOf } from "./repetition.js";
 import { encodeRequests } from "./requests.js";
@@ -39,7 +41,11 @@ export async function runBench(options: BenchOptions, progress: BenchProgress = 
     const stateful = options.stateful ?? model.stateful;
     refuseRows(stateful, options);
     const steps = await makeSteps(model.inputs, options);
-    const context: MeasureContext = {
+    const engine = await engineOf(model, options);
+    const context: SweepContext = {
+      engine,
+      steps,
+      folder,
       target,
       model,
       options,
@@ -47,7 +53,7 @@ export async function runBench(options: BenchOptions, progress: BenchProgress = 
       stateful,
       requestsFor: requestWriter(folder, steps, { model, options, stateful }),
     };
-    const plans = planCases(chosenProtocols(target, model, options), options.loads);
+    const plans = planCases(chosenProtocols(target, model, engine, options), options.loads);
     const startedAt = new Date().toISOString();
     const figures = await measureAll(plans, context, progress);
     return {
@@ -91,16 +97,24 @@ function refuseRows(stateful: boolean, { rows }: BenchOptions): void {
   }
 }
 
+/** What the engine alone can be measured with: one model, one row at a time, and no text. */
+async function engineOf({ inputs }: ServedModel, { pipeline, rows }: BenchOptions): Promise<EngineModel | undefined> {
+  if (pipeline === undefined || rows > 1 || inputs.some(({ datatype }) => datatype === "BYTES")) return undefined;
+  return engineModel(await pipeline());
+}
+
 function chosenProtocols(
   target: Target,
   model: ServedModel,
+  engine: EngineModel | undefined,
   { protocols, rows }: BenchOptions,
 ): readonly BenchProtocol[] {
   const isRaw = model.inputs.length === 1 && rows === 1;
-  if (protocols === undefined) return target.protocols.filter((protocol) => protocol !== "ws-raw" || isRaw);
+  const all: readonly BenchProtocol[] = engine === undefined ? target.protocols : ["engine", ...target.protocols];
+  if (protocols === undefined) return all.filter((protocol) => protocol !== "ws-raw" || isRaw);
   for (const protocol of protocols) {
-    if (!target.protocols.includes(protocol)) {
-      const message = `${protocol} cannot be measured of this target; ${target.protocols.join(", ")} can`;
+    if (!all.includes(protocol)) {
+      const message = `${protocol} cannot be measured of this target; ${all.join(", ")} can`;
       throw new InvalidArgumentError(message, { path: "--protocol" });
     }
     if (protocol === "ws-raw" && !isRaw) {
@@ -110,21 +124,37 @@ function chosenProtocols(
   return protocols;
 }
 
+interface SweepContext extends MeasureContext {
+  readonly engine: EngineModel | undefined;
+  readonly steps: readonly Step[];
+  readonly folder: string;
+}
+
 async function measureAll(
   plans: readonly CasePlan[],
-  context: MeasureContext,
+  context: SweepContext,
   progress: BenchProgress,
 ): Promise<Repetition[][]> {
   const figures: Repetition[][] = plans.map(() => []);
   const total = plans.length * context.options.repetitions;
   for (let repetition = 0; repetition < context.options.repetitions; repetition += 1) {
-    for (const [i, { name, protocol, plan }] of plans.entries()) {
-      progress.begin({ name, index: repetition * plans.length + i, total });
-      if (protocol === "engine") continue;
-      figures[i]?.push(await measureServed({ name, protocol, plan }, context, progress));
+    for (const [i, plan] of plans.entries()) {
+      progress.begin({ name: plan.name, index: repetition * plans.length + i, total });
+      figures[i]?.push(await measureOne(plan, context, progress));
     }
   }
   return figures;
+}
+
+async function measureOne(
+  { name, protocol, plan }: CasePlan,
+  context: SweepContext,
+  progress: BenchProgress,
+): Promise<Repetition> {
+  if (protocol !== "engine") return measureServed({ name, protocol, plan }, context, progress);
+  const { engine } = context;
+  if (engine === undefined || plan.mode !== "closed") throw bug(`a case ${name} was planned`);
+  return measureEngine(plan.concurrency, { ...context, engine }, progress);
 }
 
 type Written = Pick<MeasureContext, "model" | "options" | "stateful">;
@@ -145,7 +175,7 @@ function requestWriter(
 }
 
 function methodOf(options: BenchOptions, cores: CorePlan): JsonObject {
-  const { target: _, command: __, headers, cores: ___, sequenceLength, ...rest } = options;
+  const { target: _, command: __, headers, cores: ___, pipeline: ____, sequenceLength, ...rest } = options;
   const plain = JSON.parse(JSON.stringify(rest)) as JsonObject;
   return {
     ...plain,

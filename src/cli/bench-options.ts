@@ -11,7 +11,7 @@ import {
 import type { BenchProtocol } from "../bench/result.js";
 import { InvalidArgumentError } from "../errors.js";
 import { addModelOptions, type ModelOptions, modelArguments, refuseModelOptions } from "./model-options.js";
-import { isModelFile } from "./target.js";
+import { inferenceOf, isModelFile } from "./target.js";
 
 type Text = string | number;
 type Texts = Text | Text[];
@@ -110,6 +110,7 @@ export function benchOptions(target: string, cli: BenchCliOptions, command: read
     headers: Object.fromEntries(pairs("header", cli.header, ":")),
     seed: count("seed", cli.seed, 0),
     command,
+    ...(isUrl(target) ? {} : { pipeline: async () => (await inferenceOf(target, cli)).pipeline }),
     ...(cli.protocol === undefined ? {} : { protocols: list(cli.protocol).map(protocol) }),
     ...(cli.model === undefined ? {} : { model: String(cli.model) }),
     ...(cli.connections === undefined ? {} : { connections: count("connections", cli.connections) }),
@@ -117,6 +118,10 @@ export function benchOptions(target: string, cli: BenchCliOptions, command: read
     ...(cli.stateless === true ? { stateful: false } : {}),
     ...(cores === undefined ? {} : { cores }),
   };
+}
+
+function isUrl(target: string): boolean {
+  return /^[a-z+]+:\/\//i.test(target);
 }
 
 function list(value: Texts | undefined): string[] {
