@@ -23,6 +23,7 @@ Connection::Connection(UniqueFd fd, std::unique_ptr<ReplyReader> reader, Request
       index_(index),
       stride_(stride),
       inFlight_(slots),
+      serials_(slots),
       received_(kReceiveBytes, '\0') {}
 
 void Connection::start(std::size_t slot) {
@@ -41,7 +42,7 @@ void Connection::startHeld() {
     owed_ += next_;
     next_.clear();
     held_.pop_front();
-    order_.push_back(own);
+    order_.push_back({.own = own, .serial = ++serials_[own]});
   }
 }
 
@@ -93,9 +94,9 @@ void Connection::take(Nanos at, Outcomes& outcomes) {
 }
 
 void Connection::settle(const Reply& reply, Nanos at, Outcomes& outcomes) {
-  while (!order_.empty() && !inFlight_[order_.front()]) order_.pop_front();
+  while (!order_.empty() && isAnswered(order_.front())) order_.pop_front();
   if (order_.empty()) return lose("a reply that no request asked for", outcomes);
-  const std::size_t own = reply.slot.value_or(order_.front());
+  const std::size_t own = reply.slot.value_or(order_.front().own);
   if (own >= inFlight_.size() || !inFlight_[own]) return lose("a reply that no request asked for", outcomes);
   inFlight_[own] = false;
   outcomes.answered(index_ + own * stride_, at, reply.kind == Reply::Kind::wrong ? reply.problem : std::string());

@@ -45,7 +45,7 @@ class Connection {
   bool isOpen() const { return static_cast<bool>(fd_); }
   bool owesBytes() const { return sent_ < owed_.size(); }
 
-  bool isDirty = false;     // for whoever remembers which connections to flush
+  bool isDirty = false;    // for whoever remembers which connections to flush
   bool isWatched = false;  // for whoever watches when it can be written to
 
  private:
@@ -61,10 +61,19 @@ class Connection {
   std::size_t index_;
   std::size_t stride_;
 
-  std::vector<bool> inFlight_;      // by the connection's own numbers, as are the two below
-  std::deque<std::size_t> order_;   // in flight, the oldest first; answered ones are dropped from its front
-  std::deque<std::size_t> held_;    // what the server does not take yet
-  std::string next_;                // the request of held_.front(), where it was written already
+  /// A request on its way: which of a slot's it is.
+  struct Sent {
+    std::size_t own;
+    std::uint64_t serial;
+  };
+
+  bool isAnswered(const Sent& sent) const { return !inFlight_[sent.own] || serials_[sent.own] != sent.serial; }
+
+  std::vector<bool> inFlight_;          // by the connection's own numbers, as is all below
+  std::vector<std::uint64_t> serials_;  // of the slot's last request
+  std::deque<Sent> order_;              // the oldest first; answered ones are dropped from its front
+  std::deque<std::size_t> held_;        // what the server does not take yet
+  std::string next_;                    // the request of held_.front(), where it was written already
 
   std::string owed_;      // requests to be written together, of which the first
   std::size_t sent_ = 0;  // bytes are written

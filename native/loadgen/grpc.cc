@@ -19,7 +19,15 @@ constexpr std::size_t kStreamAt = 5;  // where a frame says which stream it is o
 constexpr std::size_t kMaxFrame = 16384;
 constexpr std::size_t kPrefix = 5;  // in front of each message of gRPC
 
-enum Type : std::uint8_t { kData = 0, kHeaders = 1, kReset = 3, kSettings = 4, kPing = 6, kGoAway = 7, kWindowUpdate = 8 };
+enum Type : std::uint8_t {
+  kData = 0,
+  kHeaders = 1,
+  kReset = 3,
+  kSettings = 4,
+  kPing = 6,
+  kGoAway = 7,
+  kWindowUpdate = 8
+};
 enum Flag : std::uint8_t { kEndStream = 1, kAck = 1, kEndHeaders = 4 };
 
 std::string bigEndian(std::uint32_t value, int bytes) {
@@ -54,7 +62,8 @@ std::string headerBlock(std::string_view host, std::string_view headers) {
     const std::string_view line = headers.substr(0, headers.find("\r\n"));
     headers.remove_prefix(std::min(line.size() + 2, headers.size()));
     const std::size_t colon = line.find(": ");
-    if (colon == std::string_view::npos || line.size() > 120) throw UsageError("a header of gRPC is short, name: value");
+    if (colon == std::string_view::npos || line.size() > 120)
+      throw UsageError("a header of gRPC is short, name: value");
     std::string name(line.substr(0, colon));
     for (char& letter : name) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
     block += '\0' + literal(name) + literal(line.substr(colon + 2));

@@ -58,8 +58,8 @@ class GrpcReader final : public ReplyReader {
   std::optional<std::size_t> tensorBytes_;
   std::vector<Call> calls_;  // by slot
   std::uint32_t nextStream_ = 1;
-  std::int64_t window_ = 65535;   // bytes of data that the server still takes
-  std::uint64_t received_ = 0;    // bytes of data since the server's window was last opened again
+  std::int64_t window_ = 65535;  // bytes of data that the server still takes
+  std::uint64_t received_ = 0;   // bytes of data since the server's window was last opened again
 };
 
 }  // namespace headrace::bench

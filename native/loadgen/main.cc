@@ -18,7 +18,7 @@
 //   --load streams --frame-rate 31.25                        each slot at this cadence
 //
 // `--max-seconds` more than `--seconds` goes on until the windows (`--window`) are stable. `--progress 1` prints a line
-// for each window.
+// when the warm-up is over and for each window.
 
 #include <cstdio>
 #include <exception>
@@ -60,6 +60,10 @@ RunOptions runOptionsOf(const Arguments& arguments) {
   };
   if (options.timing.window <= 0) throw UsageError("--seconds and --window are above 0");
   if (arguments.whole("progress", 0) != 0) {
+    options.onBegin = [] {
+      std::puts("{\"event\":\"begin\"}");
+      std::fflush(stdout);
+    };
     options.onWindow = [](const Window& window) {
       std::printf("{\"window\":{\"rate\":%.3f,\"p99_us\":%.3f}}\n", window.rate, window.p99Micros);
       std::fflush(stdout);
@@ -82,13 +86,12 @@ int measure(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  return measure(
-      Arguments({argv + 1, argv + argc},
-                {"mode",        "host",       "port",         "path",       "input",   "floats",   "reply-size",
-                 "connections", "in-flight",  "streams",      "seconds",    "warmup",  "headers",  "body",
-                 "server-pid",  "requests",   "slots",        "load",       "rate",    "arrival",  "frame-rate",
-                 "max-seconds", "window",     "last-answers", "min-length", "seed",    "progress", "sequence-input",
-                 "spin",        "max-length", "numbered"}));
+  return measure(Arguments(
+      {argv + 1, argv + argc},
+      {"mode",       "host",    "port",     "path",           "input",      "floats",      "reply-size", "connections",
+       "in-flight",  "streams", "seconds",  "warmup",         "headers",    "body",        "server-pid", "requests",
+       "slots",      "load",    "rate",     "arrival",        "frame-rate", "max-seconds", "window",     "last-answers",
+       "min-length", "seed",    "progress", "sequence-input", "spin",       "max-length",  "numbered"}));
 } catch (const UsageError& error) {
   std::fprintf(stderr, "headrace-loadgen: %s\n", error.what());
   return 2;

@@ -50,7 +50,8 @@ class Arrivals {
  public:
   enum class Kind { constant, poisson };
 
-  Arrivals(Kind kind, double ratePerSecond, std::uint64_t seed) : kind_(kind), gap_(1e9 / ratePerSecond), random_(seed) {}
+  Arrivals(Kind kind, double ratePerSecond, std::uint64_t seed)
+      : kind_(kind), gap_(1e9 / ratePerSecond), random_(seed) {}
 
   void begin(Nanos at);
   Nanos next();

@@ -19,10 +19,11 @@ struct Reply {
   };
 
   Kind kind = Kind::incomplete;
-  std::size_t size = 0;                  // bytes to drop
-  std::string problem = {};              // of `wrong` and `broken`
-  std::optional<std::size_t> slot = {};  // which request of the connection it answers, where it says so; else the oldest
-  std::string owed = {};                 // bytes that the protocol wants sent back, such as a pong
+  std::size_t size = 0;      // bytes to drop
+  std::string problem = {};  // of `wrong` and `broken`
+  std::optional<std::size_t> slot =
+      {};                 // which request of the connection it answers, where it says so; else the oldest
+  std::string owed = {};  // bytes that the protocol wants sent back, such as a pong
 };
 
 /// One for each connection.

@@ -25,7 +25,7 @@ Mode modeOf(const std::string& name);
 
 struct Workload {
   Mode mode;
-  std::string host;  // IPv4
+  std::string host;   // IPv4
   std::string path;   // for grpc the model's name
   std::string input;  // the input's name, for httpV2, httpV2Json, grpc and httpPredict
   std::size_t floats;

@@ -115,6 +115,7 @@ CpuUse run(std::vector<Connection>& connections, Slots& slots, Pacer& pacer, Mea
 
   loop.start();
   loop.pump(now() + nanosOf(timing.warmup), noneOpen);
+  if (options.onBegin) options.onBegin();
 
   const Nanos busyBefore = loop.busy();
   const double serverBefore = serverCpu();

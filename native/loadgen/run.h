@@ -28,6 +28,7 @@ struct RunOptions {
   /// Never sleep: the generator has a core of its own, and waking a sleeping client is work that the kernel does in the
   /// server's send, which clients on other machines do not cost it.
   bool spin = true;
+  std::function<void()> onBegin = {};  // the warm-up is over
   std::function<void(const Window&)> onWindow = {};
 };
 

@@ -10,8 +10,8 @@
 
 namespace headrace::bench {
 
-/// Upgrades the blocking socket `fd`; `headers` are further lines, each with its end. Throws std::runtime_error when the
-/// server declines.
+/// Upgrades the blocking socket `fd`; `headers` are further lines, each with its end. Throws std::runtime_error when
+/// the server declines.
 void upgradeToWebSocket(int fd, const std::string& host, const std::string& path, const std::string& headers = "");
 
 /// A final binary frame, masked with `mask` as RFC 6455 5.3 demands of clients. Masking once per connection instead of

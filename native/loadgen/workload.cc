@@ -62,8 +62,9 @@ Door doorOf(const Arguments& arguments, Framing framing) {
 template <typename MakeReader>
 Workplace connectAll(std::unique_ptr<RequestSource> source, const Door& door, std::size_t slots,
                      std::size_t connections, MakeReader makeReader) {
-  if (connections == 0 || slots < connections) throw UsageError("each connection has at least one slot, and there is one");
-  Workplace place{.source = std::move(source), .slots = slots};
+  if (connections == 0 || slots < connections)
+    throw UsageError("each connection has at least one slot, and there is one");
+  Workplace place{.source = std::move(source), .connections = {}, .slots = slots};
   place.connections.reserve(connections);
   for (std::size_t i = 0; i < connections; ++i) {
     const std::size_t own = (slots - i + connections - 1) / connections;

@@ -3,6 +3,7 @@
 import { cac } from "cac";
 import { HeadraceError } from "../errors.js";
 import { VERSION } from "../version.js";
+import { registerBench } from "./bench.js";
 import { registerBenchCompare } from "./bench-compare.js";
 import { registerInit } from "./init.js";
 import { registerInspect } from "./inspect.js";
@@ -19,6 +20,7 @@ async function main(): Promise<void> {
   registerServe(cli);
   registerRun(cli);
   registerInspect(cli);
+  registerBench(cli);
   registerPlugins(cli);
   registerInit(cli);
   registerBenchCompare(cli);
@@ -27,6 +29,7 @@ async function main(): Promise<void> {
     .example("  headrace serve gru.onnx            a model over HTTP and WebSocket")
     .example("  headrace run                       what headrace.yaml says: a pipeline and its drivers")
     .example("  headrace run --check edge.yaml     only whether it could")
+    .example("  headrace bench gru.onnx --quick      how fast a model is, in the process and over each protocol")
     .example("  headrace plugins                   which drivers, sources and sinks a headrace.yaml may name")
     .example("  headrace init my-plugin            a package with a cell, a driver and tests, to begin with")
     .action(() => cli.outputHelp());
