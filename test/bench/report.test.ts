@@ -27,11 +27,11 @@ function changed(summary: Partial<CaseSummary>, repetition: Partial<Repetition> 
   return { ...result, cases: [{ ...first, repetitions, summary: { ...first.summary, ...summary } }, ...rest] };
 }
 
-t.test("CSV has one line for each repetition, and quotes what needs it", (t) => {
+t.test("CSV has one line for each repetition and a summary, and quotes what needs it", (t) => {
   const lines = csvReport(changed({ errors: 1 }, { errors: 1, firstError: 'said "no", twice' })).split("\r\n");
   const [head = "", first = ""] = lines;
   t.equal(lines.pop(), "");
-  t.equal(lines.length, 1 + 20 * 5);
+  t.equal(lines.length, 1 + 20 * (5 + 1));
   const columns = head.split(",");
   t.ok(first.includes(',"said ""no"", twice",'));
   const cells = first.replace('"said ""no"", twice"', "said").split(",");
@@ -41,6 +41,14 @@ t.test("CSV has one line for each repetition, and quotes what needs it", (t) => 
   t.equal(of("latency_p999_us"), String(repetition?.latency.p999));
   t.equal(of("service_p50_us"), String(repetition?.service.p50));
   t.equal(of("streams"), "", "not measured is empty");
+  const whole = (lines[6] ?? "").replace('"said ""no"", twice"', "said").split(",");
+  const total = (name: string): string | undefined => whole[columns.indexOf(name)];
+  const [measured] = sampleResult().cases;
+  t.equal(total("repetition"), "summary");
+  t.equal(total("case"), measured?.name);
+  t.equal(total("errors"), "5", "of every repetition");
+  t.equal(total("rate_per_second"), String(measured?.summary.ratePerSecond.median));
+  t.equal(total("latency_p99_us"), String(measured?.summary.latencyMicros.p99));
   t.end();
 });
 
@@ -203,5 +211,15 @@ t.test("text and lines have the contrast that WCAG 2 AA wants, light and dark", 
       t.ok(contrast(theme.inside, colour) >= 4.5, `text on ${colour}`);
     }
   }
+  t.end();
+});
+
+t.test("options of the method read as words, not as JSON", (t) => {
+  const method = { loads: [{ mode: "closed", concurrency: 1 }], window: 0.6 / 3, inputFiles: {}, serveArguments: [] };
+  const page = htmlReport({ ...sampleResult(), method });
+  t.match(page, "<dt>loads</dt><dd>mode closed, concurrency 1</dd>");
+  t.match(page, "<dt>window</dt><dd>0.2</dd>", "without the noise of the last bits");
+  t.match(page, "<dt>inputFiles</dt><dd>none</dd>");
+  t.match(page, "<dt>serveArguments</dt><dd>none</dd>");
   t.end();
 });

@@ -65,7 +65,7 @@ function rateScale(rates: readonly number[]): Scale {
 }
 
 function p50Point({ summary }: BenchCase): Point {
-  return { x: summary.ratePerSecond.median, y: summary.latencyMicros.p50 };
+  return { x: summary.ratePerSecond.median, y: summary.latencyMicros.p50, hint: "" };
 }
 
 function p99Point(one: BenchCase): Point {

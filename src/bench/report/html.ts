@@ -56,7 +56,7 @@ function best(groups: readonly CaseGroup[]): Markup {
     if (first === undefined) return undefined;
     const { ratePerSecond, latencyMicros } = first.summary;
     const doubts = notes(first);
-    const doubt = doubts === "" ? undefined : markup`<span class="note attention">${doubts}</span>`;
+    const doubt = doubts === "" ? undefined : markup`<span class="note attention doubts">${doubts}</span>`;
     return markup`<li>${name}<b>${whole(ratePerSecond.median)}/s</b><span class="note">${loadText(first)}: p50 ${duration(latencyMicros.p50, "µs")}, p99 ${duration(latencyMicros.p99, "µs")}</span>${doubt}</li>`;
   });
   return markup`<ul class="best">${entries}</ul>`;
@@ -124,9 +124,24 @@ function list(entries: readonly (readonly [string, JsonValue | undefined])[]): M
   return markup`<dl>${rows}</dl>`;
 }
 
+/** A value as people read it: `warmup 0.5, atLeast 2` rather than JSON; what is empty says so. */
 function shown(value: JsonValue | undefined): string {
-  if (Array.isArray(value)) return value.map(shown).join(", ");
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
+  if (isList(value)) return value.length === 0 ? "none" : value.map(shown).join(value.some(isComposite) ? "; " : ", ");
+  if (typeof value === "number") return String(Number(value.toPrecision(12)));
+  if (typeof value !== "object" || value === null) return value === "" ? "none" : String(value);
+  const entries = Object.entries(value).map(
+    ([name, one]) => `${name} ${isComposite(one) ? `(${shown(one)})` : shown(one)}`,
+  );
+  return entries.length === 0 ? "none" : entries.join(", ");
+}
+
+function isComposite(value: JsonValue | undefined): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+// Array.isArray does not narrow a readonly array.
+function isList(value: JsonValue | undefined): value is readonly JsonValue[] {
+  return Array.isArray(value);
 }
 
 /** A word as a shell takes it. */

@@ -5,7 +5,7 @@ import type { Scale } from "./scale.js";
 export interface Point {
   readonly x: number;
   readonly y: number;
-  /** Shown when a pointer rests on it. A point that has one gets a mark. */
+  /** Shown when a pointer rests on it. A point that has one gets a mark; with an empty one, a mark that says nothing. */
   readonly hint?: string;
   /** Written beside it. */
   readonly label?: string;

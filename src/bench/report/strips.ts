@@ -85,6 +85,15 @@ const PHASE_NAMES: Readonly<Record<(typeof PHASES)[number], string>> = {
   rest: "everything else: protocol, network, client",
 };
 
+/** The page's colour of each: the rest is grey, since it is no phase of the server's. */
+const PHASE_COLOURS: Readonly<Record<(typeof PHASES)[number], number>> = {
+  queue: 0,
+  gather: 1,
+  run: 2,
+  scatter: 3,
+  rest: 5,
+};
+
 /** Undefined where no case has phases. */
 export function phaseBars({ cases }: BenchResult): Markup | undefined {
   const timed = cases.flatMap((one) => {
@@ -100,7 +109,7 @@ export function phaseBars({ cases }: BenchResult): Markup | undefined {
     .join("; ");
   const drawn = drawing("Where the time of a step goes", described, timed.length * (STRIP + GAP), strips);
   const entries = PHASES.map(
-    (phase, i) => markup`<li class="c${i}"><span class="block"></span>${PHASE_NAMES[phase]}</li>`,
+    (phase) => markup`<li class="c${PHASE_COLOURS[phase]}"><span class="block"></span>${PHASE_NAMES[phase]}</li>`,
   );
   return markup`<figure>${drawn}<ul class="legend">${entries}</ul><p class="note">Shares of the mean service time of a step, which stands to the right.</p></figure>`;
 }
@@ -123,14 +132,14 @@ function phasesOf(one: BenchCase): Phases | undefined {
 function stacked(phases: Phases): Content {
   const sum = total(phases);
   let x = LEFT;
-  return PHASES.map((phase, i) => {
+  return PHASES.map((phase) => {
     const width = (phases[phase] / sum) * (RIGHT - LEFT);
     const hint = `${PHASE_NAMES[phase]}: ${duration(phases[phase], "µs")}, ${percent(phases[phase] / sum, 1)}`;
     const inside =
       width > 44
         ? markup`<text class="inside" x="${px(x + width / 2)}" y="17.5" text-anchor="middle">${percent(phases[phase] / sum)}</text>`
         : undefined;
-    const bar = markup`<g class="c${i} bars"><rect x="${px(x)}" y="0" width="${px(width)}" height="${STRIP}"><title>${hint}</title></rect>${inside}</g>`;
+    const bar = markup`<g class="c${PHASE_COLOURS[phase]} bars"><rect x="${px(x)}" y="0" width="${px(width)}" height="${STRIP}"><title>${hint}</title></rect>${inside}</g>`;
     x += width;
     return bar;
   });

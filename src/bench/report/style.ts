@@ -5,7 +5,7 @@ const SERIES = LIGHT.series.map((_, i) => `.c${i}{--c:var(--s${i})}`).join("");
 
 export const STYLE = `
 :root{color-scheme:light dark;${themeProperties(LIGHT)}}
-@media (prefers-color-scheme:dark){:root{${themeProperties(DARK)}}}
+@media screen and (prefers-color-scheme:dark){:root{${themeProperties(DARK)}}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:2rem 1.25rem 4rem;max-width:62rem;background:var(--background);color:var(--text);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 h1{margin:0;font-size:1.7rem;line-height:1.2}
@@ -22,6 +22,7 @@ a{color:inherit}
 .fine{margin:1.25rem 0 0;color:var(--muted)}
 .best{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.75rem;margin:1.5rem 0 0;padding:0;list-style:none}
 .best li{padding:.8rem 1rem;background:var(--panel);border-radius:8px}
+.best .doubts{display:block}
 .best b{display:block;font-size:1.4rem;font-variant-numeric:tabular-nums}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.25rem;margin:.5rem 0;font-size:.9rem}
 dt{color:var(--muted)}
@@ -56,5 +57,14 @@ thead th{color:var(--muted);font-weight:600}
 details{margin:.75rem 0}
 summary{cursor:pointer}
 @media (max-width:40rem){.tick,.axis,.figure,.inside,.point{font-size:16px}}
-@media print{body{max-width:none}figure,table{break-inside:avoid}}
+@page{margin:12mm}
+@media print{
+body{max-width:none;padding:0;font-size:11pt}
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+h2{break-after:avoid}
+figure,.warnings li,.best li,tr{break-inside:avoid}
+.wide{overflow:visible;position:static;width:auto;transform:none}
+table{width:100%;font-size:6.2pt;white-space:normal}
+th,td{padding:.2rem .25rem}
+}
 `;
