@@ -64,8 +64,8 @@ export async function tune(options: TuneOptions): Promise<TuneResult> {
     objective,
     most,
     evaluate: async (configuration) => {
-      progress(`${tried.size + 1} of at most ${most}`);
-      const outcome = await evaluate(configuration, goal, objective, open, progress);
+      const which = `configuration ${tried.size + 1} of at most ${most}`;
+      const outcome = await evaluate(configuration, goal, objective, open, (text) => progress(`${which}: ${text}`));
       tried.set(keyOf(configuration), outcome);
       return outcome;
     },
@@ -121,8 +121,8 @@ async function inTurns(
   const measured = configurations.map((): Measured[] => []);
   for (let repetition = 1; repetition <= repetitions; repetition += 1) {
     for (const [i, configuration] of configurations.entries()) {
-      progress(`confirming, ${repetition} of ${repetitions}`);
-      const outcome = await evaluate(configuration, load, objective, open, progress);
+      const which = `confirming, ${repetition} of ${repetitions}`;
+      const outcome = await evaluate(configuration, load, objective, open, (text) => progress(`${which}: ${text}`));
       measured[i]?.push(outcome.best.measured);
     }
   }
