@@ -25,7 +25,8 @@ const typical: Fold = (cells) => {
 };
 
 /** What was lost in any repetition is lost. */
-const sum: Fold = (cells) => cells.reduce<number>((total, cell) => total + Number(cell ?? 0), 0);
+const sum: Fold = (cells) =>
+  Number(cells.reduce<number>((total, cell) => total + Number(cell ?? 0), 0).toPrecision(12));
 const every: Fold = (cells) => cells.every((cell) => cell === true);
 const some: Fold = (cells) => cells.some((cell) => cell === true);
 
