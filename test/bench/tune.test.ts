@@ -4,6 +4,7 @@ import {
   axes,
   type Calibration,
   defaultConfiguration,
+  isPossible,
   keyOf,
   runMicros,
   type TuneConfiguration,
@@ -63,12 +64,14 @@ function measure(configuration: TuneConfiguration, { mode, load }: TuneLoad): Me
   };
 }
 
-/** Everything that could be tried. */
+/** Everything that a server takes. */
 function grid(limitMicros: number): TuneConfiguration[] {
-  return axes(calibration, limitMicros, CORES).reduce<TuneConfiguration[]>(
-    (all, { settings }) => all.flatMap((one) => settings.map((setting) => ({ ...one, ...setting }))),
-    [defaultConfiguration(calibration)],
-  );
+  return axes(calibration, limitMicros, CORES)
+    .reduce<TuneConfiguration[]>(
+      (all, { settings }) => all.flatMap((one) => settings.map((setting) => ({ ...one, ...setting }))),
+      [defaultConfiguration(calibration)],
+    )
+    .filter(isPossible);
 }
 
 interface Watched {
@@ -220,6 +223,20 @@ t.test("a winner by luck is withdrawn", async (t) => {
     [lucky],
   );
   t.ok(result.winner !== undefined && keyOf(result.winner.configuration) !== lucky);
+});
+
+t.test("what runs inline never waits, since no server takes that", async (t) => {
+  const asked: TuneConfiguration[] = [];
+  const open = async (configuration: TuneConfiguration): Promise<TuneServer> => {
+    asked.push(configuration);
+    return { measure: async (load) => measure(configuration, load), close: async () => {} };
+  };
+  const inline: Calibration = { ...calibration, execution: "inline", lanes: 1 };
+  await tuned("p99 < 20 ms", "throughput", { calibration: inline, open });
+  await tuned("p99 < 20 ms", { mode: "open", load: { ratePerSecond: 1000 } }, { calibration: inline, open });
+  const waiting = asked.filter(({ maxDelayMicros }) => maxDelayMicros > 0);
+  t.ok(waiting.length > 0 && waiting.every(({ execution }) => execution === "lanes"));
+  t.ok(asked.some(({ execution }) => execution === "inline"));
 });
 
 t.test("a server that fails is closed, and the failure is told", async (t) => {

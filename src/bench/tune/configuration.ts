@@ -39,7 +39,7 @@ const DELAY_SHARE = 0.25;
  * by calibration, and delays that use up a quarter of it.
  */
 export function axes(calibration: Calibration, limitMicros: number, cores: number): Axis[] {
-  const placements: Partial<TuneConfiguration>[] = [{ execution: "inline", lanes: 1 }];
+  const placements: Partial<TuneConfiguration>[] = [{ execution: "inline", lanes: 1, maxDelayMicros: 0 }];
   for (let lanes = 1; lanes <= cores; lanes *= 2) placements.push({ execution: "lanes", lanes });
   if (!Number.isInteger(Math.log2(cores))) placements.push({ execution: "lanes", lanes: cores });
   const placement = { name: "execution and lanes", settings: placements };
@@ -71,6 +71,11 @@ export function runMicros({ timings }: Calibration, rows: number): number {
   if (above === undefined) return (below.micros / below.rows) * rows;
   const share = above.rows === below.rows ? 0 : (rows - below.rows) / (above.rows - below.rows);
   return below.micros + share * (above.micros - below.micros);
+}
+
+/** What runs on the thread that takes requests cannot wait for more of them: the engine refuses a delay there. */
+export function isPossible({ execution, maxDelayMicros }: TuneConfiguration): boolean {
+  return execution === "lanes" || maxDelayMicros === 0;
 }
 
 /** Equal for equal configurations. */

@@ -1,5 +1,5 @@
 /** Coordinate search: one setting is turned while the others stay, until no turn helps. */
-import { type Axis, keyOf, type TuneConfiguration } from "./configuration.js";
+import { type Axis, isPossible, keyOf, type TuneConfiguration } from "./configuration.js";
 import type { Objective } from "./objective.js";
 import { isBetter, type Trial } from "./trial.js";
 
@@ -87,7 +87,9 @@ class Climb {
     let best = from;
     let misses = 0;
     for (const setting of settings) {
-      const outcome = await this.outcomeOf({ ...from.configuration, ...setting });
+      const configuration = { ...from.configuration, ...setting };
+      if (!isPossible(configuration)) continue;
+      const outcome = await this.outcomeOf(configuration);
       if (outcome === undefined) return best;
       if (isBetter(outcome.best, best.best, objective)) {
         best = outcome;
