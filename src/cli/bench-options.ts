@@ -43,9 +43,9 @@ export interface BenchCliOptions extends ModelOptions {
   pin: boolean;
   serverCores?: Text;
   generatorCore?: Text;
-  json?: Text | boolean;
-  csv?: Text | boolean;
-  html?: Text | boolean;
+  json?: Text;
+  csv?: Text;
+  html?: Text;
 }
 
 const QUICK: { readonly timing: BenchTiming; readonly repetitions: number } = {
@@ -85,8 +85,8 @@ export function addBenchOptions(command: Command): Command {
     .option("--no-pin", "Let server and generator run on any core (default: each on one of its own)")
     .option("--server-cores <list>", "CPUs of the server, such as 0 or 0,2-3")
     .option("--generator-core <n>", "CPU of the load generator")
-    .option("--json <file>", "Write the result as JSON; - is standard output")
-    .option("--csv <file>", "Write one line for each repetition; - is standard output")
+    .option("--json <file>", "Write the result as JSON; --json=- is standard output")
+    .option("--csv <file>", "Write one line for each repetition; --csv=- is standard output")
     .option("--html <file>", "Write a page with plots");
   return addModelOptions(command);
 }

@@ -25,9 +25,6 @@ async function bench(target: string | undefined, cli: BenchCliOptions): Promise<
   if (target === undefined) {
     throw new InvalidArgumentError("expected a model file, a module or a URL; see headrace bench --help");
   }
-  for (const name of ["json", "csv", "html"] as const) {
-    if (typeof cli[name] === "boolean") throw new InvalidArgumentError("expected a file", { path: `--${name}` });
-  }
   const options = benchOptions(target, cli, ["headrace", ...process.argv.slice(2)]);
   const progress = progressLine(process.stderr);
   let result: BenchResult;
