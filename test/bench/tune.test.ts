@@ -13,7 +13,7 @@ import type { Goal, TuneServer } from "../../src/bench/tune/evaluate.js";
 import { parseObjective } from "../../src/bench/tune/objective.js";
 import { pasteable } from "../../src/bench/tune/paste.js";
 import { tuneText } from "../../src/bench/tune/text.js";
-import { failureOf, type Measured, type TuneLoad } from "../../src/bench/tune/trial.js";
+import { failureOf, isBetter, type Measured, type Trial, type TuneLoad } from "../../src/bench/tune/trial.js";
 import { type TuneResult, tune } from "../../src/bench/tune/tune.js";
 import { onnxCell } from "../../src/index.js";
 
@@ -174,6 +174,24 @@ t.test("at a given rate: what uses the processor least", async (t) => {
   const least = Math.min(...possible.map(({ cpuFraction = 9 }) => cpuFraction));
   t.ok((result.winner?.measured.cpuFraction ?? 9) <= least * 1.06);
   t.ok((result.winner?.measured.cpuFraction ?? 9) < (result.baseline?.measured.cpuFraction ?? 0));
+});
+
+t.test("a tick of the processor's clock is no difference", (t) => {
+  const load: TuneLoad = { mode: "open", load: { ratePerSecond: 500, arrival: "poisson" } };
+  const trial = (cpuFraction: number, p99: number): Trial => {
+    const measured = measure(defaultConfiguration(calibration), load);
+    const latencyMicros = { ...measured.latencyMicros, p99 };
+    return {
+      configuration: defaultConfiguration(calibration),
+      load,
+      measured: { ...measured, cpuFraction, latencyMicros },
+    };
+  };
+  const objective = parseObjective("p99 < 20 ms");
+  t.equal(isBetter(trial(0.02, 900), trial(0.03, 500), objective), false, "used alike, but slower");
+  t.equal(isBetter(trial(0.03, 500), trial(0.02, 900), objective), true, "used alike, and quicker");
+  t.equal(isBetter(trial(0.5, 900), trial(0.6, 500), objective), true, "used less");
+  t.end();
 });
 
 t.test("winner and default are measured again in turns", async (t) => {

@@ -32,6 +32,12 @@ const KEPT = 0.98;
 /** Smaller differences are noise: the simpler configuration, which was tried first, keeps its place. */
 export const NOISE = 0.03;
 
+/**
+ * Of one core. Linux counts a process's time in ticks of 10 ms: over a second and a half two of them are this much, and a
+ * server that does little would win by a tick.
+ */
+const CPU_RESOLUTION = 0.015;
+
 /** Why a measurement does not meet the objective; undefined when it does. */
 export function failureOf(measured: Measured, { percentile, limitMicros }: Objective): string | undefined {
   const { errors, firstError, ratePerSecond, offeredPerSecond, latencyMicros } = measured;
@@ -65,8 +71,9 @@ export function isBetter(a: Trial, b: Trial, { percentile }: Objective, noise = 
   if (a.load.mode === "closed") return a.measured.ratePerSecond > b.measured.ratePerSecond * (1 + noise);
   const [used, other] = [a.measured.cpuFraction, b.measured.cpuFraction];
   if (used === undefined || other === undefined) return latency;
-  if (used < other * (1 - noise)) return true;
-  return used <= other * (1 + noise) && latency;
+  const alike = Math.max(other * noise, CPU_RESOLUTION);
+  if (used < other - alike) return true;
+  return used <= other + alike && latency;
 }
 
 /** What answers more of what it is asked is closer; where both answer alike, what is quicker. */
