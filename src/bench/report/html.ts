@@ -56,7 +56,7 @@ function best(groups: readonly CaseGroup[]): Markup {
     if (first === undefined) return undefined;
     const { ratePerSecond, latencyMicros } = first.summary;
     const doubts = notes(first);
-    const doubt = doubts === "" ? undefined : markup`<span class="note attention doubts">${doubts}</span>`;
+    const doubt = doubts === "" ? undefined : markup`<span class="note attention">${doubts}</span>`;
     return markup`<li>${name}<b>${whole(ratePerSecond.median)}/s</b><span class="note">${loadText(first)}: p50 ${duration(latencyMicros.p50, "µs")}, p99 ${duration(latencyMicros.p99, "µs")}</span>${doubt}</li>`;
   });
   return markup`<ul class="best">${entries}</ul>`;
