@@ -56,6 +56,8 @@ class Connection {
   void pause_body(bool paused);
   // Makes it a WebSocket. `fields` are more lines of the answer, each ended by CRLF. False: no handshake is under way.
   bool accept(std::string_view fields, const WebSocketLimits& limits, std::unique_ptr<FrameHandler> handler);
+  // The same, with JavaScript as its handler.
+  bool accept_for_events(std::string_view fields, const WebSocketLimits& limits);
 
   // --- WebSocket ---
 
@@ -81,17 +83,20 @@ class Connection {
   // --- for the IoThread ---
 
   void readable();
-  void writable();
   // Goes on with what had come while it could not be taken.
   void proceed();
   // Hands what is to be written to the system.
   void flush();
   // Looks at its timeouts.
   void tick(Nanos now);
+  // So many bytes went into events, and are to be acknowledged.
+  void told(size_t bytes);
   // JavaScript has read so many bytes of this connection's events.
   void acknowledged(size_t bytes);
-  // No further request: ends when it is, or becomes, idle. At once where no answer is under way.
-  void retire();
+  // Takes nothing more, and ends when all is written.
+  void end_after_flush();
+  // Its first bytes are the header of a proxy.
+  void expect_proxy_header() { state_ = State::Proxy; }
   int fd() const { return fd_.get(); }
 
   bool is_dirty = false;    // in the list of those to be flushed
@@ -111,23 +116,28 @@ class Connection {
   };
 
   // Input (connection.cc)
-  void receive();
+  bool receive_into(std::span<char> room, size_t& got);
+  void drop_input();
   bool wants_input() const;
+  void flushed();
+  void abandon();
+  bool is_under_way() const { return state_ == State::Body || state_ == State::Answering; }
+  size_t take(std::span<char> bytes);
   void consume(std::span<char> bytes);
-  void watch();
-  void gone();
+  void watch(bool reads, bool writes);
 
   // HTTP (connection_http.cc)
   size_t take_proxy(std::span<char> bytes);
   size_t take_head(std::span<char> bytes);
   size_t take_body(std::span<char> bytes);
   size_t take_chunks(std::span<char> bytes);
-  bool begin_request(const HttpHead& head, std::span<char> rest, size_t& taken);
+  bool offer(const HttpHead& head, std::span<const char> rest, bool& waits);
+  void say_continue(const HttpHead& head);
   void tell_request(const HttpHead& head, std::span<const char> body, uint32_t flags);
   void tell_body(std::span<const char> piece, bool is_last);
   void refuse(int status, std::string_view text);
-  void write_head(std::string_view head, uint32_t flags, std::string_view framing);
-  void answered(uint32_t flags);
+  void write_head(std::string_view head, std::string_view framing, bool closes);
+  void answered(bool closes);
 
   // WebSocket (connection_ws.cc)
   size_t take_frames(std::span<char> bytes);
@@ -140,7 +150,6 @@ class Connection {
 
   void mark_dirty();
   void mark_resuming();
-  void end_after_flush();
 
   IoThread& io_;
   const uint64_t id_;
@@ -167,8 +176,9 @@ class Connection {
   bool is_chunked_ = false;  // of the answer
   bool tell_sent_ = false;
   bool body_paused_ = false;
-  bool retiring_ = false;
-  bool has_body_chunks_ = false;
+  bool in_head_ = false;    // a part of a head has come
+  bool continued_ = false;  // 100 Continue was sent
+  bool body_is_chunked_ = false;
   uint64_t body_left_ = 0;
   ChunkedBody chunks_;
   std::string accept_key_;  // of a handshake; empty where there is none
@@ -181,8 +191,9 @@ class Connection {
   bool told_closed_ = false;
   bool pinged_ = false;
 
-  Nanos last_input_;      // when bytes last came
-  Nanos deadline_ = 0;    // of the state; 0: none
+  Nanos last_input_;            // when bytes last came
+  Nanos deadline_ = 0;          // of the state; 0: none
+  Nanos write_deadline_ = 0;    // of a client that does not read; 0: it does
 };
 
 }  // namespace headrace

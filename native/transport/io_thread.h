@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -49,6 +50,9 @@ class IoThread {
 
   // --- any thread ---
 
+  // Connections that it has, or is about to be given.
+  std::atomic<size_t> load = 0;
+
   // Runs a task in its next turn. After the thread has ended it is dropped.
   void post(std::function<void()> task) EXCLUDES(mutex_);
   // The same, and returns when it has run; must not be called by this thread.
@@ -84,7 +88,6 @@ class IoThread {
 
   const ServerOptions& options() const { return options_; }
   unsigned index() const { return index_; }
-  size_t connections() const { return connections_.size(); }
   // When this turn began: near enough for timeouts.
   Nanos now() const { return now_; }
   // The Date field of answers (RFC 9110 6.6.1), with CRLF.
@@ -97,30 +100,36 @@ class IoThread {
   void watch(Connection& connection, bool reads, bool writes);
   void dirty(Connection& connection) { dirty_.push_back(&connection); }
   void resuming(Connection& connection) { resuming_.push_back(&connection); }
+  // It waits for JavaScript to read its events.
+  void throttled() { throttled_.store(true); }
   void bury(Connection& connection);
 
-  // Marks listening sockets among what the poller hands out.
+ private:
+  // A listening socket, which belongs to the Server.
   struct Door {
-    int fd = -1;
-    bool proxied = false;
+    int fd;
+    bool proxied;
+    bool is_open = false;  // watched; not while there are no descriptors left
   };
 
- private:
   void run();
-  void turn(int timeout_millis);
-  int sleep_millis(bool busy) const;
+  void turn();
+  int sleep_millis();
+  void serve(const void* who, uint32_t what);
   void take_inbox() EXCLUDES(mutex_);
-  void execute(CommandBatch& batch);
-  void execute(const Command& command, CommandBatch& batch);
-  void accept_from(const Door& door);
-  void refuse_for_number(UniqueFd fd);
+  void execute(const CommandBatch& batch);
+  void execute(const Command& command, const CommandBatch& batch);
+  void open_door();
+  void accept_all();
+  bool accept_one();
   void proceed_all();
   void flush_all();
   void tick();
   void publish() EXCLUDES(mutex_);
-  void next_block() EXCLUDES(mutex_);
-  void acknowledge(EventBlock& block);
-  void close_all(Nanos linger);
+  void next_block(size_t bytes);
+  void acknowledge(const EventBlock& block);
+  void close_all();
+  void turn_while_closing();
 
   const unsigned index_;
   const ServerOptions options_;
@@ -130,7 +139,7 @@ class IoThread {
   // This thread's.
   UniqueFd poller_;
   UniqueFd wake_fd_;
-  std::vector<std::unique_ptr<Door>> doors_;
+  std::optional<Door> door_;
   std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
   std::vector<std::unique_ptr<Connection>> buried_;
   std::vector<Connection*> dirty_;
@@ -148,10 +157,17 @@ class IoThread {
   int64_t date_second_ = -1;
   std::string date_field_;
   std::vector<CommandBatch> taken_;
+  std::vector<std::unique_ptr<EventBlock>> read_;  // blocks that came back
+  std::vector<std::unique_ptr<EventBlock>> spare_blocks_;
 
+  // Set before epoll_wait may sleep; whoever takes it back writes to wake_fd_.
   std::atomic<bool> sleeping_ = false;
+  // Somebody wants a turn. Without it a wake-up between the end of a turn and the sleep would be lost.
+  std::atomic<bool> wanted_ = false;
   std::atomic<bool> stopping_ = false;
-  Nanos linger_ = 0;  // set before stopping_
+  // Connections wait for JavaScript to read their events.
+  std::atomic<bool> throttled_ = false;
+  std::atomic<Nanos> linger_ = 0;
 
   Mutex mutex_;
   std::vector<CommandBatch> inbox_ GUARDED_BY(mutex_);
@@ -159,7 +175,6 @@ class IoThread {
   std::deque<std::unique_ptr<EventBlock>> ready_ GUARDED_BY(mutex_);
   std::unique_ptr<EventBlock> lent_ GUARDED_BY(mutex_);  // what JavaScript reads
   std::vector<std::unique_ptr<EventBlock>> returned_ GUARDED_BY(mutex_);
-  std::vector<std::unique_ptr<EventBlock>> spare_blocks_;
   bool ended_ GUARDED_BY(mutex_) = false;
 
   std::thread thread_;  // last: it runs on all of the above

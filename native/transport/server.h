@@ -22,8 +22,8 @@ class Server {
   // Throws Error(Unavailable) where the port is taken or the address is not this machine's.
   uint16_t listen(const std::string& host, uint16_t port, bool proxied);
   void stop_listening();
-  // Closes everything and ends the threads; blocks for `linger` at most. Any thread. Idempotent.
-  void stop(Nanos linger);
+  // Closes everything and ends the threads; blocks for `linger` at most. Any thread, once nothing listens. Idempotent.
+  void stop(Nanos linger) EXCLUDES(stop_mutex_);
 
   IoThread& thread(size_t index) { return *threads_[index]; }
   size_t threads() const { return threads_.size(); }
@@ -36,8 +36,8 @@ class Server {
 
   ServerCounters counters_;
   std::vector<std::unique_ptr<IoThread>> threads_;
-  std::vector<std::unique_ptr<std::atomic<size_t>>> loads_;
   UniqueFd listening_;
+  Mutex stop_mutex_;  // held while threads are joined, so that a second stop waits for the first
 };
 
 }  // namespace headrace
