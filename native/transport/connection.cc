@@ -3,8 +3,8 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "io_thread.h"
 
@@ -65,7 +65,7 @@ void Connection::readable() {
   }
   const std::span<char> scratch = io_.scratch();
   if (!receive_into(scratch.subspan(kept), got)) return;
-  std::memcpy(scratch.data(), pending_.data(), kept);
+  std::copy(pending_.begin(), pending_.end(), scratch.begin());
   pending_.clear();
   consume(scratch.first(kept + got));
 }
@@ -148,7 +148,7 @@ void Connection::flush() {
   is_dirty = false;
   while (!out_.empty()) {
     const std::span<const std::byte> bytes = out_.unsent();
-    const ssize_t count = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t count = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) return close();

@@ -30,8 +30,7 @@ class Digits {
 };
 
 char* put(char* at, std::string_view text) {
-  std::memcpy(at, text.data(), text.size());
-  return at + text.size();
+  return std::copy(text.begin(), text.end(), at);
 }
 
 char* put_field(char* at, std::string_view name, std::string_view value) {
@@ -44,13 +43,13 @@ char* put_field(char* at, std::string_view name, std::string_view value) {
 
 size_t field_bytes(std::string_view name, std::string_view value) { return name.size() + value.size() + 2; }
 
-std::string hex_of(std::span<const std::byte> bytes) {
+std::string hex_of(std::span<const uint8_t> bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
   text.reserve(2 * bytes.size());
-  for (const std::byte byte : bytes) {
-    text += digits[std::to_integer<unsigned>(byte) >> 4];
-    text += digits[std::to_integer<unsigned>(byte) & 15];
+  for (const uint8_t byte : bytes) {
+    text += digits[byte >> 4];
+    text += digits[byte & 15];
   }
   return text;
 }
@@ -88,7 +87,7 @@ size_t Connection::take_proxy(std::span<char> bytes) {
     case Parse::complete:
       break;
   }
-  proxied_ = hex_of(source.address());
+  proxied_ = hex_of(std::span(source.address).first(source.address_bytes));
   state_ = State::Head;
   return used;
 }
@@ -205,10 +204,9 @@ size_t Connection::take_chunks(std::span<char> bytes) {
   switch (chunks_.next(bytes, used, data)) {
     case Parse::incomplete:
       if (!data.empty()) tell_body(data, false);
-      return used;
+      return used;  // above 0: something is consumed wherever there is something
     case Parse::bad:
-      // What the request was cannot be said any more, so neither whether it was done.
-      refuse(400, "the chunks of the body are not as RFC 9112 has them");
+      refuse(chunks_.problem().status, chunks_.problem().text);
       return bytes.size();
     case Parse::complete:
       tell_body(data, true);

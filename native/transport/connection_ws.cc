@@ -7,7 +7,6 @@
 namespace headrace {
 namespace {
 
-constexpr size_t kMaxFrameHead = 10;
 constexpr size_t kMaxReason = 123;
 // For a client to answer a close frame.
 constexpr Nanos kCloseTimeout = 2'000'000'000;
@@ -99,11 +98,10 @@ size_t Connection::take_frames(std::span<char> bytes) {
 }
 
 void Connection::take_frame(const FrameHead& head, std::span<std::byte> payload) {
-  const bool is_control = static_cast<uint8_t>(head.opcode) >= static_cast<uint8_t>(Opcode::close);
   // After our close frame only the client's own is of interest.
   if (state_ == State::Ending && head.opcode != Opcode::close) return;
   unmask(payload.data(), payload.size(), head.mask);
-  if (is_control) return take_control(head.opcode, payload);
+  if (is_control(head.opcode)) return take_control(head.opcode, payload);
   const bool is_first = head.opcode != Opcode::continuation;
   if (is_first != (message_opcode_ == Opcode::continuation)) {
     return fail(1002, is_first ? "a message began within another" : "a continuation of no message");
@@ -149,7 +147,7 @@ void Connection::send(Opcode opcode, std::span<const std::byte> payload) {
 }
 
 std::byte* Connection::reserve(Opcode opcode, size_t payload_bytes) {
-  std::array<std::byte, kMaxFrameHead> head;
+  std::array<std::byte, kMaxServerFrameHeadBytes> head;
   const size_t head_bytes = write_frame_head(head.data(), opcode, payload_bytes);
   std::byte* room = out_.grow(head_bytes + payload_bytes);
   std::memcpy(room, head.data(), head_bytes);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -18,7 +17,7 @@ class Output {
   bool empty() const { return size() == 0; }
   std::span<const std::byte> unsent() const { return std::span(bytes_).subspan(sent_); }
 
-  void append(std::span<const std::byte> more) { std::memcpy(grow(more.size()), more.data(), more.size()); }
+  void append(std::span<const std::byte> more) { bytes_.insert(bytes_.end(), more.begin(), more.end()); }
   void append(std::string_view text) { append(std::as_bytes(std::span(text))); }
 
   // Room for more bytes, to be filled before the next call.
