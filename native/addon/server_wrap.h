@@ -1,0 +1,72 @@
+// The JavaScript face of native/transport and native/serving: the mirror of NativeServer in src/engine/server-surface.ts.
+//
+// Used by the thread that made it. Events come in blocks, which `drain` lends until it is called again; commands go out in
+// batches, one for each I/O thread and `flush`.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "completions.h"
+#include "server.h"
+
+namespace headrace {
+
+class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  explicit ServerWrap(const Napi::CallbackInfo& info);
+  ~ServerWrap() override;
+
+ private:
+  static constexpr size_t kFields = 8;
+
+  static void on_environment_end(void* self);
+  void end_now();
+
+  // Sockets
+  Napi::Value listen(const Napi::CallbackInfo& info);
+  Napi::Value stop_listening(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+  Napi::Value reference(const Napi::CallbackInfo& info);
+  Napi::Value connections(const Napi::CallbackInfo& info);
+  Napi::Value refused_connections(const Napi::CallbackInfo& info);
+
+  // Events
+  Napi::Value drain(const Napi::CallbackInfo& info);
+  Napi::Value records(const Napi::CallbackInfo& info);
+  Napi::Value block(const Napi::CallbackInfo& info);
+
+  // Commands (server_wrap_commands.cc)
+  void respond(const Napi::CallbackInfo& info);
+  void begin(const Napi::CallbackInfo& info);
+  void write(const Napi::CallbackInfo& info);
+  void finish(const Napi::CallbackInfo& info);
+  void abort(const Napi::CallbackInfo& info);
+  void pause_body(const Napi::CallbackInfo& info);
+  void resume_body(const Napi::CallbackInfo& info);
+  void accept(const Napi::CallbackInfo& info);
+  void send(const Napi::CallbackInfo& info);
+  void end(const Napi::CallbackInfo& info);
+  void flush(const Napi::CallbackInfo& info);
+
+  CommandBatch& batch_of(uint64_t connection) { return batches_[connection % batches_.size()]; }
+  Command& say(const Napi::CallbackInfo& info, CommandKind kind);
+  void flush_all();
+
+  std::shared_ptr<WakeUp> wake_up_;
+  std::shared_ptr<Server> server_;
+  std::vector<CommandBatch> batches_;  // by I/O thread
+  Napi::Reference<Napi::Float64Array> records_;
+  double* record_data_ = nullptr;
+  const EventBlock* block_ = nullptr;  // what drain gave last
+  // The ArrayBuffers of blocks that come again and again, by their memory, which they keep alive.
+  std::unordered_map<const void*, Napi::Reference<Napi::ArrayBuffer>> buffers_;
+  bool hooked_ = false;
+};
+
+}  // namespace headrace
