@@ -93,7 +93,8 @@ class Harness {
 TEST_CASE("a request is told with its head and body, and answered") {
   Harness harness;
   NetClient client(harness.port);
-  client.send("POST /v2/models/m/infer?x=1 HTTP/1.1\r\nHost: here\r\nX-Some-Thing:  a b \r\nContent-Length: 5\r\n\r\nhello");
+  client.send(
+      "POST /v2/models/m/infer?x=1 HTTP/1.1\r\nHost: here\r\nX-Some-Thing:  a b \r\nContent-Length: 5\r\n\r\nhello");
   const Told told = harness.next();
   CHECK(told.kind == EventKind::Request);
   CHECK(told.head ==
@@ -126,7 +127,8 @@ TEST_CASE("a body comes in pieces, whole, whatever its size, with and without a 
     std::thread sender([&] {
       if (chunked) {
         client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
-        for (size_t at = 0; at < body.size(); at += 100'000) client.send("186A0\r\n" + body.substr(at, 100'000) + "\r\n");
+        for (size_t at = 0; at < body.size(); at += 100'000)
+          client.send("186A0\r\n" + body.substr(at, 100'000) + "\r\n");
         client.send("0\r\n\r\n");
       } else {
         client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\n" + body);
@@ -244,7 +246,9 @@ TEST_CASE("a WebSocket: messages both ways, fragments, pings, and its end") {
   harness.say(CommandKind::Send, asked.connection, "", std::string(70'000, 'y'), 2);
   CHECK(client.frame() == "\x82" + std::string(70'000, 'y'));
 
-  client.send(masked_frame(0x88, "\x03\xE8" "bye"));
+  client.send(masked_frame(0x88,
+                           "\x03\xE8"
+                           "bye"));
   const Told closed = harness.next();
   CHECK(closed.kind == EventKind::Closed);
   CHECK(closed.extra == 1000);

@@ -203,8 +203,10 @@ void Connection::abandon() {
   if (is_under_way()) {
     RequestHandler* handler = std::exchange(handler_, nullptr);
     state_ = State::Flushing;
-    if (handler != nullptr) handler->aborted(*this);
-    else io_.tell({.kind = EventKind::Aborted, .connection = id_}, 0);
+    if (handler != nullptr)
+      handler->aborted(*this);
+    else
+      io_.tell({.kind = EventKind::Aborted, .connection = id_}, 0);
   } else if (tell_sent_) {
     tell_sent_ = false;
     io_.tell({.kind = EventKind::Aborted, .connection = id_}, 0);

@@ -1,7 +1,7 @@
 // One socket of a client: what came and was not understood yet, what is to be written, and the protocol that it speaks.
 //
-// Owned by its IoThread, used by that thread only. A connection that has ended stays in memory until the end of the turn, so
-// that whoever was just using it may go on; it then takes nothing more and says nothing more.
+// Owned by its IoThread, used by that thread only. A connection that has ended stays in memory until the end of the
+// turn, so that whoever was just using it may go on; it then takes nothing more and says nothing more.
 #pragma once
 
 #include <cstddef>
@@ -99,7 +99,7 @@ class Connection {
   void expect_proxy_header() { state_ = State::Proxy; }
   int fd() const { return fd_.get(); }
 
-  bool is_dirty = false;    // in the list of those to be flushed
+  bool is_dirty = false;     // in the list of those to be flushed
   bool is_resuming = false;  // in the list of those to proceed
 
  private:
@@ -186,14 +186,14 @@ class Connection {
   // The WebSocket.
   WebSocketLimits limits_;
   std::unique_ptr<FrameHandler> frames_;
-  std::vector<std::byte> message_;  // the fragments of a message that have come
+  std::vector<std::byte> message_;                // the fragments of a message that have come
   Opcode message_opcode_ = Opcode::continuation;  // continuation: none is under way
   bool told_closed_ = false;
   bool pinged_ = false;
 
-  Nanos last_input_;            // when bytes last came
-  Nanos deadline_ = 0;          // of the state; 0: none
-  Nanos write_deadline_ = 0;    // of a client that does not read; 0: it does
+  Nanos last_input_;          // when bytes last came
+  Nanos deadline_ = 0;        // of the state; 0: none
+  Nanos write_deadline_ = 0;  // of a client that does not read; 0: it does
 };
 
 }  // namespace headrace

@@ -29,9 +29,7 @@ class Digits {
   char* end_;
 };
 
-char* put(char* at, std::string_view text) {
-  return std::copy(text.begin(), text.end(), at);
-}
+char* put(char* at, std::string_view text) { return std::copy(text.begin(), text.end(), at); }
 
 char* put_field(char* at, std::string_view name, std::string_view value) {
   at = put(at, name);
@@ -249,8 +247,10 @@ void Connection::write_head(std::string_view head, std::string_view framing, boo
   out_.append(head);
   out_.append(io_.date_field());
   out_.append(framing);
-  if (closes) out_.append("Connection: close\r\n");
-  else if (is_http10_) out_.append("Connection: keep-alive\r\n");
+  if (closes)
+    out_.append("Connection: close\r\n");
+  else if (is_http10_)
+    out_.append("Connection: keep-alive\r\n");
   out_.append("\r\n");
 }
 

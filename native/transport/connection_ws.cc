@@ -29,9 +29,8 @@ class EventFrames final : public FrameHandler {
   }
 
   void closed(Connection& connection, unsigned code, std::span<const std::byte> reason) override {
-    Event event{.kind = EventKind::Closed,
-                .connection = connection.id(),
-                .body_bytes = static_cast<uint32_t>(reason.size())};
+    Event event{
+        .kind = EventKind::Closed, .connection = connection.id(), .body_bytes = static_cast<uint32_t>(reason.size())};
     event.extra[0] = code;
     std::byte* room = connection.io().tell(event, reason.size());
     if (!reason.empty()) std::memcpy(room, reason.data(), reason.size());
@@ -48,7 +47,8 @@ void FrameHandler::overflowing(Connection& connection) {
 
 bool Connection::accept(std::string_view fields, const WebSocketLimits& limits, std::unique_ptr<FrameHandler> handler) {
   if (state_ != State::Answering || accept_key_.empty()) return false;
-  out_.append("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
+  out_.append(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
   out_.append(accept_key_);
   out_.append("\r\n");
   out_.append(fields);

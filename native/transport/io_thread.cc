@@ -227,7 +227,8 @@ void IoThread::execute(const Command& command, const CommandBatch& batch) {
     case CommandKind::ResumeBody:
       return connection->pause_body(false);
     case CommandKind::Accept:
-      connection->accept_for_events(text, {command.numbers[0], static_cast<Nanos>(command.numbers[1]), command.numbers[2]});
+      connection->accept_for_events(text,
+                                    {command.numbers[0], static_cast<Nanos>(command.numbers[1]), command.numbers[2]});
       return;
     case CommandKind::Send:
       return connection->send(static_cast<Opcode>(command.flags), body);
