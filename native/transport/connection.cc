@@ -50,9 +50,13 @@ bool Connection::wants_input() const {
   return false;
 }
 
-void Connection::readable() {
+void Connection::readable(bool is_gone) {
   if (state_ == State::Lingering) return drop_input();
-  if (!wants_input() && pending_.size() >= kMaxAhead) return watch(false, writes_);
+  if (!wants_input() && pending_.size() >= kMaxAhead) {
+    // That it is gone is reported whatever is watched for, and would be for ever.
+    if (is_gone) return close();
+    return watch(false, writes_);
+  }
   const size_t kept = pending_.size();
   size_t got = 0;
   if (kept > kCopiedBytes) {

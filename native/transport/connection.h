@@ -82,7 +82,8 @@ class Connection {
 
   // --- for the IoThread ---
 
-  void readable();
+  // `is_gone`: the socket says that nothing can be sent or received any more.
+  void readable(bool is_gone);
   // Goes on with what had come while it could not be taken.
   void proceed();
   // Hands what is to be written to the system.

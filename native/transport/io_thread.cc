@@ -165,7 +165,8 @@ void IoThread::serve(const void* who, uint32_t what) {
     return;
   }
   Connection& connection = *static_cast<Connection*>(const_cast<void*>(who));
-  if (connection.is_open() && (what & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) connection.readable();
+  const bool is_gone = (what & (EPOLLERR | EPOLLHUP)) != 0;
+  if (connection.is_open() && (is_gone || (what & EPOLLIN) != 0)) connection.readable(is_gone);
   if (connection.is_open() && (what & EPOLLOUT) != 0) connection.flush();
 }
 
