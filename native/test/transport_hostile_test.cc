@@ -29,5 +29,81 @@ TEST_CASE("a client that sent far ahead and dies is told of") {
   CHECK(harness.next().kind == EventKind::Aborted);
 }
 
+// Whether the server listens to a connection, after some turns of its thread.
+bool is_listened_to(Harness& harness, uint64_t id) {
+  IoThread& thread = harness.server.owner_of(id);
+  bool listens = false;
+  for (int turn = 0; turn < 3; ++turn) thread.post_and_wait([&] { listens = thread.find(id)->wants_input(); });
+  return listens;
+}
+
+TEST_CASE("a client that asks and asks but does not read gets its next answer when it has read the one before") {
+  Harness harness;
+  NetClient client(harness.port);
+  std::string requests;
+  for (int i = 0; i < 5; ++i) requests += kGet;
+  client.send(requests);
+  for (int i = 0; i < 5; ++i) {
+    const uint64_t id = harness.next().connection;
+    harness.respond(id, std::string(20'000'000, 'x'));
+    if (i == 0) CHECK_FALSE(is_listened_to(harness, id));
+    CHECK(harness.is_silent());
+    CHECK(client.answer().size() > 20'000'000);
+  }
+}
+
+TEST_CASE("messages of no bytes wait for JavaScript like others") {
+  Harness harness;
+  NetClient client(harness.port);
+  client.send(handshake("/"));
+  const uint64_t id = harness.next().connection;
+  harness.say(CommandKind::Accept, id, "", "", 0, {1000, 0, 1000});
+  client.take_until("\r\n\r\n");
+  std::string frames;
+  for (int i = 0; i < 100'000; ++i) frames += masked_frame(0x82, "");
+  std::atomic<bool> sent = false;
+  std::thread sender([&] {
+    for (int i = 0; i < 30; ++i) client.send(frames);
+    sent = true;
+  });
+  while (!sent && is_listened_to(harness, id)) {
+  }
+  CHECK_FALSE(sent);
+  for (int i = 0; i < 3'000'000; ++i) {
+    if (harness.next().kind != EventKind::Message) FAIL("a message is missing");
+  }
+  sender.join();
+  CHECK(harness.is_silent());
+}
+
+TEST_CASE("chunks of one byte wait for JavaScript like others") {
+  Harness harness;
+  NetClient client(harness.port);
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const uint64_t id = harness.next().connection;
+  std::string chunks;
+  for (int i = 0; i < 100'000; ++i) chunks += "1\r\nx\r\n";
+  client.send(chunks);
+  while (is_listened_to(harness, id)) {
+  }
+  client.send("0\r\n\r\n");
+  size_t bytes = 0;
+  for (Told told = harness.next(); (told.flags & event_flags::kBodyComplete) == 0; told = harness.next()) {
+    bytes += told.body.size();
+  }
+  CHECK(bytes == 100'000);
+}
+
+TEST_CASE("control frames do not count as parts of a message") {
+  Harness harness;
+  NetClient client(harness.port);
+  client.send(handshake("/"));
+  harness.say(CommandKind::Accept, harness.next().connection, "", "", 0, {10, 0, 1000});
+  client.take_until("\r\n\r\n");
+  client.send(masked_frame(0x02, "12345678") + masked_frame(0x89, std::string(125, 'p')) + masked_frame(0x80, "90"));
+  CHECK(client.frame() == "\x8A" + std::string(125, 'p'));
+  CHECK(harness.next().body == "1234567890");
+}
+
 }  // namespace
 }  // namespace headrace

@@ -16,8 +16,14 @@ constexpr size_t kCopiedBytes = 16 << 10;
 constexpr size_t kReadBytes = 64 << 10;
 // A client that sends while it is not listened to may be so far ahead.
 constexpr size_t kMaxAhead = 64 << 10;
+// What an event costs besides its bytes: many small ones must not cost more than one that is large.
+constexpr size_t kEventCost = 128;
 // Bytes in events that JavaScript has not read; beyond it, the client waits.
 constexpr size_t kMaxUnacknowledged = 512 << 10;
+// Answers that the client has not read; beyond it, its next request waits.
+constexpr size_t kMaxUnread = 256 << 10;
+// A buffer of what came that is larger is given back once it is empty.
+constexpr size_t kKeptPending = 256 << 10;
 // For a client to read the end of an answer, and to close.
 constexpr Nanos kLinger = 2'000'000'000;
 
@@ -36,7 +42,7 @@ bool Connection::wants_input() const {
     case State::Ending:
       return true;
     case State::Head:
-      return !tell_sent_;
+      return !tell_sent_ && out_.size() < kMaxUnread;
     case State::Body:
       return !body_paused_ && unacknowledged_ < kMaxUnacknowledged;
     case State::WebSocket:
@@ -105,6 +111,7 @@ void Connection::consume(std::span<char> bytes) {
   } else if (at < bytes.size()) {
     pending_.assign(bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end());
   }
+  if (pending_.empty() && pending_.capacity() > kKeptPending) std::vector<char>().swap(pending_);
 }
 
 // 0: there is not enough yet.
@@ -144,12 +151,31 @@ void Connection::resume() {
 
 void Connection::acknowledged(size_t bytes) {
   const bool wanted = wants_input();
-  unacknowledged_ -= bytes;
+  unacknowledged_ -= bytes + kEventCost;
+  set_throttled();
   if (!wanted && wants_input()) mark_resuming();
+}
+
+void Connection::told(size_t bytes) {
+  unacknowledged_ += bytes + kEventCost;
+  set_throttled();
+}
+
+void Connection::set_throttled() {
+  const bool throttled = is_open() && unacknowledged_ >= kMaxUnacknowledged;
+  if (throttled == is_throttled_) return;
+  is_throttled_ = throttled;
+  io_.throttled(throttled);
 }
 
 void Connection::flush() {
   is_dirty = false;
+  const bool wanted = wants_input();
+  write_out();
+  if (is_open() && !wanted && wants_input()) mark_resuming();
+}
+
+void Connection::write_out() {
   while (!out_.empty()) {
     const std::span<const std::byte> bytes = out_.unsent();
     const ssize_t count = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -174,7 +200,6 @@ void Connection::flushed() {
   if (tell_sent_) {
     tell_sent_ = false;
     io_.tell({.kind = EventKind::Sent, .connection = id_}, 0);
-    mark_resuming();
   }
   if (state_ == State::WebSocket) frames_->drained(*this);
   if (state_ != State::Flushing) return;
@@ -198,6 +223,7 @@ void Connection::close() {
   if (state_ == State::Closed) return;
   abandon();
   state_ = State::Closed;
+  set_throttled();
   fd_.reset();
   io_.bury(*this);
 }

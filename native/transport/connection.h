@@ -71,6 +71,8 @@ class Connection {
 
   // --- both ---
 
+  // Whether anything that comes would be taken now.
+  bool wants_input() const;
   // Nothing is read while it is paused, which the client notices by and by.
   void pause();
   void resume();
@@ -90,9 +92,9 @@ class Connection {
   void flush();
   // Looks at its timeouts.
   void tick(Nanos now);
-  // So many bytes went into events, and are to be acknowledged.
+  // An event of kind Body or Message was told, which is to be acknowledged.
   void told(size_t bytes);
-  // JavaScript has read so many bytes of this connection's events.
+  // JavaScript has read one of these.
   void acknowledged(size_t bytes);
   // Takes nothing more, and ends when all is written.
   void end_after_flush();
@@ -119,8 +121,9 @@ class Connection {
   // Input (connection.cc)
   bool receive_into(std::span<char> room, size_t& got);
   void drop_input();
-  bool wants_input() const;
+  void write_out();
   void flushed();
+  void set_throttled();
   void abandon();
   bool is_under_way() const { return state_ == State::Body || state_ == State::Answering; }
   size_t take(std::span<char> bytes);
@@ -167,6 +170,7 @@ class Connection {
   bool writes_ = false;
   bool paused_ = false;
   size_t unacknowledged_ = 0;  // bytes in events that JavaScript has not read yet
+  bool is_throttled_ = false;  // because of them
 
   // The request under way.
   RequestHandler* handler_ = nullptr;  // null: JavaScript answers

@@ -217,8 +217,7 @@ size_t Connection::take_chunks(std::span<char> bytes) {
 void Connection::tell_body(std::span<const char> piece, bool is_last) {
   deadline_ = is_last ? 0 : io_.now() + io_.options().head_timeout;
   if (is_last) state_ = State::Answering;
-  unacknowledged_ += piece.size();
-  if (!is_last && !wants_input()) io_.throttled();
+  told(piece.size());
   const Event event{.kind = EventKind::Body,
                     .connection = id_,
                     .body_bytes = static_cast<uint32_t>(piece.size()),

@@ -68,11 +68,6 @@ bool Connection::accept_for_events(std::string_view fields, const WebSocketLimit
   return accept(fields, limits, std::make_unique<EventFrames>());
 }
 
-void Connection::told(size_t bytes) {
-  unacknowledged_ += bytes;
-  if (!wants_input()) io_.throttled();
-}
-
 size_t Connection::take_frames(std::span<char> bytes) {
   FrameHead head;
   uint16_t problem = 0;
@@ -85,8 +80,8 @@ size_t Connection::take_frames(std::span<char> bytes) {
     case Parse::complete:
       break;
   }
-  // Subtracted and not added: what a client promises may be anything.
-  if (state_ == State::WebSocket && head.payload_bytes > limits_.max_message - message_.size()) {
+  // Subtracted and not added: what a client promises may be anything. Also after our close frame: it is waited for.
+  if (!is_control(head.opcode) && head.payload_bytes > limits_.max_message - message_.size()) {
     fail(1009, "PAYLOAD_TOO_LARGE: a message of more than " + std::to_string(limits_.max_message) + " bytes");
     return bytes.size();
   }

@@ -100,7 +100,7 @@ const EventBlock* IoThread::drain() {
       next = lent_.get();
     }
   }
-  if (returned && throttled_.exchange(false)) wake();
+  if (returned && throttled_.load() > 0) wake();
   return next;
 }
 
