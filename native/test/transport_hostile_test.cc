@@ -29,6 +29,13 @@ TEST_CASE("a client that sent far ahead and dies is told of") {
   CHECK(harness.next().kind == EventKind::Aborted);
 }
 
+bool is_open(Harness& harness, uint64_t id) {
+  IoThread& thread = harness.server.owner_of(id);
+  bool is_there = false;
+  thread.post_and_wait([&] { is_there = thread.find(id) != nullptr; });
+  return is_there;
+}
+
 // Whether the server listens to a connection, after some turns of its thread.
 bool is_listened_to(Harness& harness, uint64_t id) {
   IoThread& thread = harness.server.owner_of(id);
@@ -103,6 +110,67 @@ TEST_CASE("control frames do not count as parts of a message") {
   client.send(masked_frame(0x02, "12345678") + masked_frame(0x89, std::string(125, 'p')) + masked_frame(0x80, "90"));
   CHECK(client.frame() == "\x8A" + std::string(125, 'p'));
   CHECK(harness.next().body == "1234567890");
+}
+
+// Returns when the timeouts of all connections have been looked at after `head_timeout`.
+void wait_for_timeouts(Harness& harness) {
+  NetClient slow(harness.port);
+  slow.send("GET");
+  CHECK(slow.answer().starts_with("HTTP/1.1 408 "));
+}
+
+TEST_CASE("a body that JavaScript does not take does not run out of time") {
+  Harness harness({.head_timeout = 20 * kMilli});
+  NetClient client(harness.port);
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nfirst");
+  const uint64_t id = harness.next().connection;
+  harness.say(CommandKind::PauseBody, id);
+  client.send("later");
+  CHECK_FALSE(is_listened_to(harness, id));
+  wait_for_timeouts(harness);
+  harness.say(CommandKind::ResumeBody, id);
+  CHECK(harness.next().body == "later");
+}
+
+TEST_CASE("a body that does not come runs out of time") {
+  Harness harness({.head_timeout = 20 * kMilli});
+  NetClient client(harness.port);
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nfirst");
+  CHECK(harness.next().kind == EventKind::Request);
+  CHECK(harness.next().kind == EventKind::Aborted);
+  CHECK(client.at_end());
+}
+
+TEST_CASE("an answer that takes long to read is not cut off by the time between requests") {
+  Harness harness({.keep_alive_timeout = 20 * kMilli});
+  NetClient client(harness.port);
+  client.send(kGet);
+  const uint64_t id = harness.next().connection;
+  harness.respond(id, std::string(20'000'000, 'x'));
+  CHECK(client.take(1) == "H");
+  NetClient idle(harness.port);
+  idle.send(kGet);
+  harness.respond(harness.next().connection, "");
+  idle.answer();
+  CHECK(idle.at_end());
+  CHECK(is_open(harness, id));
+  CHECK(client.answer().size() > 20'000'000);
+  CHECK(client.at_end());
+}
+
+TEST_CASE("a WebSocket that is not listened to is not idle") {
+  Harness harness({.head_timeout = 20 * kMilli});
+  NetClient client(harness.port);
+  client.send(handshake("/"));
+  const uint64_t id = harness.next().connection;
+  harness.say(CommandKind::Accept, id, "", "", 0, {1 << 20, 20 * kMilli, 1 << 20});
+  client.take_until("\r\n\r\n");
+  client.send(masked_frame(0x82, std::string(600'000, 'x')));
+  while (is_listened_to(harness, id)) {
+  }
+  wait_for_timeouts(harness);
+  CHECK(is_open(harness, id));
+  CHECK(harness.next().kind == EventKind::Message);
 }
 
 }  // namespace

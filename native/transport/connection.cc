@@ -146,6 +146,12 @@ void Connection::pause() { paused_ = true; }
 
 void Connection::resume() {
   paused_ = false;
+  listen_again();
+}
+
+// What the client did not send while nobody listened is not its fault.
+void Connection::listen_again() {
+  last_input_ = io_.now();
   mark_resuming();
 }
 
@@ -153,7 +159,7 @@ void Connection::acknowledged(size_t bytes) {
   const bool wanted = wants_input();
   unacknowledged_ -= bytes + kEventCost;
   set_throttled();
-  if (!wanted && wants_input()) mark_resuming();
+  if (!wanted && wants_input()) listen_again();
 }
 
 void Connection::told(size_t bytes) {
@@ -248,8 +254,17 @@ void Connection::tick(Nanos now) {
   if (write_deadline_ != 0 && now > write_deadline_ && state_ != State::WebSocket) return close();
   if (state_ == State::WebSocket) return tick_web_socket(now);
   if (deadline_ == 0 || now <= deadline_) return;
+  if (is_held()) {
+    deadline_ = now + io_.options().head_timeout;
+    return;
+  }
   if (state_ == State::Head && in_head_) return refuse(408, "the request did not come in time");
   close();
+}
+
+// Whether it is not for the client to do something: it is not listened to, or still takes the answer before.
+bool Connection::is_held() const {
+  return (state_ == State::Body && !wants_input()) || (state_ == State::Head && !out_.empty());
 }
 
 void Connection::watch(bool reads, bool writes) {

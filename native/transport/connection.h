@@ -124,6 +124,8 @@ class Connection {
   void write_out();
   void flushed();
   void set_throttled();
+  void listen_again();
+  bool is_held() const;
   void abandon();
   bool is_under_way() const { return state_ == State::Body || state_ == State::Answering; }
   size_t take(std::span<char> bytes);

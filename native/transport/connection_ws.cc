@@ -118,10 +118,7 @@ void Connection::deliver(Opcode opcode, std::span<std::byte> payload) {
 
 void Connection::take_control(Opcode opcode, std::span<std::byte> payload) {
   if (opcode == Opcode::ping) return send(Opcode::pong, payload);
-  if (opcode == Opcode::pong) {
-    pinged_ = false;
-    return;
-  }
+  if (opcode == Opcode::pong) return;  // it has come, and that is all that it is for
   unsigned code = kNoCode;
   if (payload.size() >= 2) code = std::to_integer<unsigned>(payload[0]) << 8 | std::to_integer<unsigned>(payload[1]);
   const std::span<std::byte> reason = payload.size() > 2 ? payload.subspan(2) : std::span<std::byte>();
@@ -179,14 +176,13 @@ void Connection::tell_closed(unsigned code, std::span<const std::byte> reason) {
 
 void Connection::tick_web_socket(Nanos now) {
   if (limits_.idle_timeout == 0) return;
-  const Nanos idle = now - last_input_;
   // A client that is not listened to cannot show that it is alive; one that does not read is the other side's to end.
-  if (paused_) return;
+  if (!wants_input()) return;
+  const Nanos idle = now - last_input_;
   if (idle > limits_.idle_timeout) return close();
-  if (idle > limits_.idle_timeout / 2 && !pinged_) {
-    pinged_ = true;
-    send(Opcode::ping, {});
-  }
+  const bool is_quiet = idle > limits_.idle_timeout / 2;
+  if (is_quiet && !pinged_) send(Opcode::ping, {});
+  pinged_ = is_quiet;
 }
 
 }  // namespace headrace
