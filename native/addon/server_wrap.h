@@ -1,7 +1,8 @@
-// The JavaScript face of native/transport and native/serving: the mirror of NativeServer in src/engine/server-surface.ts.
+// The JavaScript face of native/transport and native/serving: the mirror of NativeServer in
+// src/engine/server-surface.ts.
 //
-// Used by the thread that made it. Events come in blocks, which `drain` lends until it is called again; commands go out in
-// batches, one for each I/O thread and `flush`.
+// Used by the thread that made it. Events come in blocks, which `drain` lends until it is called again; commands go out
+// in batches, one for each I/O thread and `flush`.
 #pragma once
 
 #include <napi.h>

@@ -2,98 +2,25 @@
 #include <doctest/doctest.h>
 
 #include <map>
-#include <semaphore>
 
 #include "net_client.h"
-#include "server.h"
+#include "server_harness.h"
 
 namespace headrace {
 namespace {
 
 using testing::handshake;
+using testing::Harness;
+using testing::kMilli;
 using testing::masked_frame;
 using testing::NetClient;
-
-constexpr Nanos kMilli = 1'000'000;
-
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
-
-struct Told {
-  EventKind kind;
-  uint64_t connection;
-  std::string head;
-  std::string body;
-  uint32_t flags;
-  double extra;
-};
-
-// Plays the part of JavaScript: reads events, gives commands.
-class Harness {
- public:
-  explicit Harness(const ServerOptions& options = {})
-      : server(options, [this] { wakes_.release(); }), port(server.listen("127.0.0.1", 0, false)) {}
-  ~Harness() {
-    server.stop_listening();
-    server.stop(0);
-  }
-
-  // The next event of any thread; waits for it.
-  Told next() {
-    while (told_.empty()) {
-      for (size_t i = 0; i < server.threads(); ++i) read(server.thread(i));
-      if (told_.empty()) wakes_.acquire();
-    }
-    Told first = std::move(told_.front());
-    told_.pop_front();
-    return first;
-  }
-
-  void respond(uint64_t connection, std::string_view body, uint32_t flags = 0) {
-    CommandBatch batch;
-    batch.commands.push_back({.kind = CommandKind::Respond, .flags = flags, .connection = connection});
-    fill(batch, "200 OK\r\nContent-Type: text/plain\r\n", body);
-    server.owner_of(connection).submit(batch);
-  }
-
-  void say(CommandKind kind, uint64_t connection, std::string_view head = "", std::string_view body = "",
-           uint32_t flags = 0, std::array<uint64_t, 3> numbers = {}) {
-    CommandBatch batch;
-    batch.commands.push_back({.kind = kind, .flags = flags, .connection = connection, .numbers = numbers});
-    fill(batch, head, body);
-    server.owner_of(connection).submit(batch);
-  }
-
- private:
-  static void fill(CommandBatch& batch, std::string_view head, std::string_view body) {
-    batch.commands.back().head_bytes = head.size();
-    batch.commands.back().body_bytes = body.size();
-    for (const std::string_view text : {head, body}) {
-      batch.bytes.insert(batch.bytes.end(), bytes_of(text).begin(), bytes_of(text).end());
-    }
-  }
-
-  void read(IoThread& thread) {
-    while (const EventBlock* block = thread.drain()) {
-      for (const Event& event : block->events()) {
-        const char* at = reinterpret_cast<const char*>(block->memory().get()) + event.offset;
-        told_.push_back({event.kind, event.connection, std::string(at, event.head_bytes),
-                         std::string(at + event.head_bytes, event.body_bytes), event.flags, event.extra[0]});
-      }
-    }
-  }
-
-  std::counting_semaphore<> wakes_{0};
-  std::deque<Told> told_;
-
- public:
-  Server server;
-  const uint16_t port;
-};
+using testing::Told;
 
 TEST_CASE("a request is told with its head and body, and answered") {
   Harness harness;
   NetClient client(harness.port);
-  client.send("POST /v2/models/m/infer?x=1 HTTP/1.1\r\nHost: here\r\nX-Some-Thing:  a b \r\nContent-Length: 5\r\n\r\nhello");
+  client.send(
+      "POST /v2/models/m/infer?x=1 HTTP/1.1\r\nHost: here\r\nX-Some-Thing:  a b \r\nContent-Length: 5\r\n\r\nhello");
   const Told told = harness.next();
   CHECK(told.kind == EventKind::Request);
   CHECK(told.head ==
@@ -126,7 +53,8 @@ TEST_CASE("a body comes in pieces, whole, whatever its size, with and without a 
     std::thread sender([&] {
       if (chunked) {
         client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
-        for (size_t at = 0; at < body.size(); at += 100'000) client.send("186A0\r\n" + body.substr(at, 100'000) + "\r\n");
+        for (size_t at = 0; at < body.size(); at += 100'000)
+          client.send("186A0\r\n" + body.substr(at, 100'000) + "\r\n");
         client.send("0\r\n\r\n");
       } else {
         client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\n" + body);
@@ -244,7 +172,9 @@ TEST_CASE("a WebSocket: messages both ways, fragments, pings, and its end") {
   harness.say(CommandKind::Send, asked.connection, "", std::string(70'000, 'y'), 2);
   CHECK(client.frame() == "\x82" + std::string(70'000, 'y'));
 
-  client.send(masked_frame(0x88, "\x03\xE8" "bye"));
+  client.send(masked_frame(0x88,
+                           "\x03\xE8"
+                           "bye"));
   const Told closed = harness.next();
   CHECK(closed.kind == EventKind::Closed);
   CHECK(closed.extra == 1000);

@@ -64,8 +64,9 @@ inline std::string_view trim(std::string_view text) {
 
 // Whether `text` is `lower`, which is in lower case, whatever its own case.
 inline bool is_same_token(std::string_view text, std::string_view lower) {
-  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(),
-                                                   [](char c, char wanted) { return look_up(kTokenLower, c) == wanted; });
+  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char c, char wanted) {
+           return look_up(kTokenLower, c) == wanted;
+         });
 }
 
 // Calls `use` with each element of a list with commas, without the blanks around it. Empty ones are none.

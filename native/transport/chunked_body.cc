@@ -80,7 +80,8 @@ ChunkedBody::At ChunkedBody::after_size(char c) {
 ChunkedBody::At ChunkedBody::after_extension(char c) {
   if (c == '\r') return At::size_lf;
   if (!is_text(c)) return refuse(400, "there is a control character in the extension of a chunk");
-  if (++extension_bytes_ > kMaxExtensionBytes) return refuse(400, "the extensions of the chunks are longer than 16 KiB");
+  if (++extension_bytes_ > kMaxExtensionBytes)
+    return refuse(400, "the extensions of the chunks are longer than 16 KiB");
   return At::extension;
 }
 

@@ -15,10 +15,10 @@ class ChunkedBody {
   static constexpr size_t kMaxExtensionBytes = 16384;  // of all chunks of a body together
   static constexpr size_t kMaxTrailerBytes = 16384;
 
-  // Takes the next `consumed` bytes of `in`, which have at most one piece of the body in them: `data`, a view into `in`,
-  // perhaps empty. `complete` means that the body has ended (with `consumed`, and without data). `incomplete` means that
-  // it goes on: call again with what is left of `in`, if anything is, otherwise when more has come. Something is
-  // consumed wherever there is something and it is not bad.
+  // Takes the next `consumed` bytes of `in`, which have at most one piece of the body in them: `data`, a view into
+  // `in`, perhaps empty. `complete` means that the body has ended (with `consumed`, and without data). `incomplete`
+  // means that it goes on: call again with what is left of `in`, if anything is, otherwise when more has come.
+  // Something is consumed wherever there is something and it is not bad.
   Parse next(std::span<const char> in, size_t& consumed, std::span<const char>& data);
 
   // What was wrong, after `bad`; it stays bad.

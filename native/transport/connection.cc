@@ -16,8 +16,14 @@ constexpr size_t kCopiedBytes = 16 << 10;
 constexpr size_t kReadBytes = 64 << 10;
 // A client that sends while it is not listened to may be so far ahead.
 constexpr size_t kMaxAhead = 64 << 10;
+// What an event costs besides its bytes: many small ones must not cost more than one that is large.
+constexpr size_t kEventCost = 128;
 // Bytes in events that JavaScript has not read; beyond it, the client waits.
 constexpr size_t kMaxUnacknowledged = 512 << 10;
+// Answers that the client has not read; beyond it, its next request waits.
+constexpr size_t kMaxUnread = 256 << 10;
+// A buffer of what came that is larger is given back once it is empty.
+constexpr size_t kKeptPending = 256 << 10;
 // For a client to read the end of an answer, and to close.
 constexpr Nanos kLinger = 2'000'000'000;
 
@@ -36,7 +42,7 @@ bool Connection::wants_input() const {
     case State::Ending:
       return true;
     case State::Head:
-      return !tell_sent_;
+      return !tell_sent_ && out_.size() < kMaxUnread;
     case State::Body:
       return !body_paused_ && unacknowledged_ < kMaxUnacknowledged;
     case State::WebSocket:
@@ -50,9 +56,13 @@ bool Connection::wants_input() const {
   return false;
 }
 
-void Connection::readable() {
+void Connection::readable(bool is_gone) {
   if (state_ == State::Lingering) return drop_input();
-  if (!wants_input() && pending_.size() >= kMaxAhead) return watch(false, writes_);
+  if (!wants_input() && pending_.size() >= kMaxAhead) {
+    // That it is gone is reported whatever is watched for, and would be for ever.
+    if (is_gone) return close();
+    return watch(false, writes_);
+  }
   const size_t kept = pending_.size();
   size_t got = 0;
   if (kept > kCopiedBytes) {
@@ -101,6 +111,7 @@ void Connection::consume(std::span<char> bytes) {
   } else if (at < bytes.size()) {
     pending_.assign(bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end());
   }
+  if (pending_.empty() && pending_.capacity() > kKeptPending) std::vector<char>().swap(pending_);
 }
 
 // 0: there is not enough yet.
@@ -135,17 +146,42 @@ void Connection::pause() { paused_ = true; }
 
 void Connection::resume() {
   paused_ = false;
+  listen_again();
+}
+
+// What the client did not send while nobody listened is not its fault.
+void Connection::listen_again() {
+  last_input_ = io_.now();
   mark_resuming();
 }
 
 void Connection::acknowledged(size_t bytes) {
   const bool wanted = wants_input();
-  unacknowledged_ -= bytes;
-  if (!wanted && wants_input()) mark_resuming();
+  unacknowledged_ -= bytes + kEventCost;
+  set_throttled();
+  if (!wanted && wants_input()) listen_again();
+}
+
+void Connection::told(size_t bytes) {
+  unacknowledged_ += bytes + kEventCost;
+  set_throttled();
+}
+
+void Connection::set_throttled() {
+  const bool throttled = is_open() && unacknowledged_ >= kMaxUnacknowledged;
+  if (throttled == is_throttled_) return;
+  is_throttled_ = throttled;
+  io_.throttled(throttled);
 }
 
 void Connection::flush() {
   is_dirty = false;
+  const bool wanted = wants_input();
+  write_out();
+  if (is_open() && !wanted && wants_input()) mark_resuming();
+}
+
+void Connection::write_out() {
   while (!out_.empty()) {
     const std::span<const std::byte> bytes = out_.unsent();
     const ssize_t count = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -170,7 +206,6 @@ void Connection::flushed() {
   if (tell_sent_) {
     tell_sent_ = false;
     io_.tell({.kind = EventKind::Sent, .connection = id_}, 0);
-    mark_resuming();
   }
   if (state_ == State::WebSocket) frames_->drained(*this);
   if (state_ != State::Flushing) return;
@@ -194,6 +229,7 @@ void Connection::close() {
   if (state_ == State::Closed) return;
   abandon();
   state_ = State::Closed;
+  set_throttled();
   fd_.reset();
   io_.bury(*this);
 }
@@ -203,8 +239,10 @@ void Connection::abandon() {
   if (is_under_way()) {
     RequestHandler* handler = std::exchange(handler_, nullptr);
     state_ = State::Flushing;
-    if (handler != nullptr) handler->aborted(*this);
-    else io_.tell({.kind = EventKind::Aborted, .connection = id_}, 0);
+    if (handler != nullptr)
+      handler->aborted(*this);
+    else
+      io_.tell({.kind = EventKind::Aborted, .connection = id_}, 0);
   } else if (tell_sent_) {
     tell_sent_ = false;
     io_.tell({.kind = EventKind::Aborted, .connection = id_}, 0);
@@ -216,8 +254,17 @@ void Connection::tick(Nanos now) {
   if (write_deadline_ != 0 && now > write_deadline_ && state_ != State::WebSocket) return close();
   if (state_ == State::WebSocket) return tick_web_socket(now);
   if (deadline_ == 0 || now <= deadline_) return;
+  if (is_held()) {
+    deadline_ = now + io_.options().head_timeout;
+    return;
+  }
   if (state_ == State::Head && in_head_) return refuse(408, "the request did not come in time");
   close();
+}
+
+// Whether it is not for the client to do something: it is not listened to, or still takes the answer before.
+bool Connection::is_held() const {
+  return (state_ == State::Body && !wants_input()) || (state_ == State::Head && !out_.empty());
 }
 
 void Connection::watch(bool reads, bool writes) {

@@ -1,7 +1,7 @@
 // One socket of a client: what came and was not understood yet, what is to be written, and the protocol that it speaks.
 //
-// Owned by its IoThread, used by that thread only. A connection that has ended stays in memory until the end of the turn, so
-// that whoever was just using it may go on; it then takes nothing more and says nothing more.
+// Owned by its IoThread, used by that thread only. A connection that has ended stays in memory until the end of the
+// turn, so that whoever was just using it may go on; it then takes nothing more and says nothing more.
 #pragma once
 
 #include <cstddef>
@@ -71,6 +71,8 @@ class Connection {
 
   // --- both ---
 
+  // Whether anything that comes would be taken now.
+  bool wants_input() const;
   // Nothing is read while it is paused, which the client notices by and by.
   void pause();
   void resume();
@@ -82,16 +84,17 @@ class Connection {
 
   // --- for the IoThread ---
 
-  void readable();
+  // `is_gone`: the socket says that nothing can be sent or received any more.
+  void readable(bool is_gone);
   // Goes on with what had come while it could not be taken.
   void proceed();
   // Hands what is to be written to the system.
   void flush();
   // Looks at its timeouts.
   void tick(Nanos now);
-  // So many bytes went into events, and are to be acknowledged.
+  // An event of kind Body or Message was told, which is to be acknowledged.
   void told(size_t bytes);
-  // JavaScript has read so many bytes of this connection's events.
+  // JavaScript has read one of these.
   void acknowledged(size_t bytes);
   // Takes nothing more, and ends when all is written.
   void end_after_flush();
@@ -99,7 +102,7 @@ class Connection {
   void expect_proxy_header() { state_ = State::Proxy; }
   int fd() const { return fd_.get(); }
 
-  bool is_dirty = false;    // in the list of those to be flushed
+  bool is_dirty = false;     // in the list of those to be flushed
   bool is_resuming = false;  // in the list of those to proceed
 
  private:
@@ -118,8 +121,11 @@ class Connection {
   // Input (connection.cc)
   bool receive_into(std::span<char> room, size_t& got);
   void drop_input();
-  bool wants_input() const;
+  void write_out();
   void flushed();
+  void set_throttled();
+  void listen_again();
+  bool is_held() const;
   void abandon();
   bool is_under_way() const { return state_ == State::Body || state_ == State::Answering; }
   size_t take(std::span<char> bytes);
@@ -166,6 +172,7 @@ class Connection {
   bool writes_ = false;
   bool paused_ = false;
   size_t unacknowledged_ = 0;  // bytes in events that JavaScript has not read yet
+  bool is_throttled_ = false;  // because of them
 
   // The request under way.
   RequestHandler* handler_ = nullptr;  // null: JavaScript answers
@@ -186,14 +193,14 @@ class Connection {
   // The WebSocket.
   WebSocketLimits limits_;
   std::unique_ptr<FrameHandler> frames_;
-  std::vector<std::byte> message_;  // the fragments of a message that have come
+  std::vector<std::byte> message_;                // the fragments of a message that have come
   Opcode message_opcode_ = Opcode::continuation;  // continuation: none is under way
   bool told_closed_ = false;
   bool pinged_ = false;
 
-  Nanos last_input_;            // when bytes last came
-  Nanos deadline_ = 0;          // of the state; 0: none
-  Nanos write_deadline_ = 0;    // of a client that does not read; 0: it does
+  Nanos last_input_;          // when bytes last came
+  Nanos deadline_ = 0;        // of the state; 0: none
+  Nanos write_deadline_ = 0;  // of a client that does not read; 0: it does
 };
 
 }  // namespace headrace

@@ -29,9 +29,7 @@ class Digits {
   char* end_;
 };
 
-char* put(char* at, std::string_view text) {
-  return std::copy(text.begin(), text.end(), at);
-}
+char* put(char* at, std::string_view text) { return std::copy(text.begin(), text.end(), at); }
 
 char* put_field(char* at, std::string_view name, std::string_view value) {
   at = put(at, name);
@@ -219,8 +217,7 @@ size_t Connection::take_chunks(std::span<char> bytes) {
 void Connection::tell_body(std::span<const char> piece, bool is_last) {
   deadline_ = is_last ? 0 : io_.now() + io_.options().head_timeout;
   if (is_last) state_ = State::Answering;
-  unacknowledged_ += piece.size();
-  if (!is_last && !wants_input()) io_.throttled();
+  told(piece.size());
   const Event event{.kind = EventKind::Body,
                     .connection = id_,
                     .body_bytes = static_cast<uint32_t>(piece.size()),
@@ -249,8 +246,10 @@ void Connection::write_head(std::string_view head, std::string_view framing, boo
   out_.append(head);
   out_.append(io_.date_field());
   out_.append(framing);
-  if (closes) out_.append("Connection: close\r\n");
-  else if (is_http10_) out_.append("Connection: keep-alive\r\n");
+  if (closes)
+    out_.append("Connection: close\r\n");
+  else if (is_http10_)
+    out_.append("Connection: keep-alive\r\n");
   out_.append("\r\n");
 }
 

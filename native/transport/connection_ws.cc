@@ -29,9 +29,8 @@ class EventFrames final : public FrameHandler {
   }
 
   void closed(Connection& connection, unsigned code, std::span<const std::byte> reason) override {
-    Event event{.kind = EventKind::Closed,
-                .connection = connection.id(),
-                .body_bytes = static_cast<uint32_t>(reason.size())};
+    Event event{
+        .kind = EventKind::Closed, .connection = connection.id(), .body_bytes = static_cast<uint32_t>(reason.size())};
     event.extra[0] = code;
     std::byte* room = connection.io().tell(event, reason.size());
     if (!reason.empty()) std::memcpy(room, reason.data(), reason.size());
@@ -48,7 +47,8 @@ void FrameHandler::overflowing(Connection& connection) {
 
 bool Connection::accept(std::string_view fields, const WebSocketLimits& limits, std::unique_ptr<FrameHandler> handler) {
   if (state_ != State::Answering || accept_key_.empty()) return false;
-  out_.append("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
+  out_.append(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
   out_.append(accept_key_);
   out_.append("\r\n");
   out_.append(fields);
@@ -68,11 +68,6 @@ bool Connection::accept_for_events(std::string_view fields, const WebSocketLimit
   return accept(fields, limits, std::make_unique<EventFrames>());
 }
 
-void Connection::told(size_t bytes) {
-  unacknowledged_ += bytes;
-  if (!wants_input()) io_.throttled();
-}
-
 size_t Connection::take_frames(std::span<char> bytes) {
   FrameHead head;
   uint16_t problem = 0;
@@ -85,8 +80,8 @@ size_t Connection::take_frames(std::span<char> bytes) {
     case Parse::complete:
       break;
   }
-  // Subtracted and not added: what a client promises may be anything.
-  if (state_ == State::WebSocket && head.payload_bytes > limits_.max_message - message_.size()) {
+  // Subtracted and not added: what a client promises may be anything. Also after our close frame: it is waited for.
+  if (!is_control(head.opcode) && head.payload_bytes > limits_.max_message - message_.size()) {
     fail(1009, "PAYLOAD_TOO_LARGE: a message of more than " + std::to_string(limits_.max_message) + " bytes");
     return bytes.size();
   }
@@ -123,10 +118,7 @@ void Connection::deliver(Opcode opcode, std::span<std::byte> payload) {
 
 void Connection::take_control(Opcode opcode, std::span<std::byte> payload) {
   if (opcode == Opcode::ping) return send(Opcode::pong, payload);
-  if (opcode == Opcode::pong) {
-    pinged_ = false;
-    return;
-  }
+  if (opcode == Opcode::pong) return;  // it has come, and that is all that it is for
   unsigned code = kNoCode;
   if (payload.size() >= 2) code = std::to_integer<unsigned>(payload[0]) << 8 | std::to_integer<unsigned>(payload[1]);
   const std::span<std::byte> reason = payload.size() > 2 ? payload.subspan(2) : std::span<std::byte>();
@@ -184,14 +176,13 @@ void Connection::tell_closed(unsigned code, std::span<const std::byte> reason) {
 
 void Connection::tick_web_socket(Nanos now) {
   if (limits_.idle_timeout == 0) return;
-  const Nanos idle = now - last_input_;
   // A client that is not listened to cannot show that it is alive; one that does not read is the other side's to end.
-  if (paused_) return;
+  if (!wants_input()) return;
+  const Nanos idle = now - last_input_;
   if (idle > limits_.idle_timeout) return close();
-  if (idle > limits_.idle_timeout / 2 && !pinged_) {
-    pinged_ = true;
-    send(Opcode::ping, {});
-  }
+  const bool is_quiet = idle > limits_.idle_timeout / 2;
+  if (is_quiet && !pinged_) send(Opcode::ping, {});
+  pinged_ = is_quiet;
 }
 
 }  // namespace headrace

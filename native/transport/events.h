@@ -1,7 +1,7 @@
 // What I/O threads tell JavaScript, in blocks: some hundred events and the bytes that belong to them.
 //
-// A block is filled by one I/O thread, then read by the JavaScript thread, then comes back to be used again. It always has
-// exactly one owner.
+// A block is filled by one I/O thread, then read by the JavaScript thread, then comes back to be used again. It always
+// has exactly one owner.
 #pragma once
 
 #include <cstddef>

@@ -77,7 +77,7 @@ Parse HeadReader::read() {
 
 Parse HeadReader::read_method() {
   const char* const begin = p_;
-  while (p_ != end_ && is_token_character(*p_)) ++p_;
+  p_ = std::find_if_not(p_, end_, is_token_character);
   if (p_ == end_) return Parse::incomplete;
   if (*p_ != ' ' || p_ == begin) return refuse(400, "the request does not begin with a method of HTTP");
   head_.method = view(begin, p_);
@@ -87,7 +87,7 @@ Parse HeadReader::read_method() {
 
 Parse HeadReader::read_target() {
   const char* const begin = p_;
-  while (p_ != end_ && look_up(kTarget, *p_) != 0) ++p_;
+  p_ = std::find_if_not(p_, end_, [](char c) { return look_up(kTarget, c) != 0; });
   target_ = view(begin, p_);
   if (target_.size() > kMaxTargetBytes) return refuse(414, "the target is longer than 8 KiB");
   if (p_ == end_) return Parse::incomplete;

@@ -22,8 +22,10 @@ std::string text_of(const sockaddr_storage& address) {
   } else if (address.ss_family == AF_INET6) {
     const in6_addr& ip = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
     // A client of IPv4 at a socket of both.
-    if (IN6_IS_ADDR_V4MAPPED(&ip)) inet_ntop(AF_INET, &ip.s6_addr[12], text.data(), text.size());
-    else inet_ntop(AF_INET6, &ip, text.data(), text.size());
+    if (IN6_IS_ADDR_V4MAPPED(&ip))
+      inet_ntop(AF_INET, &ip.s6_addr[12], text.data(), text.size());
+    else
+      inet_ntop(AF_INET6, &ip, text.data(), text.size());
   }
   return text.data();
 }

@@ -100,7 +100,7 @@ const EventBlock* IoThread::drain() {
       next = lent_.get();
     }
   }
-  if (returned && throttled_.exchange(false)) wake();
+  if (returned && throttled_.load() > 0) wake();
   return next;
 }
 
@@ -165,7 +165,8 @@ void IoThread::serve(const void* who, uint32_t what) {
     return;
   }
   Connection& connection = *static_cast<Connection*>(const_cast<void*>(who));
-  if (connection.is_open() && (what & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) connection.readable();
+  const bool is_gone = (what & (EPOLLERR | EPOLLHUP)) != 0;
+  if (connection.is_open() && (is_gone || (what & EPOLLIN) != 0)) connection.readable(is_gone);
   if (connection.is_open() && (what & EPOLLOUT) != 0) connection.flush();
 }
 
@@ -227,7 +228,8 @@ void IoThread::execute(const Command& command, const CommandBatch& batch) {
     case CommandKind::ResumeBody:
       return connection->pause_body(false);
     case CommandKind::Accept:
-      connection->accept_for_events(text, {command.numbers[0], static_cast<Nanos>(command.numbers[1]), command.numbers[2]});
+      connection->accept_for_events(text,
+                                    {command.numbers[0], static_cast<Nanos>(command.numbers[1]), command.numbers[2]});
       return;
     case CommandKind::Send:
       return connection->send(static_cast<Opcode>(command.flags), body);

@@ -100,8 +100,8 @@ class IoThread {
   void watch(Connection& connection, bool reads, bool writes);
   void dirty(Connection& connection) { dirty_.push_back(&connection); }
   void resuming(Connection& connection) { resuming_.push_back(&connection); }
-  // It waits for JavaScript to read its events.
-  void throttled() { throttled_.store(true); }
+  // One connection more, or less, waits for JavaScript to read its events.
+  void throttled(bool more) { throttled_.fetch_add(more ? 1 : -1); }
   void bury(Connection& connection);
 
  private:
@@ -165,8 +165,8 @@ class IoThread {
   // Somebody wants a turn. Without it a wake-up between the end of a turn and the sleep would be lost.
   std::atomic<bool> wanted_ = false;
   std::atomic<bool> stopping_ = false;
-  // Connections wait for JavaScript to read their events.
-  std::atomic<bool> throttled_ = false;
+  // So many connections wait for JavaScript to read their events.
+  std::atomic<int> throttled_ = 0;
   std::atomic<Nanos> linger_ = 0;
 
   Mutex mutex_;

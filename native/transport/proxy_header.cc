@@ -16,7 +16,9 @@ constexpr char kProxy = 0x21;
 constexpr char kTcp4 = 0x11;
 constexpr char kTcp6 = 0x21;
 
-size_t read_two(const char* p) { return static_cast<size_t>(static_cast<uint8_t>(p[0]) << 8 | static_cast<uint8_t>(p[1])); }
+size_t read_two(const char* p) {
+  return static_cast<size_t>(static_cast<uint8_t>(p[0]) << 8 | static_cast<uint8_t>(p[1]));
+}
 
 }  // namespace
 

@@ -109,9 +109,8 @@ void Server::distribute(UniqueFd fd, std::string address, bool proxied) {
   }
   // Tasks can be copied, a descriptor cannot.
   const auto shared = std::make_shared<UniqueFd>(std::move(fd));
-  thread.post([&thread, shared, address = std::move(address), proxied] {
-    thread.adopt(std::move(*shared), address, proxied);
-  });
+  thread.post(
+      [&thread, shared, address = std::move(address), proxied] { thread.adopt(std::move(*shared), address, proxied); });
 }
 
 }  // namespace headrace

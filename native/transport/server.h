@@ -1,5 +1,5 @@
-// A port and the I/O threads behind it. Sockets are accepted by the first thread and handed to the one that has fewest, so
-// that a few busy connections are spread evenly, which a socket for each thread (SO_REUSEPORT) does not do.
+// A port and the I/O threads behind it. Sockets are accepted by the first thread and handed to the one that has fewest,
+// so that a few busy connections are spread evenly, which a socket for each thread (SO_REUSEPORT) does not do.
 //
 // All of it is called by one thread, the one that made it, unless something else is said.
 #pragma once

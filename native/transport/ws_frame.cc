@@ -33,7 +33,7 @@ size_t sequence_length(const uint8_t* p, const uint8_t* end) {
   if (first < 0xc2) return 0;
   if (first < 0xe0) return is_next(1) ? 2 : 0;
   if (first < 0xf0) {
-    const uint8_t low = first == 0xe0 ? 0xa0 : 0x80;    // no overlong form
+    const uint8_t low = first == 0xe0 ? 0xa0 : 0x80;   // no overlong form
     const uint8_t high = first == 0xed ? 0x9f : 0xbf;  // no half of a surrogate pair
     return is_next(1, low, high) && is_next(2) ? 3 : 0;
   }

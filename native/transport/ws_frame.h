@@ -15,7 +15,7 @@ enum class Opcode : uint8_t { continuation = 0, text = 1, binary = 2, close = 8,
 inline constexpr bool is_control(Opcode opcode) { return static_cast<uint8_t>(opcode) >= 8; }
 
 inline constexpr size_t kMaxControlBytes = 125;
-inline constexpr size_t kMaxFrameHeadBytes = 14;       // of a client's frame, with the mask
+inline constexpr size_t kMaxFrameHeadBytes = 14;        // of a client's frame, with the mask
 inline constexpr size_t kMaxServerFrameHeadBytes = 10;  // of one that `write_frame_head` writes
 
 struct FrameHead {
@@ -26,8 +26,8 @@ struct FrameHead {
   std::array<uint8_t, 4> mask{};
 };
 
-// Reads the head of a client's frame at the beginning of `bytes`. A bad one is to be answered with `close_code`. Whether
-// its opcode goes with the frame before is for the caller to know.
+// Reads the head of a client's frame at the beginning of `bytes`. A bad one is to be answered with `close_code`.
+// Whether its opcode goes with the frame before is for the caller to know.
 Parse parse_frame_head(std::span<const char> bytes, FrameHead& head, uint16_t& close_code);
 
 // Takes the mask off `size` bytes, the first of which is at `offset` in the payload.

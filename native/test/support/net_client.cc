@@ -85,7 +85,8 @@ std::string masked_frame(uint8_t first, std::string_view payload) {
   } else {
     const int bytes = payload.size() <= 0xFFFF ? 2 : 8;
     frame += static_cast<char>(0x80 | (bytes == 2 ? 126 : 127));
-    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) frame += static_cast<char>(payload.size() >> shift & 0xFF);
+    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
+      frame += static_cast<char>(payload.size() >> shift & 0xFF);
   }
   constexpr char kMask[4] = {0x12, 0x34, 0x56, 0x78};
   frame.append(kMask, 4);
