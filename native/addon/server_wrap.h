@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "completions.h"
+#include "infer_requests.h"
 #include "raw_streams.h"
 #include "server.h"
 
@@ -67,6 +68,11 @@ class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
   void reply(const Napi::CallbackInfo& info);
   void go_away(const Napi::CallbackInfo& info);
   void tap(const Napi::CallbackInfo& info);
+  // Infer requests (server_wrap_infer.cc)
+  void serve_infer(const Napi::CallbackInfo& info);
+  void stop_infer(const Napi::CallbackInfo& info);
+  Napi::Value infer_counts(const Napi::CallbackInfo& info);
+  void remove_infer(uint32_t handle);
   void with_streams(uint64_t connection, std::function<void(Connection&, RawStreams&)> task);
   void task(uint64_t connection, std::function<void()> run);
 
@@ -84,6 +90,8 @@ class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
   std::unordered_map<const void*, Napi::Reference<Napi::ArrayBuffer>> buffers_;
   // By handle, then by I/O thread; each is used by its thread only.
   std::map<uint32_t, std::vector<std::shared_ptr<ModelClient>>> models_;
+  std::map<uint32_t, std::vector<std::shared_ptr<InferModel>>> infer_models_;
+  std::vector<std::shared_ptr<InferRequests>> infer_;  // by I/O thread
   uint32_t next_model_ = 1;
   bool hooked_ = false;
 };

@@ -36,6 +36,13 @@ struct InferCounts {
   uint64_t requests = 0;  // that were taken
   uint64_t under_way = 0;
   std::array<uint64_t, 12> answers{};  // by Code
+
+  InferCounts& operator+=(const InferCounts& other) {
+    requests += other.requests;
+    under_way += other.under_way;
+    for (size_t code = 0; code < answers.size(); ++code) answers[code] += other.answers[code];
+    return *this;
+  }
 };
 
 class InferModel {
@@ -49,7 +56,6 @@ class InferModel {
   const InferSpec& spec() const { return *spec_; }
 
   InferCounts counts;
-  bool is_serving = true;  // takes requests
 
  private:
   struct Hash {
