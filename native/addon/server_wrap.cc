@@ -79,6 +79,9 @@ Napi::Function ServerWrap::define(Napi::Env env) {
                          InstanceMethod<&ServerWrap::serve_infer>("serveInfer"),
                          InstanceMethod<&ServerWrap::stop_infer>("stopInfer"),
                          InstanceMethod<&ServerWrap::infer_counts>("inferCounts"),
+                         InstanceMethod<&ServerWrap::divert_model>("divertModel"),
+                         InstanceMethod<&ServerWrap::steps_under_way>("stepsUnderWay"),
+                         InstanceMethod<&ServerWrap::unsent>("unsent"),
                      });
 }
 

@@ -35,6 +35,7 @@ Code ModelClient::submit(StepSink& sink, const StepSpec& spec, std::span<const I
 }
 
 Code ModelClient::submit(StepSink& sink, const StepSpec& spec, std::span<const InputBytes> inputs, uint32_t& request) {
+  if (is_diverted_) return Code::Unavailable;
   const Code code = scheduler().submit(*queue_, spec, inputs, request);
   if (code != Code::Ok) return code;
   if (request >= sinks_.size()) sinks_.resize(std::max<size_t>(2 * sinks_.size(), request + 64));
@@ -52,9 +53,7 @@ void ModelClient::cancel(const StepSink& sink, uint32_t request) {
 }
 
 void ModelClient::forget(const StepSink& sink) {
-  for (uint32_t request = 0; request < sinks_.size(); ++request) {
-    cancel(sink, request);
-  }
+  for (uint32_t request = 0; request < sinks_.size(); ++request) cancel(sink, request);
 }
 
 bool ModelClient::turn() {
