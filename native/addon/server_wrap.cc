@@ -76,6 +76,9 @@ Napi::Function ServerWrap::define(Napi::Env env) {
                          InstanceMethod<&ServerWrap::reply>("reply"),
                          InstanceMethod<&ServerWrap::go_away>("goAway"),
                          InstanceMethod<&ServerWrap::tap>("tap"),
+                         InstanceMethod<&ServerWrap::serve_infer>("serveInfer"),
+                         InstanceMethod<&ServerWrap::stop_infer>("stopInfer"),
+                         InstanceMethod<&ServerWrap::infer_counts>("inferCounts"),
                          InstanceMethod<&ServerWrap::divert_model>("divertModel"),
                          InstanceMethod<&ServerWrap::steps_under_way>("stepsUnderWay"),
                          InstanceMethod<&ServerWrap::unsent>("unsent"),
@@ -118,6 +121,8 @@ void ServerWrap::end_now() {
   }
   // Their threads have ended, so nobody uses them any more.
   batches_.clear();
+  infer_.clear();
+  infer_models_.clear();
   models_.clear();
   if (wake_up_) wake_up_->close();
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "completions.h"
+#include "infer_requests.h"
 #include "raw_streams.h"
 #include "server.h"
 
@@ -73,6 +74,12 @@ class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
   void with_streams(uint64_t connection, std::function<void(Connection&, RawStreams&)> task);
   void task(uint64_t connection, std::function<void()> run);
 
+  // Infer requests (server_wrap_infer.cc)
+  void serve_infer(const Napi::CallbackInfo& info);
+  void stop_infer(const Napi::CallbackInfo& info);
+  Napi::Value infer_counts(const Napi::CallbackInfo& info);
+  void remove_infer(uint32_t handle);
+
   CommandBatch& batch_of(uint64_t connection) { return batches_[connection % batches_.size()]; }
   Command& say(const Napi::CallbackInfo& info, CommandKind kind);
   void flush_all();
@@ -87,6 +94,8 @@ class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
   std::unordered_map<const void*, Napi::Reference<Napi::ArrayBuffer>> buffers_;
   // By handle, then by I/O thread; each is used by its thread only.
   std::map<uint32_t, std::vector<std::shared_ptr<ModelClient>>> models_;
+  std::map<uint32_t, std::vector<std::shared_ptr<InferModel>>> infer_models_;
+  std::vector<std::shared_ptr<InferRequests>> infer_;  // by I/O thread
   uint32_t next_model_ = 1;
   bool hooked_ = false;
 };

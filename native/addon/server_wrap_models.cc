@@ -65,6 +65,7 @@ void ServerWrap::remove_model(const Napi::CallbackInfo& info) {
   const auto found = models_.find(u32(info, 0));
   if (found == models_.end()) return;
   flush_all();
+  remove_infer(found->first);
   for (size_t i = 0; i < found->second.size(); ++i) {
     server_->thread(i).post_and_wait([&client = found->second[i]] { client.reset(); });
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "status.h"
 
@@ -29,33 +30,49 @@ ModelClient::~ModelClient() {
 }
 
 Code ModelClient::submit(StepSink& sink, const StepSpec& spec, std::span<const InputBytes> inputs) {
-  if (is_diverted_) return Code::Unavailable;
   uint32_t request = 0;
+  return submit(sink, spec, inputs, request);
+}
+
+Code ModelClient::submit(StepSink& sink, const StepSpec& spec, std::span<const InputBytes> inputs, uint32_t& request) {
+  if (is_diverted_) return Code::Unavailable;
   const Code code = scheduler().submit(*queue_, spec, inputs, request);
   if (code != Code::Ok) return code;
   if (request >= sinks_.size()) sinks_.resize(std::max<size_t>(2 * sinks_.size(), request + 64));
   sinks_[request] = &sink;
   ++under_way_;
-  is_new_ = true;
+  is_due_ = true;
   return Code::Ok;
 }
 
+void ModelClient::cancel(const StepSink& sink, uint32_t request) {
+  if (request >= sinks_.size() || sinks_[request] != &sink) return;
+  sinks_[request] = nullptr;
+  scheduler().cancel(request, Code::Cancelled);
+  is_due_ = true;
+}
+
 void ModelClient::forget(const StepSink& sink) {
-  for (uint32_t request = 0; request < sinks_.size(); ++request) {
-    if (sinks_[request] != &sink) continue;
-    sinks_[request] = nullptr;
-    scheduler().cancel(request, Code::Cancelled);
-  }
+  for (uint32_t request = 0; request < sinks_.size(); ++request) cancel(sink, request);
 }
 
 bool ModelClient::turn() {
-  if (under_way_ == 0) return false;
-  // One batch, however many wait: its answers then travel while the next one runs.
-  if (scheduler().is_inline()) scheduler().run_inline(0, queue_.get());
-  else if (is_new_) scheduler().kick();
-  is_new_ = false;
+  if (under_way_ == 0 && !is_due_) return false;
+  const bool was_due = std::exchange(is_due_, false);
+  if (!scheduler().is_inline()) {
+    if (was_due) scheduler().kick();
+  } else if (was_due) {
+    // One batch, however many wait: its answers then travel while the next one runs. What is left may be another
+    // thread's, which sleeps.
+    is_due_ = scheduler().run_inline(0, queue_.get());
+  }
+  hand_out();
+  return is_due_;
+}
+
+void ModelClient::hand_out() {
   queue_->drain(completions_);
-  if (completions_.empty()) return scheduler().is_inline();
+  if (completions_.empty()) return;
   releasable_.clear();
   for (const Completion& completion : completions_) {
     if (StepSink* sink = std::exchange(sinks_[completion.request], nullptr)) sink->completed(completion);
@@ -63,7 +80,6 @@ bool ModelClient::turn() {
   }
   scheduler().release(releasable_, false);
   under_way_ -= completions_.size();
-  return under_way_ > 0 && scheduler().is_inline();
 }
 
 const std::byte* ModelClient::output(const Completion& completion, size_t output) {

@@ -35,6 +35,10 @@ class ModelClient final : public TurnWork {
 
   // Ok: `sink` will hear of it once.
   Code submit(StepSink& sink, const StepSpec& spec, std::span<const InputBytes> inputs);
+  // The same, and says by which number it can be cancelled until then.
+  Code submit(StepSink& sink, const StepSpec& spec, std::span<const InputBytes> inputs, uint32_t& request);
+  // Cancels a step, if the sink has not heard of it; it will not.
+  void cancel(const StepSink& sink, uint32_t request);
   // Cancels the steps of a sink, which hears nothing more of them.
   void forget(const StepSink& sink);
   bool turn() override;
@@ -61,6 +65,8 @@ class ModelClient final : public TurnWork {
   uint32_t handle() const { return handle_; }
 
  private:
+  void hand_out();
+
   struct OutputRows {
     size_t bytes;  // of one row
   };
@@ -75,7 +81,7 @@ class ModelClient final : public TurnWork {
   std::vector<StepSink*> sinks_;  // by request
   size_t under_way_ = 0;
   bool is_diverted_ = false;
-  bool is_new_ = false;  // something was submitted since the last turn
+  bool is_due_ = false;  // there may be something to run, or to kick
   std::vector<Completion> completions_;
   std::vector<uint32_t> releasable_;
   // The rows of each batch and output, which stay where they are as long as the model is there.

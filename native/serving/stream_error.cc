@@ -1,7 +1,6 @@
 #include "stream_error.h"
 
-#include <array>
-#include <cstdio>
+#include "text_json.h"
 
 namespace headrace {
 
@@ -26,25 +25,8 @@ std::string step_error_message(Code code, std::string_view detail) {
   return code_name(code);
 }
 
-std::string json_quoted(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      std::array<char, 8> escape;
-      std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(c));
-      quoted += escape.data();
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + '"';
-}
-
 std::string stream_error(Code code, std::string_view detail, int64_t stream) {
-  std::string text = "{\"error\":" + json_quoted(step_error_message(code, detail));
+  std::string text = "{\"error\":" + json_text(step_error_message(code, detail));
   text += ",\"code\":\"";
   text += code_name(code);
   text += '"';

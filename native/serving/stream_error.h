@@ -16,7 +16,4 @@ std::string step_error_message(Code code, std::string_view detail);
 // The text frame in the place of an answer that failed (docs/stream-protocol.md). `stream`: its number; below 0: none.
 std::string stream_error(Code code, std::string_view detail, int64_t stream);
 
-// A text as a string of JSON, with its quotes.
-std::string json_quoted(std::string_view text);
-
 }  // namespace headrace
