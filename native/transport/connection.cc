@@ -88,7 +88,13 @@ bool Connection::receive_into(std::span<char> room, size_t& got) {
     last_input_ = io_.now();
     return true;
   }
-  if (count == 0 || (errno != EAGAIN && errno != EINTR)) close();
+  if (count == 0 && !out_.empty() && (state_ == State::Head || state_ == State::Flushing)) {
+    // It sends nothing more, but may well be reading the answer that it has been given.
+    end_after_flush();
+    watch(false, writes_);
+  } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+    close();
+  }
   return false;
 }
 
@@ -255,7 +261,8 @@ void Connection::tick(Nanos now) {
   if (state_ == State::WebSocket) return tick_web_socket(now);
   if (deadline_ == 0 || now <= deadline_) return;
   if (is_held()) {
-    deadline_ = now + io_.options().head_timeout;
+    const bool is_between = state_ == State::Head && !in_head_;
+    deadline_ = now + (is_between ? io_.options().keep_alive_timeout : io_.options().head_timeout);
     return;
   }
   if (state_ == State::Head && in_head_) return refuse(408, "the request did not come in time");

@@ -112,11 +112,15 @@ void IoThread::wake() {
   static_cast<void>(write(wake_fd_.get(), &one, sizeof one) == sizeof one);
 }
 
-void IoThread::stop(Nanos linger) {
-  if (!thread_.joinable()) return;
+void IoThread::begin_stop(Nanos linger) {
   linger_.store(linger);
   stopping_.store(true);
   wake();
+}
+
+void IoThread::stop(Nanos linger) {
+  if (!thread_.joinable()) return;
+  begin_stop(linger);
   thread_.join();
 }
 
