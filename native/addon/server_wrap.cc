@@ -68,6 +68,14 @@ Napi::Function ServerWrap::define(Napi::Env env) {
                          InstanceMethod<&ServerWrap::send>("send"),
                          InstanceMethod<&ServerWrap::end>("end"),
                          InstanceMethod<&ServerWrap::flush>("flush"),
+                         InstanceMethod<&ServerWrap::add_model>("addModel"),
+                         InstanceMethod<&ServerWrap::remove_model>("removeModel"),
+                         InstanceMethod<&ServerWrap::accept_raw>("acceptRaw"),
+                         InstanceMethod<&ServerWrap::open_stream>("openStream"),
+                         InstanceMethod<&ServerWrap::close_stream>("closeStream"),
+                         InstanceMethod<&ServerWrap::reply>("reply"),
+                         InstanceMethod<&ServerWrap::go_away>("goAway"),
+                         InstanceMethod<&ServerWrap::tap>("tap"),
                      });
 }
 
@@ -101,7 +109,13 @@ void ServerWrap::on_environment_end(void* self) {
 }
 
 void ServerWrap::end_now() {
-  if (server_) server_->stop(0);
+  if (server_) {
+    server_->stop_listening();
+    server_->stop(0);
+  }
+  // Their threads have ended, so nobody uses them any more.
+  batches_.clear();
+  models_.clear();
   if (wake_up_) wake_up_->close();
 }
 

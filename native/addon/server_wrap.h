@@ -7,11 +7,14 @@
 
 #include <napi.h>
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "completions.h"
+#include "raw_streams.h"
 #include "server.h"
 
 namespace headrace {
@@ -55,6 +58,18 @@ class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
   void end(const Napi::CallbackInfo& info);
   void flush(const Napi::CallbackInfo& info);
 
+  // Models (server_wrap_models.cc)
+  Napi::Value add_model(const Napi::CallbackInfo& info);
+  void remove_model(const Napi::CallbackInfo& info);
+  void accept_raw(const Napi::CallbackInfo& info);
+  void open_stream(const Napi::CallbackInfo& info);
+  void close_stream(const Napi::CallbackInfo& info);
+  void reply(const Napi::CallbackInfo& info);
+  void go_away(const Napi::CallbackInfo& info);
+  void tap(const Napi::CallbackInfo& info);
+  void with_streams(uint64_t connection, std::function<void(Connection&, RawStreams&)> task);
+  void task(uint64_t connection, std::function<void()> run);
+
   CommandBatch& batch_of(uint64_t connection) { return batches_[connection % batches_.size()]; }
   Command& say(const Napi::CallbackInfo& info, CommandKind kind);
   void flush_all();
@@ -67,6 +82,9 @@ class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
   const EventBlock* block_ = nullptr;  // what drain gave last
   // The ArrayBuffers of blocks that come again and again, by their memory, which they keep alive.
   std::unordered_map<const void*, Napi::Reference<Napi::ArrayBuffer>> buffers_;
+  // By handle, then by I/O thread; each is used by its thread only.
+  std::map<uint32_t, std::vector<std::shared_ptr<ModelClient>>> models_;
+  uint32_t next_model_ = 1;
   bool hooked_ = false;
 };
 

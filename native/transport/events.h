@@ -30,7 +30,8 @@ namespace event_flags {
 inline constexpr uint32_t kBodyComplete = 1;  // Request; Body: the last piece
 inline constexpr uint32_t kUpgrade = 2;       // Request: a WebSocket handshake that may be accepted
 inline constexpr uint32_t kBodyToCome = 4;    // Request
-inline constexpr uint32_t kBinary = 1;        // Message
+inline constexpr uint32_t kBinary = 1;        // Message, Control
+inline constexpr uint32_t kSucceeded = 1;     // Tapped
 }  // namespace event_flags
 
 struct Event {
