@@ -50,8 +50,10 @@ void ModelClient::forget(const StepSink& sink) {
 bool ModelClient::turn() {
   if (under_way_ == 0) return false;
   // One batch, however many wait: its answers then travel while the next one runs.
-  if (scheduler().is_inline()) scheduler().run_inline(0, queue_.get());
-  else if (is_new_) scheduler().kick();
+  if (scheduler().is_inline())
+    scheduler().run_inline(0, queue_.get());
+  else if (is_new_)
+    scheduler().kick();
   is_new_ = false;
   queue_->drain(completions_);
   if (completions_.empty()) return scheduler().is_inline();
@@ -81,8 +83,10 @@ void ModelClient::copy_outputs(const Completion& completion, std::byte* to) {
 }
 
 void ModelClient::tap(uint32_t key, bool on) {
-  if (on) tapped_.insert(key);
-  else tapped_.erase(key);
+  if (on)
+    tapped_.insert(key);
+  else
+    tapped_.erase(key);
 }
 
 void ModelClient::tell_tapped(uint64_t connection, uint32_t key, const Completion& completion) {

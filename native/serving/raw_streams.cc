@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "connection.h"
-#include "stream_error.h"
 #include "status.h"
+#include "stream_error.h"
 
 namespace headrace {
 namespace {
@@ -174,8 +174,10 @@ void RawStreams::reply(Connection& connection, Opcode opcode, std::span<const st
 void RawStreams::drained(Connection& connection) {
   if (!is_slow_) return;
   is_slow_ = false;
-  if (!is_held_ && !is_full_ && !is_leaving_) connection.resume();
-  else settle(connection);
+  if (!is_held_ && !is_full_ && !is_leaving_)
+    connection.resume();
+  else
+    settle(connection);
 }
 
 // Whoever does not read is not read from either: there are no more answers than there may be frames in flight.
@@ -195,9 +197,8 @@ void RawStreams::closed(Connection& connection, unsigned code, std::span<const s
   for (auto& stream : streams_) {
     if (stream) end_stream(std::move(stream), false);
   }
-  Event event{.kind = EventKind::Closed,
-              .connection = connection.id(),
-              .body_bytes = static_cast<uint32_t>(reason.size())};
+  Event event{
+      .kind = EventKind::Closed, .connection = connection.id(), .body_bytes = static_cast<uint32_t>(reason.size())};
   event.extra[0] = code;
   std::byte* room = connection.io().tell(event, reason.size());
   if (!reason.empty()) std::memcpy(room, reason.data(), reason.size());

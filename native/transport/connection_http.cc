@@ -118,6 +118,7 @@ size_t Connection::take_head(std::span<char> bytes) {
   accept_key_.clear();
   body_paused_ = false;
   bool waits = false;
+  const bool has_body = head.chunked || body_left_ > 0;
   const bool is_whole = !head.chunked && rest.size() >= body_left_;
   if (offer(head, rest, waits)) return used + static_cast<size_t>(head.content_length.value_or(0));
   if (waits) {
@@ -129,7 +130,7 @@ size_t Connection::take_head(std::span<char> bytes) {
   deadline_ = is_whole ? 0 : io_.now() + io_.options().head_timeout;
   const size_t taken = head.chunked ? 0 : static_cast<size_t>(std::min<uint64_t>(rest.size(), body_left_));
   uint32_t flags = is_whole ? event_flags::kBodyComplete : event_flags::kBodyToCome;
-  if (head.websocket && head.method == "GET" && is_whole && head.field("sec-websocket-version") == "13" &&
+  if (head.websocket && head.method == "GET" && !has_body && head.field("sec-websocket-version") == "13" &&
       is_key(head.field("sec-websocket-key"))) {
     accept_key_ = accept_key(head.field("sec-websocket-key"));
     flags |= event_flags::kUpgrade;
