@@ -173,6 +173,18 @@ TEST_CASE("a WebSocket that is not listened to is not idle") {
   CHECK(harness.next().kind == EventKind::Message);
 }
 
+TEST_CASE("a WebSocket that is not read from ends, also where nobody listens to it") {
+  Harness harness;
+  NetClient client(harness.port);
+  client.send(handshake("/"));
+  const uint64_t id = harness.next().connection;
+  harness.say(CommandKind::Accept, id, "", "", 0, {1 << 20, 20 * kMilli, 100'000'000});
+  harness.say(CommandKind::Send, id, "", std::string(20'000'000, 'x'), 2);
+  IoThread& thread = harness.server.owner_of(id);
+  thread.post_and_wait([&] { thread.find(id)->pause(); });
+  CHECK(harness.next().kind == EventKind::Closed);
+}
+
 TEST_CASE("a client that sends nothing more still reads the answer that it has been given") {
   Harness harness;
   for (const uint32_t flags : {uint32_t{0}, respond_flags::kClose}) {

@@ -194,19 +194,19 @@ void Connection::write_out() {
     if (count < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) return close();
-      if (write_deadline_ == 0) write_deadline_ = io_.now() + io_.options().head_timeout;
+      if (stalled_since_ == 0) stalled_since_ = io_.now();
       if (!writes_) watch(reads_, true);
       if (state_ == State::WebSocket && out_.size() > limits_.max_unsent) frames_->overflowing(*this);
       return;
     }
     out_.sent(static_cast<size_t>(count));
-    if (write_deadline_ != 0) write_deadline_ = io_.now() + io_.options().head_timeout;
+    if (stalled_since_ != 0) stalled_since_ = io_.now();
   }
   flushed();
 }
 
 void Connection::flushed() {
-  write_deadline_ = 0;
+  stalled_since_ = 0;
   if (writes_) watch(reads_, false);
   if (!is_open()) return;
   if (tell_sent_) {
@@ -257,7 +257,8 @@ void Connection::abandon() {
 }
 
 void Connection::tick(Nanos now) {
-  if (write_deadline_ != 0 && now > write_deadline_ && state_ != State::WebSocket) return close();
+  const Nanos patience = state_ == State::WebSocket ? limits_.idle_timeout : io_.options().head_timeout;
+  if (stalled_since_ != 0 && patience != 0 && now - stalled_since_ > patience) return close();
   if (state_ == State::WebSocket) return tick_web_socket(now);
   if (deadline_ == 0 || now <= deadline_) return;
   if (is_held()) {
