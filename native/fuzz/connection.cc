@@ -150,9 +150,9 @@ class Session {
         return asked(event.flags, head, body);
       case EventKind::Body:
         demand(!is_whole_, "a piece of a body that is to come");
+        is_whole_ = (event.flags & event_flags::kBodyComplete) != 0;
         if (!is_asked_) return;  // it was on its way when the answer was given
         body_.append(body);
-        is_whole_ = (event.flags & event_flags::kBodyComplete) != 0;
         return answer();
       case EventKind::Aborted:
         demand(!is_aborted_, "the end of an exchange, once");
