@@ -38,7 +38,7 @@ class RawStreams::Stream final : public StepSink {
 
   void completed(const Completion& completion) override {
     ModelClient& client = *owner_.client_;
-    if (client.is_tapped(key_)) client.tell_tapped(connection->id(), key_, completion);
+    if (client.is_tapped(key_)) client.tell_tapped(*connection, key_, completion);
     if (completion.code == Code::Ok) {
       std::byte* room = connection->reserve(Opcode::binary, owner_.number_bytes_ + client.output_bytes());
       if (owner_.number_bytes_ > 0) put_number(room, number_);

@@ -42,7 +42,7 @@ bool Connection::wants_input() const {
     case State::Ending:
       return true;
     case State::Head:
-      return !tell_sent_ && out_.size() < kMaxUnread;
+      return !tell_sent_ && out_.size() < kMaxUnread && unacknowledged_ < kMaxUnacknowledged;
     case State::Body:
       return !body_paused_ && unacknowledged_ < kMaxUnacknowledged;
     case State::WebSocket:
@@ -272,7 +272,8 @@ void Connection::tick(Nanos now) {
 
 // Whether it is not for the client to do something: it is not listened to, or still takes the answer before.
 bool Connection::is_held() const {
-  return (state_ == State::Body && !wants_input()) || (state_ == State::Head && !out_.empty());
+  if (state_ != State::Body && state_ != State::Head) return false;
+  return !wants_input() || (state_ == State::Head && !out_.empty());
 }
 
 void Connection::watch(bool reads, bool writes) {

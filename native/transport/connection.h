@@ -92,9 +92,9 @@ class Connection {
   void flush();
   // Looks at its timeouts.
   void tick(Nanos now);
-  // An event of kind Body or Message was told, which is to be acknowledged.
+  // An event was told that waits_for_reader().
   void told(size_t bytes);
-  // JavaScript has read one of these.
+  // JavaScript has read it.
   void acknowledged(size_t bytes);
   // Takes nothing more, and ends when all is written.
   void end_after_flush();

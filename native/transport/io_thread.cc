@@ -368,7 +368,7 @@ void IoThread::publish() {
 
 void IoThread::acknowledge(const EventBlock& block) {
   for (const Event& event : block.events()) {
-    if (event.kind != EventKind::Body && event.kind != EventKind::Message) continue;
+    if (!waits_for_reader(event.kind)) continue;
     if (Connection* connection = find(event.connection)) connection->acknowledged(event.body_bytes);
   }
 }
