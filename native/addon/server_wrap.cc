@@ -76,6 +76,9 @@ Napi::Function ServerWrap::define(Napi::Env env) {
                          InstanceMethod<&ServerWrap::reply>("reply"),
                          InstanceMethod<&ServerWrap::go_away>("goAway"),
                          InstanceMethod<&ServerWrap::tap>("tap"),
+                         InstanceMethod<&ServerWrap::divert_model>("divertModel"),
+                         InstanceMethod<&ServerWrap::steps_under_way>("stepsUnderWay"),
+                         InstanceMethod<&ServerWrap::unsent>("unsent"),
                      });
 }
 

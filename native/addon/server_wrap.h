@@ -56,6 +56,7 @@ class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
   void accept(const Napi::CallbackInfo& info);
   void send(const Napi::CallbackInfo& info);
   void end(const Napi::CallbackInfo& info);
+  Napi::Value unsent(const Napi::CallbackInfo& info);
   void flush(const Napi::CallbackInfo& info);
 
   // Models (server_wrap_models.cc)
@@ -67,6 +68,8 @@ class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
   void reply(const Napi::CallbackInfo& info);
   void go_away(const Napi::CallbackInfo& info);
   void tap(const Napi::CallbackInfo& info);
+  void divert_model(const Napi::CallbackInfo& info);
+  Napi::Value steps_under_way(const Napi::CallbackInfo& info);
   void with_streams(uint64_t connection, std::function<void(Connection&, RawStreams&)> task);
   void task(uint64_t connection, std::function<void()> run);
 

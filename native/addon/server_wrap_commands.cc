@@ -108,6 +108,18 @@ void ServerWrap::end(const Napi::CallbackInfo& info) {
   command.head_bytes = append_utf8(info.Env(), info[2], batch_of(command.connection).bytes);
 }
 
+// unsent(id): bytes that the system has not taken; waits for the connection's thread
+Napi::Value ServerWrap::unsent(const Napi::CallbackInfo& info) {
+  const uint64_t id = id_of(info);
+  IoThread& thread = server_->owner_of(id);
+  size_t bytes = 0;
+  thread.post_and_wait([&] {
+    const Connection* connection = thread.find(id);
+    if (connection != nullptr) bytes = connection->unsent();
+  });
+  return Napi::Number::New(info.Env(), static_cast<double>(bytes));
+}
+
 void ServerWrap::flush(const Napi::CallbackInfo&) { flush_all(); }
 
 void ServerWrap::flush_all() {

@@ -1,5 +1,4 @@
-// Models that I/O threads serve without JavaScript. Each thread has its own client of each model; the engine is the
-// same.
+// Models that I/O threads serve without JavaScript. Each thread has its own client of each model; the engine is the same.
 #include "js_error.h"
 #include "server_wrap.h"
 #include "sharing.h"
@@ -72,8 +71,7 @@ void ServerWrap::remove_model(const Napi::CallbackInfo& info) {
   models_.erase(found);
 }
 
-// acceptRaw(id, head, handle, base, streams, ownsState, maxMessageBytes, idleTimeoutSeconds, maxUnsentBytes,
-// maxInFlight)
+// acceptRaw(id, head, handle, base, streams, ownsState, maxMessageBytes, idleTimeoutSeconds, maxUnsentBytes, maxInFlight)
 void ServerWrap::accept_raw(const Napi::CallbackInfo& info) {
   constexpr int64_t kSecond = 1'000'000'000;
   const uint64_t id = id_of(info);
@@ -95,24 +93,18 @@ void ServerWrap::accept_raw(const Napi::CallbackInfo& info) {
   });
 }
 
-// openStream(id, number, stateId, ownsState, done, failed): answers with one of the two texts
+// openStream(id, number, stateId, ownsState)
 void ServerWrap::open_stream(const Napi::CallbackInfo& info) {
-  with_streams(id_of(info),
-               [number = u32(info, 1), state_id = text(info, 2), owns_state = info[3].As<Napi::Boolean>().Value(),
-                done = text(info, 4), failed = text(info, 5)](Connection& connection, RawStreams& streams) {
-                 const bool opened = streams.open(number, state_id, owns_state);
-                 streams.reply(connection, Opcode::text, bytes_of(opened ? done : failed));
-               });
+  with_streams(id_of(info), [number = u32(info, 1), state_id = text(info, 2),
+                             owns_state = info[3].As<Napi::Boolean>().Value()](Connection&, RawStreams& streams) {
+    streams.open(number, state_id, owns_state);
+  });
 }
 
-// closeStream(id, number, dropsState, done: string | Uint8Array): answers with it
+// closeStream(id, number, dropsState)
 void ServerWrap::close_stream(const Napi::CallbackInfo& info) {
-  const Opcode opcode = info[3].IsString() ? Opcode::text : Opcode::binary;
-  with_streams(id_of(info), [number = u32(info, 1), drops_state = info[2].As<Napi::Boolean>().Value(), opcode,
-                             done = data_of(info[3])](Connection& connection, RawStreams& streams) {
-    streams.close(number, drops_state);
-    streams.reply(connection, opcode, bytes_of(done));
-  });
+  with_streams(id_of(info), [number = u32(info, 1), drops_state = info[2].As<Napi::Boolean>().Value()](
+                                Connection&, RawStreams& streams) { streams.close(number, drops_state); });
 }
 
 // reply(id, data: string | Uint8Array): the answer to the frame that JavaScript was told of
@@ -137,6 +129,28 @@ void ServerWrap::tap(const Napi::CallbackInfo& info) {
       client->tap(key, on);
     });
   }
+}
+
+// divertModel(handle)
+void ServerWrap::divert_model(const Napi::CallbackInfo& info) {
+  const auto found = models_.find(u32(info, 0));
+  if (found == models_.end()) return;
+  for (size_t i = 0; i < found->second.size(); ++i) {
+    task(i, [client = found->second[i]] { client->divert(); });
+  }
+  flush_all();
+}
+
+// stepsUnderWay(handle): waits for the threads
+Napi::Value ServerWrap::steps_under_way(const Napi::CallbackInfo& info) {
+  size_t sum = 0;
+  const auto found = models_.find(u32(info, 0));
+  if (found == models_.end()) return Napi::Number::New(info.Env(), 0);
+  flush_all();
+  for (size_t i = 0; i < found->second.size(); ++i) {
+    server_->thread(i).post_and_wait([&, i] { sum += found->second[i]->under_way(); });
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(sum));
 }
 
 }  // namespace headrace

@@ -161,7 +161,7 @@ class Session {
         is_asked_ = is_telling_ = false;
         return;
       case EventKind::Sent:
-        demand(is_telling_, "an exchange of which it was wanted");
+        demand(is_telling_ || is_web_socket_, "an exchange of which it was wanted");
         is_telling_ = false;
         return;
       case EventKind::Message:

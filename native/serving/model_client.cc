@@ -29,6 +29,7 @@ ModelClient::~ModelClient() {
 }
 
 Code ModelClient::submit(StepSink& sink, const StepSpec& spec, std::span<const InputBytes> inputs) {
+  if (is_diverted_) return Code::Unavailable;
   uint32_t request = 0;
   const Code code = scheduler().submit(*queue_, spec, inputs, request);
   if (code != Code::Ok) return code;

@@ -47,6 +47,10 @@ class ModelClient final : public TurnWork {
   // Whether every input has one known shape and every output is preallocated: what this class is for.
   bool is_fixed() const { return is_fixed_; }
 
+  // Refuses new steps as Unavailable.
+  void divert() { is_diverted_ = true; }
+  size_t under_way() const { return under_way_; }
+
   // Whether the outcomes of a state's steps are told to JavaScript too.
   void tap(uint32_t key, bool on);
   bool is_tapped(uint32_t key) const { return !tapped_.empty() && tapped_.contains(key); }
@@ -70,6 +74,7 @@ class ModelClient final : public TurnWork {
   size_t output_bytes_ = 0;
   std::vector<StepSink*> sinks_;  // by request
   size_t under_way_ = 0;
+  bool is_diverted_ = false;
   bool is_new_ = false;  // something was submitted since the last turn
   std::vector<Completion> completions_;
   std::vector<uint32_t> releasable_;

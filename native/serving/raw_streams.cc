@@ -65,8 +65,7 @@ class RawStreams::Stream final : public StepSink {
 RawStreams::RawStreams(std::shared_ptr<ModelClient> client, RawOptions options)
     : client_(std::move(client)),
       options_(std::move(options)),
-      number_bytes_(options_.streams > 0 ? kNumberBytes : 0),
-      streams_(std::max<uint32_t>(1, options_.streams)) {
+      number_bytes_(options_.streams > 0 ? kNumberBytes : 0) {
   if (options_.streams == 0) open(0, options_.base, options_.owns_state);
 }
 
@@ -89,9 +88,8 @@ Code RawStreams::take(Connection& connection, std::span<std::byte> payload) {
   if (number_bytes_ == 0) return step(connection, *streams_.front(), payload);
   if (payload.size() <= number_bytes_) return Code::InvalidArgument;
   const uint32_t number = number_of(payload);
-  if (number >= options_.streams) return Code::InvalidArgument;
-  Stream* stream = stream_of(number);
-  return step(connection, *stream, payload.subspan(number_bytes_));
+  if (number >= streams_.size() || !streams_[number]) return Code::NotFound;
+  return step(connection, *streams_[number], payload.subspan(number_bytes_));
 }
 
 Code RawStreams::step(Connection& connection, Stream& stream, std::span<std::byte> payload) {
@@ -102,14 +100,10 @@ Code RawStreams::step(Connection& connection, Stream& stream, std::span<std::byt
   return client_->submit(stream, spec, {&input, 1});
 }
 
-// A number that was not opened stands for a state of its own.
-RawStreams::Stream* RawStreams::stream_of(uint32_t number) {
-  if (!streams_[number]) open(number, options_.base + "/" + std::to_string(number), options_.owns_state);
-  return streams_[number].get();
-}
-
 bool RawStreams::open(uint32_t number, std::string_view state_id, bool owns_state) {
-  if (number >= streams_.size() || streams_[number]) return false;
+  if (number >= std::max<uint32_t>(1, options_.streams)) return false;
+  if (number >= streams_.size()) streams_.resize(number + 1);
+  if (streams_[number]) return false;
   streams_[number] = std::make_unique<Stream>(*this, number, client_->scheduler().pin(state_id), owns_state);
   return true;
 }

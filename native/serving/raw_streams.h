@@ -1,9 +1,9 @@
-// A raw WebSocket (docs/stream-protocol.md) of a model with state: frames are the bytes of the model's single input,
-// and go from the socket into a batch, answers are those of its outputs, and go from the batch to the socket.
+// A raw WebSocket (docs/stream-protocol.md) of a model with state: frames are the bytes of the model's single input, and go
+// from the socket into a batch, answers are those of its outputs, and go from the batch to the socket.
 //
-// What is not an ordinary frame is JavaScript's: texts, frames that the engine refuses, numbers out of range. Such a
-// frame waits until all frames before it are answered, is told as EventKind::Control, and nothing is read until
-// JavaScript has answered it (reply). So all answers come in order.
+// What is not an ordinary frame is JavaScript's: texts, frames that the engine refuses, numbers that no stream has yet. Such a frame
+// waits until all frames before it are answered, is told as EventKind::Control, and nothing is read until JavaScript has
+// answered it (reply). So all answers come in order.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +50,6 @@ class RawStreams final : public FrameHandler {
 
   Code take(Connection& connection, std::span<std::byte> payload);
   Code step(Connection& connection, Stream& stream, std::span<std::byte> payload);
-  Stream* stream_of(uint32_t number);
   void answered(Connection& connection);
   void hold(Connection& connection, Opcode opcode, std::span<const std::byte> payload);
   void tell_held(Connection& connection);
@@ -60,14 +59,14 @@ class RawStreams final : public FrameHandler {
   const std::shared_ptr<ModelClient> client_;
   const RawOptions options_;
   const size_t number_bytes_;
-  std::vector<std::unique_ptr<Stream>> streams_;  // by number
+  std::vector<std::unique_ptr<Stream>> streams_;  // by number, as far as any was opened
   size_t in_flight_ = 0;
   std::vector<std::byte> held_;  // the frame that is, or will be, JavaScript's
   Opcode held_opcode_ = Opcode::continuation;
   bool is_held_ = false;
   bool is_told_ = false;
-  bool is_full_ = false;  // as many frames in flight as there may be
-  bool is_slow_ = false;  // too many answers unread
+  bool is_full_ = false;   // as many frames in flight as there may be
+  bool is_slow_ = false;   // too many answers unread
   bool is_leaving_ = false;
   bool is_closed_ = false;
 };

@@ -207,13 +207,14 @@ void Connection::write_out() {
 
 void Connection::flushed() {
   stalled_since_ = 0;
-  if (writes_) watch(reads_, false);
+  const bool was_blocked = writes_;
+  if (was_blocked) watch(reads_, false);
   if (!is_open()) return;
   if (tell_sent_) {
     tell_sent_ = false;
     io_.tell({.kind = EventKind::Sent, .connection = id_}, 0);
   }
-  if (state_ == State::WebSocket) frames_->drained(*this);
+  if (was_blocked && state_ == State::WebSocket) frames_->drained(*this);
   if (state_ != State::Flushing) return;
   // Closing while the client still sends would reset the connection, and it might never read the answer (RFC 9112 9.6).
   shutdown(fd_.get(), SHUT_WR);

@@ -28,6 +28,10 @@ class EventFrames final : public FrameHandler {
     connection.told(payload.size());
   }
 
+  void drained(Connection& connection) override {
+    connection.io().tell({.kind = EventKind::Sent, .connection = connection.id()}, 0);
+  }
+
   void closed(Connection& connection, unsigned code, std::span<const std::byte> reason) override {
     Event event{
         .kind = EventKind::Closed, .connection = connection.id(), .body_bytes = static_cast<uint32_t>(reason.size())};

@@ -19,7 +19,7 @@ enum class EventKind : uint32_t {
   Request = 1,  // a head, and what had come of the body
   Body = 2,     // a further piece of it
   Aborted = 3,  // the client went before the answer was complete
-  Sent = 4,     // the system has taken what was written for an exchange
+  Sent = 4,     // the system has taken what was written for an exchange, or to a WebSocket that did not read
   Message = 5,  // of a WebSocket
   Closed = 6,   // a WebSocket is gone
   Tapped = 7,   // the outcome of a step that somebody follows
@@ -59,18 +59,18 @@ class EventBlock {
     events_.reserve(kMaxEvents);
   }
 
-  bool has_room(size_t bytes) const { return events_.size() < kMaxEvents && capacity_ - used_ >= bytes; }
+  bool has_room(size_t bytes) const { return events_.size() < kMaxEvents && capacity_ - aligned(used_) >= bytes; }
   bool empty() const { return events_.empty(); }
   // Whether it is one of those that are kept to be used again.
   bool is_standard() const { return capacity_ == kBytes; }
 
   // Room for an event's bytes, which has_room() has confirmed; `event.offset` says where they are.
   std::byte* add(Event event, size_t bytes) {
-    event.offset = static_cast<uint32_t>(used_);
+    const size_t at = aligned(used_);
+    event.offset = static_cast<uint32_t>(at);
     events_.push_back(event);
-    std::byte* room = bytes_.get() + used_;
-    used_ += bytes;
-    return room;
+    used_ = at + bytes;
+    return bytes_.get() + at;
   }
 
   void clear() {
@@ -84,6 +84,9 @@ class EventBlock {
   size_t capacity() const { return capacity_; }
 
  private:
+  // Tensors in a message can then be looked at where they are.
+  static constexpr size_t aligned(size_t at) { return (at + 7) & ~size_t{7}; }
+
   std::vector<Event> events_;
   std::shared_ptr<std::byte[]> bytes_;
   size_t capacity_;

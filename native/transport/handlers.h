@@ -18,7 +18,7 @@ class FrameHandler {
 
   // A whole message, unmasked and, where it is text, UTF-8. The bytes may be written to, and are gone after the call.
   virtual void message(Connection& connection, Opcode opcode, std::span<std::byte> payload) = 0;
-  // All that was sent has been taken by the system.
+  // All that was sent has been taken by the system, after it had not been for a while.
   virtual void drained(Connection& connection) { static_cast<void>(connection); }
   // More unread answers than Connection::max_unsent: by default the connection ends with 1013.
   virtual void overflowing(Connection& connection);

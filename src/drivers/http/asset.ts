@@ -1,4 +1,4 @@
-import type { HttpRequest } from "uWebSockets.js";
+import type { HttpRequest } from "../../transport/index.js";
 import { createHash } from "node:crypto";
 import type { AnswerHeaders, Exchange } from "./exchange.js";
 
@@ -34,5 +34,5 @@ export class Asset {
 }
 
 export function knownTags(request: HttpRequest): string {
-  return request.getHeader("if-none-match");
+  return request.header("if-none-match");
 }

@@ -1,5 +1,5 @@
 /** The plain REST routes, for people and for clients that know JSON only: predictions, waited for or as tasks. */
-import type { HttpRequest } from "uWebSockets.js";
+import type { HttpRequest } from "../../transport/index.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import { encodeRestError, parseJson, utf8Text } from "../../protocol/index.js";
 import { valuesToJson } from "../../types/index.js";
@@ -24,8 +24,8 @@ export class RestRoutes {
   register(router: Router): void {
     const { models } = this.listener;
     const only: Finder = () => models.only();
-    const named: Finder = (request) => models.find(request.getParameter(0) ?? "");
-    const versioned: Finder = (request) => models.find(request.getParameter(0) ?? "", request.getParameter(1));
+    const named: Finder = (request) => models.find(request.parameter(0));
+    const versioned: Finder = (request) => models.find(request.parameter(0), request.parameter(1));
     for (const [prefix, find] of [
       ["", only],
       ["/models/:model", named],
@@ -68,8 +68,8 @@ export class RestRoutes {
   }
 
   private task(exchange: Exchange, request: HttpRequest): void {
-    const taskId = request.getParameter(0) ?? "";
-    const waitMs = waitOf(request.getQuery("waitMs"));
+    const taskId = request.parameter(0);
+    const waitMs = waitOf(request.query("waitMs"));
     const answer = async (): Promise<void> => {
       const signal = goneSignal(exchange);
       for (const endpoint of this.listener.models.all()) {
@@ -86,7 +86,7 @@ export class RestRoutes {
   }
 
   private deleteTask(exchange: Exchange, request: HttpRequest): void {
-    const taskId = request.getParameter(0) ?? "";
+    const taskId = request.parameter(0);
     const answer = async (): Promise<void> => {
       for (const endpoint of this.listener.models.all()) {
         if (!(await endpoint.tasks.delete(taskId))) continue;
