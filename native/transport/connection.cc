@@ -226,6 +226,8 @@ void Connection::flushed() {
 
 void Connection::end_after_flush() {
   if (state_ == State::Closed || state_ == State::Lingering) return;
+  const bool is_idle = state_ == State::Head && !in_head_ && pending_.empty() && out_.empty();
+  if (is_idle) return close();  // nothing was asked, so there is no answer that a reset could destroy
   abandon();
   state_ = State::Flushing;
   deadline_ = 0;

@@ -380,6 +380,7 @@ void IoThread::turn_while_closing() {
   now_ = now_nanos();
   for (int i = 0; i < count; ++i) serve(ready[static_cast<size_t>(i)].data.ptr, ready[static_cast<size_t>(i)].events);
   flush_all();
+  if (now_ >= next_tick_) tick();
   buried_.clear();
 }
 
