@@ -46,7 +46,7 @@ std::shared_ptr<const InferSpec> to_spec(const Napi::Object& from) {
 
 }  // namespace
 
-// serveInfer(handle, spec): from now on
+// serveInfer(handle, spec): from now on; once more: its paths are its own again, and the first spec stays
 void ServerWrap::serve_infer(const Napi::CallbackInfo& info) {
   const uint32_t handle = info[0].As<Napi::Number>().Uint32Value();
   const auto found = models_.find(handle);
@@ -59,8 +59,7 @@ void ServerWrap::serve_infer(const Napi::CallbackInfo& info) {
     for (size_t i = 0; i < models.size(); ++i) {
       server_->thread(i).post_and_wait([&, i] {
         if (!infer_[i]) infer_[i] = std::make_shared<InferRequests>(server_->thread(i));
-        if (models[i]) infer_[i]->remove(*models[i]);
-        models[i] = std::make_shared<InferModel>(found->second[i], spec);
+        if (!models[i]) models[i] = std::make_shared<InferModel>(found->second[i], spec);
         infer_[i]->serve(models[i]);
       });
     }

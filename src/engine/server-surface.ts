@@ -4,6 +4,7 @@
  * I/O threads read and write the sockets. What they do not answer themselves comes as events, in blocks; what is to be done goes
  * back as commands, which reach the threads with `flush`. Connections are numbers that are never used again.
  */
+import type { Datatype } from "../datatype.js";
 
 /** By the numbers of headrace::EventKind in native/transport/events.h. */
 export const EventKind = {
@@ -109,6 +110,40 @@ export interface NativeServer {
   reply(connection: number, data: string | Uint8Array): void;
   goAway(connection: number): void;
   tap(model: number, stateKey: number, on: boolean): void;
+
+  /** Plain infer requests are answered by the threads, until `stopInfer`; of a path by the model that was named last. */
+  serveInfer(model: number, spec: NativeInferSpec): void;
+  stopInfer(model: number): void;
+  /** Requests taken, those without an answer, then answers by code (NATIVE_CODES); waits for the threads. */
+  inferCounts(model: number): Float64Array;
+}
+
+/** A tensor of V2 as infer requests have it. */
+export interface NativeInferTensor {
+  name: string;
+  datatype: Datatype;
+  /** With the batch axis, whatever is there. */
+  shape: number[];
+  /** -1: none. */
+  batchAxis: number;
+  /** The engine's. */
+  index: number;
+  rowBytes: number;
+}
+
+/** What the infer requests of a model look like. */
+export interface NativeInferSpec {
+  /** As they are sent. */
+  paths: string[];
+  modelName: string;
+  modelVersion: string;
+  /** In the engine's order. */
+  inputs: NativeInferTensor[];
+  /** In the order of answers. */
+  outputs: NativeInferTensor[];
+  maxBodyBytes: number;
+  priorityLevels: number;
+  defaultPriority: number;
 }
 
 export type NativeServerClass = new (options: NativeServerOptions, onWake: () => void) => NativeServer;

@@ -4,6 +4,6 @@ export { HttpResponse, type ResponseHead } from "./http-response.js";
 export { Router } from "./router.js";
 export { type ServerHandlers, TransportServer } from "./server.js";
 export type { RawOptions } from "./native-model.js";
-export { NativeModel } from "./native-model.js";
+export { type InferCounts, NativeModel } from "./native-model.js";
 export { Topics } from "./topics.js";
 export { type MessageHandler, WebSocket, type WebSocketLimits } from "./web-socket.js";

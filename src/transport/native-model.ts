@@ -1,5 +1,7 @@
 /** A model that I/O threads serve by themselves: the frames of raw streams go from the socket into its engine and back. */
-import type { NativeServer } from "../engine/server-surface.js";
+import type { NativeInferSpec, NativeServer } from "../engine/server-surface.js";
+import { NATIVE_CODES } from "../engine/surface.js";
+import type { ErrorCode } from "../errors.js";
 import type { WebSocketLimits } from "./web-socket.js";
 
 /** What is decided about a raw connection when it is opened. */
@@ -17,6 +19,14 @@ export interface RawOptions {
 
 /** Told of the outcome of a step that was followed; `outputs` is valid until it returns, undefined where it failed. */
 export type StepFollower = (key: number, outputs: Uint8Array | undefined) => void;
+
+/** Since the model is there. */
+export interface InferCounts {
+  readonly requests: number;
+  readonly underWay: number;
+  /** By the code of their error; OK for those that succeeded. */
+  readonly answers: ReadonlyMap<ErrorCode | "OK", number>;
+}
 
 export class NativeModel {
   readonly handle: number;
@@ -56,6 +66,27 @@ export class NativeModel {
   closeStream(connection: number, number: number, dropsState: boolean): void {
     this.native.closeStream(connection, number, dropsState);
     this.commanded();
+  }
+
+  /** Plain infer requests are answered by the threads from now on. */
+  serveInfer(spec: NativeInferSpec): void {
+    this.native.serveInfer(this.handle, spec);
+  }
+
+  /** They come to the server's handlers again. */
+  stopInfer(): void {
+    this.native.stopInfer(this.handle);
+  }
+
+  /** What the threads did with infer requests. */
+  inferCounts(): InferCounts {
+    const [requests = 0, underWay = 0, ...byCode] = this.native.inferCounts(this.handle);
+    const answers = new Map<ErrorCode | "OK", number>();
+    for (const [index, code] of NATIVE_CODES.entries()) {
+      const count = byCode[index] ?? 0;
+      if (count > 0) answers.set(code, count);
+    }
+    return { requests, underWay, answers };
   }
 
   /** Whether the outcomes of a state's steps are wanted, from those that come next on. */

@@ -1,4 +1,5 @@
 /** The part of an HTTP driver in `GET /metrics`. */
+import { ERROR_CODES } from "../../errors.js";
 import type { DriverMetric } from "../../runtime/index.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
 
@@ -19,16 +20,28 @@ export class StatusCounter {
   }
 }
 
-export function endpointMetrics({ counters, statuses, underWay, streams, tasks }: ModelEndpoint): DriverMetric[] {
+/** Answers by status: those given here, and those of the listener's threads. */
+function answersOf({ statuses, native }: ModelEndpoint): Map<number, number> {
+  const answers = new Map(statuses.entries());
+  for (const [code, count] of native?.inferCounts.answers ?? []) {
+    const status = code === "OK" ? 200 : ERROR_CODES[code].http;
+    answers.set(status, (answers.get(status) ?? 0) + count);
+  }
+  return answers;
+}
+
+export function endpointMetrics(endpoint: ModelEndpoint): DriverMetric[] {
+  const { counters, streams, tasks } = endpoint;
   const { pending, waiting, kept, ...ended } = tasks.stats();
+  const { requests, underWay } = endpoint.native?.inferCounts ?? { requests: 0, underWay: 0 };
   return [
-    counter("http_requests", "HTTP requests for the model that came.", counters.requests),
-    ...[...statuses.entries()].map(([status, value]) =>
+    counter("http_requests", "HTTP requests for the model that came.", counters.requests + requests),
+    ...[...answersOf(endpoint)].map(([status, value]) =>
       counter("http_responses", "Answers to HTTP requests for the model, by status.", value, {
         status: String(status),
       }),
     ),
-    gauge("http_requests_in_flight", "HTTP requests for the model that are being answered.", underWay),
+    gauge("http_requests_in_flight", "HTTP requests for the model that are being answered.", endpoint.underWay + underWay),
     counter("streams_opened", "WebSocket connections that were opened.", counters.streamsOpened),
     counter("streams_refused", "WebSocket connections that were closed for what they did.", counters.streamsRefused),
     gauge("streams", "WebSocket connections that are open, subscriptions among them.", streams.size),

@@ -14,7 +14,7 @@ import { endpointMetrics } from "./endpoint-metrics.js";
 import { HttpListener } from "./listener.js";
 import { listenerParameters } from "./listener-parameters.js";
 import { ModelEndpoint } from "./model-endpoint.js";
-import { serveNatively } from "./native-serving.js";
+import { NativeServing } from "./native-serving.js";
 import { changedParameters, type HttpParameters, httpParameters } from "./parameters.js";
 import { MemoryTaskStore, type TaskStore } from "./task-store.js";
 
@@ -48,7 +48,6 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   private listener: HttpListener | undefined;
   private endpoint: ModelEndpoint | undefined;
   private stopFlushing: (() => void) | undefined;
-  private stopNative: (() => void) | undefined;
   private finished: (() => void) | undefined;
 
   constructor(options: Partial<HttpParameters> = {}) {
@@ -75,9 +74,10 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
       publish: (topic, message, isBinary) => listener.publish(topic, message, isBinary),
     });
     listener.models.add(endpoint, this.parameters.replace);
-    this.stopNative = serveNatively(listener.server, endpoint);
+    endpoint.native = NativeServing.of(listener.server, inference, listener.parameters.maxBodyBytes);
     this.endpoint = endpoint;
     this.logRequests(this.parameters);
+    listener.versionsChanged(endpoint.name);
     this.stopFlushing = inference.direct?.engine.onFlush(() => listener.outbox.flush());
     const { host, port, tls } = this.parameters;
     const scheme = tls === undefined ? "http" : "https";
@@ -99,8 +99,10 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MILLIS));
     }
     endpoint?.close();
-    this.stopNative?.();
-    if (endpoint !== undefined) listener?.models.remove(endpoint);
+    if (endpoint !== undefined) {
+      listener?.models.remove(endpoint);
+      listener?.versionsChanged(endpoint.name);
+    }
     listener?.logsChanged();
     this.stopFlushing?.();
     this.finished?.();
@@ -140,6 +142,8 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     if (!accessLog) endpoint.accessLog = undefined;
     else endpoint.accessLog ??= this.makeAccessLog();
     this.listener?.logsChanged();
+    // A request that is logged, or traced, or may be refused for who asks, is looked at here.
+    endpoint.native?.serveInfer(!accessLog && !endpoint.isDraining && (this.listener?.isWideOpen ?? false));
   }
 }
 

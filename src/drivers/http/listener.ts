@@ -120,6 +120,12 @@ export class HttpListener implements SharedListener {
     return this.entrance.gate;
   }
 
+  /** Whether nothing of a request but the request itself matters. */
+  get isWideOpen(): boolean {
+    const { clients, cors } = this.gate;
+    return clients.isWideOpen && cors === undefined && !this.isTracing;
+  }
+
   /** What it counts, of all models together. */
   counters(): ListenerCounters {
     const { limiter, counters } = this.gate.clients;
@@ -182,6 +188,11 @@ export class HttpListener implements SharedListener {
    */
   get isBusy(): boolean {
     return this.underWay > 0 || performance.now() - this.lastEnded < LAST_REQUEST_MILLIS;
+  }
+
+  /** To be called when versions of a model came or went: the highest has the requests that name none. */
+  versionsChanged(name: string): void {
+    this.models.all().find((model) => model.name === name)?.native?.takeDefault();
   }
 
   /** To be called when a model's access log was switched on or off. */
