@@ -5,6 +5,8 @@
  * back as commands, which reach the threads with `flush`. Connections are numbers that are never used again.
  */
 
+import type { Datatype } from "../datatype.js";
+
 /** By the numbers of headrace::EventKind in native/transport/events.h. */
 export const EventKind = {
   request: 1,
@@ -50,6 +52,32 @@ export interface NativeServerOptions {
   headTimeoutMillis: number;
   /** Between requests. */
   keepAliveTimeoutMillis: number;
+}
+
+/** A tensor of infer requests. */
+export interface NativeInferTensor {
+  readonly name: string;
+  readonly datatype: Exclude<Datatype, "BYTES">;
+  /** With the batch axis as -1. */
+  readonly shape: readonly number[];
+  /** -1: none. */
+  readonly batchAxis: number;
+  /** The engine's. */
+  readonly index: number;
+  readonly rowBytes: number;
+}
+
+export interface NativeInferSpec {
+  readonly modelName: string;
+  readonly modelVersion: string;
+  /** In the engine's order. */
+  readonly inputs: readonly NativeInferTensor[];
+  /** In the order of answers. */
+  readonly outputs: readonly NativeInferTensor[];
+  readonly maxBodyBytes: number;
+  /** See RequestPolicy in src/runtime. */
+  readonly priorityLevels: number;
+  readonly defaultPriority: number;
 }
 
 export interface NativeServer {
@@ -109,6 +137,13 @@ export interface NativeServer {
   reply(connection: number, data: string | Uint8Array): void;
   goAway(connection: number): void;
   tap(model: number, stateKey: number, on: boolean): void;
+
+  /** What infer requests of a model look like; once. Threads take them where `inferPaths` says so. */
+  serveInfer(model: number, spec: NativeInferSpec): void;
+  /** The paths of requests that the threads take, from now on; waits for them. */
+  inferPaths(model: number, paths: readonly string[]): void;
+  /** Requests that the threads took, those of them without an answer, then the answers by the index of `NATIVE_CODES`. */
+  inferCounts(model: number): Float64Array;
 }
 
 export type NativeServerClass = new (options: NativeServerOptions, onWake: () => void) => NativeServer;

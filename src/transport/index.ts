@@ -3,7 +3,7 @@ export { HttpRequest } from "./http-request.js";
 export { HttpResponse, type ResponseHead } from "./http-response.js";
 export { Router } from "./router.js";
 export { type ServerHandlers, TransportServer } from "./server.js";
-export type { RawOptions } from "./native-model.js";
+export type { InferCounts, RawOptions } from "./native-model.js";
 export { NativeModel } from "./native-model.js";
 export { Topics } from "./topics.js";
 export { type MessageHandler, WebSocket, type WebSocketLimits } from "./web-socket.js";

@@ -1,5 +1,5 @@
 /** A model that I/O threads serve by themselves: the frames of raw streams go from the socket into its engine and back. */
-import type { NativeServer } from "../engine/server-surface.js";
+import type { NativeInferSpec, NativeServer } from "../engine/server-surface.js";
 import type { WebSocketLimits } from "./web-socket.js";
 
 /** What is decided about a raw connection when it is opened. */
@@ -13,6 +13,14 @@ export interface RawOptions {
   /** Frames without an answer; more are not read until some have one. */
   readonly maxInFlight: number;
   readonly limits: WebSocketLimits;
+}
+
+export interface InferCounts {
+  readonly requests: number;
+  /** Those without an answer. */
+  readonly underWay: number;
+  /** Answers, by the index of their code in NATIVE_CODES. */
+  readonly byCode: readonly number[];
 }
 
 /** Told of the outcome of a step that was followed; `outputs` is valid until it returns, undefined where it failed. */
@@ -67,6 +75,21 @@ export class NativeModel {
   /** What its raw streams bring is handed over from now on. */
   divert(): void {
     this.native.divertModel(this.handle);
+  }
+
+  /** What its infer requests look like; those of the paths that `inferPaths` names are answered by the threads. */
+  serveInfer(spec: NativeInferSpec): void {
+    this.native.serveInfer(this.handle, spec);
+  }
+
+  inferPaths(paths: readonly string[]): void {
+    this.native.inferPaths(this.handle, paths);
+  }
+
+  /** What became of the infer requests that the threads took. */
+  get inferCounts(): InferCounts {
+    const [requests = 0, underWay = 0, ...byCode] = this.native.inferCounts(this.handle);
+    return { requests, underWay, byCode };
   }
 
   get stepsUnderWay(): number {

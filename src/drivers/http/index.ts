@@ -101,7 +101,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     endpoint?.close();
     this.stopNative?.();
     if (endpoint !== undefined) listener?.models.remove(endpoint);
-    listener?.logsChanged();
+    listener?.modelsChanged();
     this.stopFlushing?.();
     this.finished?.();
   }
@@ -139,7 +139,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     if (endpoint === undefined) return;
     if (!accessLog) endpoint.accessLog = undefined;
     else endpoint.accessLog ??= this.makeAccessLog();
-    this.listener?.logsChanged();
+    this.listener?.modelsChanged();
   }
 }
 

@@ -25,6 +25,15 @@ export interface EndpointSocket {
   goAway(): void;
 }
 
+/** What threads of the listener do for a model by themselves. */
+export interface NativeEndpoint {
+  readonly model: NativeModel;
+  /** Whether they serve raw streams. */
+  readonly takesRaw: boolean;
+  /** Whether they can answer infer requests. */
+  readonly takesInfer: boolean;
+}
+
 export interface ModelEndpointInit {
   readonly inference: RestrictedInferenceProcess;
   readonly store: TaskStore;
@@ -53,8 +62,8 @@ export class ModelEndpoint implements ServedModel {
   };
   /** Where its requests are logged; undefined: they are not. May change at any time. */
   accessLog: Logger | undefined;
-  /** Where threads of the listener step its raw streams by themselves. */
-  native: NativeModel | undefined;
+  /** Where threads of the listener step it by themselves. */
+  native: NativeEndpoint | undefined;
   private draining = false;
   private readonly stopWatching: () => void;
   readonly statuses = new StatusCounter();
@@ -96,12 +105,12 @@ export class ModelEndpoint implements ServedModel {
   drain(): void {
     this.draining = true;
     // They are refused here, in their place among the answers.
-    this.native?.divert();
+    this.native?.model.divert();
   }
 
   /** Whether answers are still to come, or to be read. */
   get isBusy(): boolean {
-    if ((this.native?.stepsUnderWay ?? 0) > 0) return true;
+    if ((this.native?.model.stepsUnderWay ?? 0) > 0) return true;
     if (this.requestsUnderWay > 0 || this.tasks.pendingCount > 0) return true;
     for (const stream of this.streams) if (!stream.isIdle) return true;
     return false;
