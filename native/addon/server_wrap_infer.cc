@@ -8,9 +8,7 @@ namespace {
 
 std::string text(const Napi::Object& from, const char* name) { return from.Get(name).As<Napi::String>().Utf8Value(); }
 
-int64_t integer(const Napi::Object& from, const char* name) {
-  return from.Get(name).As<Napi::Number>().Int64Value();
-}
+int64_t integer(const Napi::Object& from, const char* name) { return from.Get(name).As<Napi::Number>().Int64Value(); }
 
 template <typename Each>
 void each(const Napi::Value& list, Each&& take) {
@@ -24,7 +22,8 @@ InferTensor to_tensor(const Napi::Object& from) {
   const std::optional<json::Datatype> datatype = json::datatype_named(text(from, "datatype"));
   if (!datatype || *datatype == json::Datatype::Bytes) bug("a tensor of infer requests has elements of no fixed size");
   tensor.datatype = *datatype;
-  each(from.Get("shape"), [&](const Napi::Value& size) { tensor.shape.push_back(size.As<Napi::Number>().Int64Value()); });
+  each(from.Get("shape"),
+       [&](const Napi::Value& size) { tensor.shape.push_back(size.As<Napi::Number>().Int64Value()); });
   tensor.batch_axis = static_cast<int>(integer(from, "batchAxis"));
   tensor.index = static_cast<size_t>(integer(from, "index"));
   tensor.row_bytes = static_cast<size_t>(integer(from, "rowBytes"));
@@ -35,8 +34,10 @@ std::shared_ptr<const InferSpec> to_spec(const Napi::Object& from) {
   auto spec = std::make_shared<InferSpec>();
   spec->model_name = text(from, "modelName");
   spec->model_version = text(from, "modelVersion");
-  each(from.Get("inputs"), [&](const Napi::Value& tensor) { spec->inputs.push_back(to_tensor(tensor.As<Napi::Object>())); });
-  each(from.Get("outputs"), [&](const Napi::Value& tensor) { spec->outputs.push_back(to_tensor(tensor.As<Napi::Object>())); });
+  each(from.Get("inputs"),
+       [&](const Napi::Value& tensor) { spec->inputs.push_back(to_tensor(tensor.As<Napi::Object>())); });
+  each(from.Get("outputs"),
+       [&](const Napi::Value& tensor) { spec->outputs.push_back(to_tensor(tensor.As<Napi::Object>())); });
   spec->max_body = static_cast<size_t>(integer(from, "maxBodyBytes"));
   spec->policy.priority_levels = static_cast<uint32_t>(integer(from, "priorityLevels"));
   spec->policy.default_priority = static_cast<uint32_t>(integer(from, "defaultPriority"));

@@ -42,7 +42,8 @@ bool read_fields(const HttpHead& head, InferFields& fields) {
         if (field.name == "content-encoding") return false;
         break;
       case 31:
-        if (field.name == "inference-header-content-length" && !read_length(field.value, fields.header_bytes)) return false;
+        if (field.name == "inference-header-content-length" && !read_length(field.value, fields.header_bytes))
+          return false;
         break;
       default:
         break;

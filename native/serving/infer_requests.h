@@ -1,5 +1,5 @@
-// V2 infer requests over HTTP that are answered on the thread that owns the socket: from the body into a batch, from the
-// batch into the answer.
+// V2 infer requests over HTTP that are answered on the thread that owns the socket: from the body into a batch, from
+// the batch into the answer.
 //
 // Only what is understood from end to end is taken: whole requests of models with one known shape, whose JSON says
 // nothing unusual, and whose steps the engine takes. Everything else is JavaScript's, which also says what is wrong, so

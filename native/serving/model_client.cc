@@ -98,8 +98,10 @@ void ModelClient::copy_outputs(const Completion& completion, std::byte* to) {
 }
 
 void ModelClient::tap(uint32_t key, bool on) {
-  if (on) tapped_.insert(key);
-  else tapped_.erase(key);
+  if (on)
+    tapped_.insert(key);
+  else
+    tapped_.erase(key);
 }
 
 void ModelClient::tell_tapped(uint64_t connection, uint32_t key, const Completion& completion) {

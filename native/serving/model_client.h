@@ -1,5 +1,5 @@
-// The steps that one I/O thread has in one model: submitted as frames and requests are read, run or kicked once a turn, and
-// their outcomes handed out before the turn's answers are written.
+// The steps that one I/O thread has in one model: submitted as frames and requests are read, run or kicked once a turn,
+// and their outcomes handed out before the turn's answers are written.
 //
 // Used by its I/O thread only. While steps are under way, whoever submitted them must stay, or call forget().
 #pragma once

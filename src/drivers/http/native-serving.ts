@@ -37,7 +37,10 @@ function isPlain({ engine, inputs, outputs }: DirectModel): boolean {
 }
 
 /** Undefined where requests of one model differ in more than their elements, or need a timer. */
-function inferSpec({ inference, parameters }: ModelEndpoint, { inputs, outputs }: DirectModel): NativeInferSpec | undefined {
+function inferSpec(
+  { inference, parameters }: ModelEndpoint,
+  { inputs, outputs }: DirectModel,
+): NativeInferSpec | undefined {
   const { timeoutMicros = 0, priorityLevels = 0, defaultPriority = 0 } = inference.requestPolicy;
   const [ins, outs] = [inputs.map(inferTensor), outputs.map(inferTensor)];
   if (timeoutMicros !== 0 || !isWhole(ins) || !isWhole(outs) || ins.length === 0) return undefined;
@@ -56,6 +59,14 @@ function isWhole(tensors: readonly (NativeInferTensor | undefined)[]): tensors i
   return !tensors.includes(undefined);
 }
 
-function inferTensor({ name, datatype, shape, batchAxis, index, rowBytes, fixed }: DirectTensor): NativeInferTensor | undefined {
+function inferTensor({
+  name,
+  datatype,
+  shape,
+  batchAxis,
+  index,
+  rowBytes,
+  fixed,
+}: DirectTensor): NativeInferTensor | undefined {
   return fixed && datatype !== "BYTES" ? { name, datatype, shape, batchAxis, index, rowBytes } : undefined;
 }
