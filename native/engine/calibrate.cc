@@ -17,7 +17,7 @@ namespace {
 // The bounds where the user gives none: a tiny model's large batch is still a short wait, and costs less per row.
 constexpr uint32_t kLargestBatch = 64;
 constexpr uint32_t kLargestTinyBatch = 128;
-constexpr Nanos kTinyRun = 250'000;  // of kLargestBatch rows
+constexpr Nanos kTinyRun = 250'000;        // of kLargestBatch rows
 constexpr uint32_t kDynamicBatch = 16;     // where the shapes, and so the cost of a row, are unknown
 constexpr Nanos kSizeBudget = 60'000'000;  // timing one batch size
 constexpr Nanos kTotalBudget = 400'000'000;

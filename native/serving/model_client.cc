@@ -104,14 +104,15 @@ void ModelClient::tap(uint32_t key, bool on) {
     tapped_.erase(key);
 }
 
-void ModelClient::tell_tapped(uint64_t connection, uint32_t key, const Completion& completion) {
+void ModelClient::tell_tapped(Connection& connection, uint32_t key, const Completion& completion) {
   const bool is_ok = completion.code == Code::Ok;
-  Event event{.kind = EventKind::Tapped, .connection = connection, .flags = is_ok ? event_flags::kSucceeded : 0};
+  Event event{.kind = EventKind::Tapped, .connection = connection.id(), .flags = is_ok ? event_flags::kSucceeded : 0};
   event.body_bytes = static_cast<uint32_t>(is_ok ? output_bytes_ : 0);
   event.extra[0] = key;
   event.extra[1] = handle_;
   std::byte* room = io_.tell(event, event.body_bytes);
   if (is_ok) copy_outputs(completion, room);
+  connection.told(event.body_bytes);
 }
 
 }  // namespace headrace

@@ -58,7 +58,7 @@ class ModelClient final : public TurnWork {
   // Whether the outcomes of a state's steps are told to JavaScript too.
   void tap(uint32_t key, bool on);
   bool is_tapped(uint32_t key) const { return !tapped_.empty() && tapped_.contains(key); }
-  void tell_tapped(uint64_t connection, uint32_t key, const Completion& completion);
+  void tell_tapped(Connection& connection, uint32_t key, const Completion& completion);
 
   Scheduler& scheduler() { return engine_->scheduler(); }
   const Engine& engine() const { return *engine_; }

@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "connection.h"
-#include "stream_error.h"
 #include "status.h"
+#include "stream_error.h"
 
 namespace headrace {
 namespace {
@@ -38,7 +38,7 @@ class RawStreams::Stream final : public StepSink {
 
   void completed(const Completion& completion) override {
     ModelClient& client = *owner_.client_;
-    if (client.is_tapped(key_)) client.tell_tapped(connection->id(), key_, completion);
+    if (client.is_tapped(key_)) client.tell_tapped(*connection, key_, completion);
     if (completion.code == Code::Ok) {
       std::byte* room = connection->reserve(Opcode::binary, owner_.number_bytes_ + client.output_bytes());
       if (owner_.number_bytes_ > 0) put_number(room, number_);
@@ -168,8 +168,10 @@ void RawStreams::reply(Connection& connection, Opcode opcode, std::span<const st
 void RawStreams::drained(Connection& connection) {
   if (!is_slow_) return;
   is_slow_ = false;
-  if (!is_held_ && !is_full_ && !is_leaving_) connection.resume();
-  else settle(connection);
+  if (!is_held_ && !is_full_ && !is_leaving_)
+    connection.resume();
+  else
+    settle(connection);
 }
 
 // Whoever does not read is not read from either: there are no more answers than there may be frames in flight.
@@ -189,9 +191,8 @@ void RawStreams::closed(Connection& connection, unsigned code, std::span<const s
   for (auto& stream : streams_) {
     if (stream) end_stream(std::move(stream), false);
   }
-  Event event{.kind = EventKind::Closed,
-              .connection = connection.id(),
-              .body_bytes = static_cast<uint32_t>(reason.size())};
+  Event event{
+      .kind = EventKind::Closed, .connection = connection.id(), .body_bytes = static_cast<uint32_t>(reason.size())};
   event.extra[0] = code;
   std::byte* room = connection.io().tell(event, reason.size());
   if (!reason.empty()) std::memcpy(room, reason.data(), reason.size());

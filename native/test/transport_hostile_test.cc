@@ -173,5 +173,58 @@ TEST_CASE("a WebSocket that is not listened to is not idle") {
   CHECK(harness.next().kind == EventKind::Message);
 }
 
+TEST_CASE("a WebSocket that is not read from ends, also where nobody listens to it") {
+  Harness harness;
+  NetClient client(harness.port);
+  client.send(handshake("/"));
+  const uint64_t id = harness.next().connection;
+  harness.say(CommandKind::Accept, id, "", "", 0, {1 << 20, 20 * kMilli, 100'000'000});
+  harness.say(CommandKind::Send, id, "", std::string(20'000'000, 'x'), 2);
+  IoThread& thread = harness.server.owner_of(id);
+  thread.post_and_wait([&] { thread.find(id)->pause(); });
+  CHECK(harness.next().kind == EventKind::Closed);
+}
+
+TEST_CASE("a client that sends nothing more still reads the answer that it has been given") {
+  Harness harness;
+  for (const uint32_t flags : {uint32_t{0}, respond_flags::kClose}) {
+    NetClient client(harness.port);
+    client.send(kGet);
+    harness.respond(harness.next().connection, std::string(20'000'000, 'x'), flags);
+    CHECK(client.take(1) == "H");
+    client.end_sending();
+    CHECK(client.answer().size() > 20'000'000);
+    CHECK(client.at_end());
+  }
+}
+
+TEST_CASE("a body that turns out to be none ends an answer that has begun, and puts nothing into it") {
+  Harness harness;
+  NetClient client(harness.port);
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const uint64_t id = harness.next().connection;
+  harness.say(CommandKind::Begin, id, "200 OK\r\n");
+  harness.say(CommandKind::Write, id, "", "first");
+  client.take_until("first\r\n");
+  CHECK(harness.next().kind == EventKind::Sent);
+  client.send("no size\r\n");
+  CHECK(harness.next().kind == EventKind::Aborted);
+  CHECK(client.at_end());
+}
+
+TEST_CASE("the pause of a body ends with its request") {
+  Harness harness;
+  NetClient client(harness.port);
+  client.send(kGet);
+  const uint64_t id = harness.next().connection;
+  harness.say(CommandKind::PauseBody, id);
+  harness.respond(id, "one");
+  CHECK(client.answer().ends_with("one"));
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\na");
+  CHECK(harness.next().body == "a");
+  client.send("b");
+  CHECK(harness.next().body == "b");
+}
+
 }  // namespace
 }  // namespace headrace

@@ -109,6 +109,7 @@ TEST_CASE("what is no request is refused, and ends the connection") {
   Harness harness;
   for (const auto& [bytes, status] : std::map<std::string, std::string>{
            {"GET / HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n", "400 Bad Request"},
+           {"GET / HTTP/1.1\r\nHost: h\r\nExpect: more\r\n\r\n", "417 Expectation Failed"},
            {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", "505 HTTP Version Not Supported"},
            {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "400 Bad Request"},
            {"GET / HTTP/1.1\r\nHost: h\r\nx: " + std::string(20'000, 'x'), "431 Request Header Fields Too Large"}}) {

@@ -42,7 +42,7 @@ bool Connection::wants_input() const {
     case State::Ending:
       return true;
     case State::Head:
-      return !tell_sent_ && out_.size() < kMaxUnread;
+      return !tell_sent_ && out_.size() < kMaxUnread && unacknowledged_ < kMaxUnacknowledged;
     case State::Body:
       return !body_paused_ && unacknowledged_ < kMaxUnacknowledged;
     case State::WebSocket:
@@ -88,7 +88,13 @@ bool Connection::receive_into(std::span<char> room, size_t& got) {
     last_input_ = io_.now();
     return true;
   }
-  if (count == 0 || (errno != EAGAIN && errno != EINTR)) close();
+  if (count == 0 && !out_.empty() && (state_ == State::Head || state_ == State::Flushing)) {
+    // It sends nothing more, but may well be reading the answer that it has been given.
+    end_after_flush();
+    watch(false, writes_);
+  } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+    close();
+  }
   return false;
 }
 
@@ -188,19 +194,19 @@ void Connection::write_out() {
     if (count < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) return close();
-      if (write_deadline_ == 0) write_deadline_ = io_.now() + io_.options().head_timeout;
+      if (stalled_since_ == 0) stalled_since_ = io_.now();
       if (!writes_) watch(reads_, true);
       if (state_ == State::WebSocket && out_.size() > limits_.max_unsent) frames_->overflowing(*this);
       return;
     }
     out_.sent(static_cast<size_t>(count));
-    if (write_deadline_ != 0) write_deadline_ = io_.now() + io_.options().head_timeout;
+    if (stalled_since_ != 0) stalled_since_ = io_.now();
   }
   flushed();
 }
 
 void Connection::flushed() {
-  write_deadline_ = 0;
+  stalled_since_ = 0;
   const bool was_blocked = writes_;
   if (was_blocked) watch(reads_, false);
   if (!is_open()) return;
@@ -220,6 +226,8 @@ void Connection::flushed() {
 
 void Connection::end_after_flush() {
   if (state_ == State::Closed || state_ == State::Lingering) return;
+  const bool is_idle = state_ == State::Head && !in_head_ && pending_.empty() && out_.empty();
+  if (is_idle) return close();  // nothing was asked, so there is no answer that a reset could destroy
   abandon();
   state_ = State::Flushing;
   deadline_ = 0;
@@ -252,11 +260,13 @@ void Connection::abandon() {
 }
 
 void Connection::tick(Nanos now) {
-  if (write_deadline_ != 0 && now > write_deadline_ && state_ != State::WebSocket) return close();
+  const Nanos patience = state_ == State::WebSocket ? limits_.idle_timeout : io_.options().head_timeout;
+  if (stalled_since_ != 0 && patience != 0 && now - stalled_since_ > patience) return close();
   if (state_ == State::WebSocket) return tick_web_socket(now);
   if (deadline_ == 0 || now <= deadline_) return;
   if (is_held()) {
-    deadline_ = now + io_.options().head_timeout;
+    const bool is_between = state_ == State::Head && !in_head_;
+    deadline_ = now + (is_between ? io_.options().keep_alive_timeout : io_.options().head_timeout);
     return;
   }
   if (state_ == State::Head && in_head_) return refuse(408, "the request did not come in time");
@@ -265,7 +275,8 @@ void Connection::tick(Nanos now) {
 
 // Whether it is not for the client to do something: it is not listened to, or still takes the answer before.
 bool Connection::is_held() const {
-  return (state_ == State::Body && !wants_input()) || (state_ == State::Head && !out_.empty());
+  if (state_ != State::Body && state_ != State::Head) return false;
+  return !wants_input() || (state_ == State::Head && !out_.empty());
 }
 
 void Connection::watch(bool reads, bool writes) {

@@ -27,7 +27,7 @@ class IoThread;
 // How a WebSocket is to be.
 struct WebSocketLimits {
   size_t max_message = 1 << 20;  // bytes; a larger one ends the connection with 1009
-  Nanos idle_timeout = 0;        // without anything from the client, pongs included; 0: for ever
+  Nanos idle_timeout = 0;        // without anything from the client, pongs included, or read by it; 0: for ever
   size_t max_unsent = 1 << 20;   // bytes of answers that the client has not read
 };
 
@@ -92,9 +92,9 @@ class Connection {
   void flush();
   // Looks at its timeouts.
   void tick(Nanos now);
-  // An event of kind Body or Message was told, which is to be acknowledged.
+  // An event was told that waits_for_reader().
   void told(size_t bytes);
-  // JavaScript has read one of these.
+  // JavaScript has read it.
   void acknowledged(size_t bytes);
   // Takes nothing more, and ends when all is written.
   void end_after_flush();
@@ -198,9 +198,9 @@ class Connection {
   bool told_closed_ = false;
   bool pinged_ = false;
 
-  Nanos last_input_;          // when bytes last came
-  Nanos deadline_ = 0;        // of the state; 0: none
-  Nanos write_deadline_ = 0;  // of a client that does not read; 0: it does
+  Nanos last_input_;         // when bytes last came
+  Nanos deadline_ = 0;       // of the state; 0: none
+  Nanos stalled_since_ = 0;  // when a client that does not read last took something; 0: it reads
 };
 
 }  // namespace headrace

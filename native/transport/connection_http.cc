@@ -58,8 +58,12 @@ std::string_view reason_of(int status) {
       return "400 Bad Request";
     case 408:
       return "408 Request Timeout";
+    case 413:
+      return "413 Content Too Large";
     case 414:
       return "414 URI Too Long";
+    case 417:
+      return "417 Expectation Failed";
     case 431:
       return "431 Request Header Fields Too Large";
     case 501:
@@ -112,7 +116,9 @@ size_t Connection::take_head(std::span<char> bytes) {
   body_left_ = head.content_length.value_or(0);
   body_is_chunked_ = head.chunked;
   accept_key_.clear();
+  body_paused_ = false;
   bool waits = false;
+  const bool has_body = head.chunked || body_left_ > 0;
   const bool is_whole = !head.chunked && rest.size() >= body_left_;
   if (offer(head, rest, waits)) return used + static_cast<size_t>(head.content_length.value_or(0));
   if (waits) {
@@ -124,7 +130,7 @@ size_t Connection::take_head(std::span<char> bytes) {
   deadline_ = is_whole ? 0 : io_.now() + io_.options().head_timeout;
   const size_t taken = head.chunked ? 0 : static_cast<size_t>(std::min<uint64_t>(rest.size(), body_left_));
   uint32_t flags = is_whole ? event_flags::kBodyComplete : event_flags::kBodyToCome;
-  if (head.websocket && head.method == "GET" && is_whole && head.field("sec-websocket-version") == "13" &&
+  if (head.websocket && head.method == "GET" && !has_body && head.field("sec-websocket-version") == "13" &&
       is_key(head.field("sec-websocket-key"))) {
     accept_key_ = accept_key(head.field("sec-websocket-key"));
     flags |= event_flags::kUpgrade;
@@ -228,6 +234,7 @@ void Connection::tell_body(std::span<const char> piece, bool is_last) {
 // Answers what is no request that anybody could answer, in the shape of V2's errors, and ends.
 void Connection::refuse(int status, std::string_view text) {
   abandon();
+  if (is_begun_) return end_after_flush();  // there is an answer already, whose end is missing now
   std::string body = "{\"error\":\"";
   body += text;
   body += "\"}";

@@ -180,7 +180,7 @@ void Connection::tell_closed(unsigned code, std::span<const std::byte> reason) {
 
 void Connection::tick_web_socket(Nanos now) {
   if (limits_.idle_timeout == 0) return;
-  // A client that is not listened to cannot show that it is alive; one that does not read is the other side's to end.
+  // A client that is not listened to cannot show that it is alive.
   if (!wants_input()) return;
   const Nanos idle = now - last_input_;
   if (idle > limits_.idle_timeout) return close();

@@ -26,6 +26,11 @@ enum class EventKind : uint32_t {
   Control = 8,  // a text frame of a raw stream
 };
 
+// Whether the connection of such events waits where JavaScript does not read them: a client can cause any number.
+constexpr bool waits_for_reader(EventKind kind) {
+  return kind == EventKind::Body || kind == EventKind::Message || kind == EventKind::Tapped;
+}
+
 namespace event_flags {
 inline constexpr uint32_t kBodyComplete = 1;  // Request; Body: the last piece
 inline constexpr uint32_t kUpgrade = 2;       // Request: a WebSocket handshake that may be accepted

@@ -112,11 +112,15 @@ void IoThread::wake() {
   static_cast<void>(write(wake_fd_.get(), &one, sizeof one) == sizeof one);
 }
 
-void IoThread::stop(Nanos linger) {
-  if (!thread_.joinable()) return;
+void IoThread::begin_stop(Nanos linger) {
   linger_.store(linger);
   stopping_.store(true);
   wake();
+}
+
+void IoThread::stop(Nanos linger) {
+  if (!thread_.joinable()) return;
+  begin_stop(linger);
   thread_.join();
 }
 
@@ -366,7 +370,7 @@ void IoThread::publish() {
 
 void IoThread::acknowledge(const EventBlock& block) {
   for (const Event& event : block.events()) {
-    if (event.kind != EventKind::Body && event.kind != EventKind::Message) continue;
+    if (!waits_for_reader(event.kind)) continue;
     if (Connection* connection = find(event.connection)) connection->acknowledged(event.body_bytes);
   }
 }
@@ -378,6 +382,7 @@ void IoThread::turn_while_closing() {
   now_ = now_nanos();
   for (int i = 0; i < count; ++i) serve(ready[static_cast<size_t>(i)].data.ptr, ready[static_cast<size_t>(i)].events);
   flush_all();
+  if (now_ >= next_tick_) tick();
   buried_.clear();
 }
 

@@ -63,6 +63,8 @@ class IoThread {
   const EventBlock* drain() EXCLUDES(mutex_);
   // Interrupts its sleep.
   void wake();
+  // Begins to stop, without waiting for it.
+  void begin_stop(Nanos linger);
   // Closes all connections, after what was written has been sent or `linger` has passed, and ends. Blocks. Idempotent.
   void stop(Nanos linger) EXCLUDES(mutex_);
 

@@ -93,6 +93,7 @@ void Server::stop_listening() {
 
 void Server::stop(Nanos linger) {
   MutexLock lock(stop_mutex_);
+  for (const auto& thread : threads_) thread->begin_stop(linger);
   for (const auto& thread : threads_) thread->stop(linger);
 }
 

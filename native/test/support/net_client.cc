@@ -72,6 +72,8 @@ std::string NetClient::frame() {
 
 bool NetClient::at_end() { return buffer_.empty() && !more(); }
 
+void NetClient::end_sending() { shutdown(fd_.get(), SHUT_WR); }
+
 void NetClient::close(bool reset) {
   const linger how{.l_onoff = reset ? 1 : 0, .l_linger = 0};
   setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &how, sizeof how);

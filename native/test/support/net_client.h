@@ -25,6 +25,8 @@ class NetClient {
   std::string frame();
   // Whether the server ends the connection without sending more.
   bool at_end();
+  // Sends nothing more, but goes on reading.
+  void end_sending();
   // Ends the connection; `reset`: as a process that dies does.
   void close(bool reset = false);
 

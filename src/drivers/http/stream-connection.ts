@@ -37,6 +37,8 @@ export class StreamConnection implements FrameOwner, EndpointSocket {
   readonly answers = new Answers();
   readonly ids: StateIds;
   private socket: WebSocket | undefined;
+  /** Whether it was ended, and counted, here. */
+  private isRefused = false;
   /** The stream of what names no state id, where the connection has no numbered ones. */
   private readonly own: Stream | undefined;
   private readonly raw: RawFrames | undefined;
@@ -143,6 +145,7 @@ export class StreamConnection implements FrameOwner, EndpointSocket {
   /** Closes the connection because of an error; its reason says which. */
   end(error: HeadraceError): void {
     const { code, reason } = closeFrameOf(error);
+    this.isRefused = true;
     this.endpoint.streamRefused(error.code, error.message);
     this.socket?.end(code, reason);
   }
@@ -153,8 +156,12 @@ export class StreamConnection implements FrameOwner, EndpointSocket {
   }
 
   /** The socket is gone: what waits is cancelled, states that were this connection's own are freed. */
-  closed(): void {
+  closed(code: number, reason: string): void {
     this.socket = undefined;
+    // The transport ends those that do not read, or send too much.
+    if (!this.isRefused && (code === 1013 || code === 1009)) {
+      this.endpoint.streamRefused(code === 1013 ? "RESOURCE_EXHAUSTED" : "PAYLOAD_TOO_LARGE", reason);
+    }
     this.endpoint.streams.delete(this);
     this.answers.abandon();
     const streams = [...(this.own === undefined ? [] : [this.own]), ...(this.raw?.open ?? [])];
