@@ -22,7 +22,15 @@ export const EventKind = {
 export const EVENT_FIELDS = 8;
 
 /** Where in an event's numbers something is. `extra`: of `closed` its code; of `tapped` the state's key, then the model. */
-export const EventField = { kind: 0, connection: 1, offset: 2, headBytes: 3, bodyBytes: 4, flags: 5, extra: 6 } as const;
+export const EventField = {
+  kind: 0,
+  connection: 1,
+  offset: 2,
+  headBytes: 3,
+  bodyBytes: 4,
+  flags: 5,
+  extra: 6,
+} as const;
 
 export const EventFlags = {
   /** Of `request`, and of `body`: there is no more of it. */

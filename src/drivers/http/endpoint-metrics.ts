@@ -41,7 +41,11 @@ export function endpointMetrics(endpoint: ModelEndpoint): DriverMetric[] {
         status: String(status),
       }),
     ),
-    gauge("http_requests_in_flight", "HTTP requests for the model that are being answered.", endpoint.underWay + underWay),
+    gauge(
+      "http_requests_in_flight",
+      "HTTP requests for the model that are being answered.",
+      endpoint.underWay + underWay,
+    ),
     counter("streams_opened", "WebSocket connections that were opened.", counters.streamsOpened),
     counter("streams_refused", "WebSocket connections that were closed for what they did.", counters.streamsRefused),
     gauge("streams", "WebSocket connections that are open, subscriptions among them.", streams.size),

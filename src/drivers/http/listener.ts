@@ -192,7 +192,10 @@ export class HttpListener implements SharedListener {
 
   /** To be called when versions of a model came or went: the highest has the requests that name none. */
   versionsChanged(name: string): void {
-    this.models.all().find((model) => model.name === name)?.native?.takeDefault();
+    this.models
+      .all()
+      .find((model) => model.name === name)
+      ?.native?.takeDefault();
   }
 
   /** To be called when a model's access log was switched on or off. */
