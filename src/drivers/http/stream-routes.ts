@@ -82,7 +82,7 @@ export class StreamRoutes {
       isOrderedByStream: orderOf(request.query("order")) === "stream",
     });
     const limits = this.limits(maxBackpressureBytes);
-    const model = endpoint.native?.streams;
+    const model = endpoint.native?.takesRaw === true ? endpoint.native.model : undefined;
     // Where each frame is somebody's to look at, it comes here.
     if (raw === undefined || model === undefined || isTracing || gate.clients.limiter !== undefined) {
       server.accept(response, fields, limits, connection);
