@@ -34,7 +34,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   config: ["types", "pipeline", "runtime", "plugins"],
   // Its suggestions for misspelt fields are those of plugins.
   repository: ["types", "pipeline", "runtime", "engine", "plugins"],
-  bench: ["index", "client", "drivers"],
+  // It encodes what the generator sends: V2's JSON and gRPC's messages.
+  bench: ["index", "client", "drivers", "protocol", "types", "pipeline", "runtime", "engine"],
   cli: [
     "index",
     "types",

@@ -99,7 +99,7 @@ function parse(argv) {
   }
 }
 
-function number(name, value, least) {
+export function number(name, value, least) {
   const parsed = Number(value);
   if (!Number.isFinite(parsed) || value === "" || parsed < least) {
     throw new UsageError(`--${name} wants a number of at least ${least}, not "${value}"`);
@@ -107,7 +107,7 @@ function number(name, value, least) {
   return parsed;
 }
 
-function whole(name, value, least) {
+export function whole(name, value, least) {
   const parsed = number(name, value, least);
   if (!Number.isInteger(parsed)) throw new UsageError(`--${name} wants a whole number, not "${value}"`);
   return parsed;

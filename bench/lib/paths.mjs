@@ -11,7 +11,7 @@ export const REPOSITORY = dirname(BENCH);
 
 export const NATIVE_SOURCE = join(BENCH, "native");
 export const NATIVE_BUILD = join(REPOSITORY, "build", "bench");
-export const LOADGEN = join(NATIVE_BUILD, "loadgen");
+export const LOADGEN = join(NATIVE_BUILD, "loadgen", "headrace-loadgen");
 export const BARE_LOOP = join(NATIVE_BUILD, "bare_loop");
 
 export const CLI = join(REPOSITORY, "dist", "cli", "main.js");
@@ -20,11 +20,15 @@ export const VAD_EXAMPLE = join(REPOSITORY, "examples", "vad", "vad.mjs");
 export const GRU_MODEL = join(BENCH, "models", "gru512.onnx");
 export const SILERO_MODEL = join(REPOSITORY, "examples", "vad", "silero_vad_16k_op15.onnx");
 
-export const ECHO_SERVER = join(BENCH, "peers", "echo.mjs");
-export const FASTIFY_PEER = join(BENCH, "peers", "fastify-json");
+export const PEERS = join(BENCH, "peers");
+/** Environments of the peers in Python, one folder each. */
+export const PYTHON_PEERS = join(REPOSITORY, "build", "peers");
+
+export const ECHO_SERVER = join(PEERS, "echo.mjs");
+export const FASTIFY_PEER = join(PEERS, "fastify");
 export const FASTIFY_SERVER = join(FASTIFY_PEER, "server.mjs");
 
-export const GRPC_PEER = join(BENCH, "peers", "grpc-js");
+export const GRPC_PEER = join(PEERS, "grpc-js");
 export const GRPC_SERVER = join(GRPC_PEER, "server.mjs");
 
 export const RESULTS_FILE = join(BENCH, "results.json");

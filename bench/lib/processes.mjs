@@ -1,13 +1,14 @@
 // The child processes of the benchmark. None outlives it, however it ends.
 
 import { spawn } from "node:child_process";
+import { killTree, processTree } from "./process-tree.mjs";
 
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
 
-/** Kills at once whatever is still running. */
+/** Kills at once whatever is still running, and what that started. */
 export function stopAllProcesses() {
-  for (const child of running) child.kill("SIGKILL");
+  for (const child of running) killTree(processTree(child.pid));
 }
 
 /**
@@ -19,14 +20,14 @@ export function stopAllProcesses() {
 /**
  * Starts a program, its output collected.
  * @param {string[]} command
- * @param {{ cwd?: string }} [options]
+ * @param {{ cwd?: string, environment?: Record<string, string> }} [options]  environment: beside our own
  * @returns {Promise<Program>}
  */
-export async function start(command, { cwd } = {}) {
+export async function start(command, { cwd, environment } = {}) {
   const child = spawn(command[0], command.slice(1), {
     cwd,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, NODE_ENV: "production" },
+    env: { ...process.env, NODE_ENV: "production", ...environment },
   });
   const collected = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"]) {
@@ -51,7 +52,7 @@ export async function start(command, { cwd } = {}) {
 /**
  * Runs a program to its end.
  * @param {string[]} command
- * @param {{ cwd?: string }} [options]
+ * @param {{ cwd?: string, environment?: Record<string, string> }} [options]
  */
 export async function run(command, options) {
   const program = await start(command, options);

@@ -1,17 +1,23 @@
 // Servers under test: started afresh for every measurement, pinned, awaited until ready, and stopped.
 
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { killTree, processTree } from "./process-tree.mjs";
 import { pinned, start } from "./processes.mjs";
 
-const READY_TIMEOUT_MS = 30_000;
+const START_SECONDS = 30;
 const POLL_MS = 50;
 const STOP_TIMEOUT_MS = 3_000;
 
 /**
  * @typedef {object} Server
- * @property {(port: number | string) => string[]} command
+ * @property {(...ports: (number | string)[]) => string[]} command
+ * @property {number} [ports]         how many it wants, one by default; `readyPath` is asked for at the first
+ * @property {string} [cwd]
+ * @property {Record<string, string>} [environment]  beside our own
+ * @property {number} [startSeconds]  how long it may take until it is ready, 30 by default
  * @property {string} [readyPath]  answers 200 once the server can be measured; without one a connection is enough
  * @property {{ file: string, remedy: string }[]} needs
  */
@@ -21,37 +27,39 @@ const STOP_TIMEOUT_MS = 3_000;
  * @template T
  * @param {Server} server
  * @param {number} core
- * @param {(address: { port: number, pid: number }) => Promise<T>} use
+ * @param {(address: { port: number, ports: number[], pid: number }) => Promise<T>} use
  * @returns {Promise<T>}
  */
 export async function withServer(server, core, use) {
   for (const { file, remedy } of server.needs) {
     if (!existsSync(file)) throw new Error(`${file} is missing: ${remedy}`);
   }
-  const port = await freePort();
-  const program = await start(pinned(core, server.command(port)));
+  const ports = await freePorts(server.ports ?? 1);
+  const { cwd, environment } = server;
+  const program = await start(pinned(core, server.command(...ports)), { cwd, environment });
   try {
-    await ready(program, port, server.readyPath);
-    return await use({ port, pid: program.pid });
+    await ready(program, ports[0], server);
+    return await use({ port: ports[0], ports, pid: program.pid });
   } finally {
     await stop(program);
   }
 }
 
-async function ready(program, port, path) {
+async function ready(program, port, { readyPath: path, startSeconds = START_SECONDS }) {
   const url = `http://127.0.0.1:${port}${path ?? ""}`;
   let status;
   program.ended.then((value) => {
     status = value;
   });
-  for (const deadline = Date.now() + READY_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+  for (const deadline = Date.now() + 1000 * startSeconds; Date.now() < deadline; await sleep(POLL_MS)) {
     if (status !== undefined) {
       const { stdout, stderr } = program.output();
       throw new Error(`the server ended with ${status} before it was ready\n${tail(stdout + stderr)}`);
     }
     if (path === undefined ? await accepts(port) : await answers(url)) return;
   }
-  throw new Error(`the server was not ready after ${READY_TIMEOUT_MS / 1000} s (${url})`);
+  const { stdout, stderr } = program.output();
+  throw new Error(`the server was not ready after ${startSeconds} s (${url})\n${tail(stdout + stderr)}`);
 }
 
 async function answers(url) {
@@ -73,22 +81,28 @@ function accepts(port) {
   });
 }
 
+/** Servers of several processes do not always take theirs along. */
 async function stop(program) {
+  const tree = processTree(program.pid);
   program.kill("SIGTERM");
-  const timer = setTimeout(() => program.kill("SIGKILL"), STOP_TIMEOUT_MS);
+  const timer = setTimeout(() => killTree(tree), STOP_TIMEOUT_MS);
   await program.ended;
   clearTimeout(timer);
+  killTree(tree);
 }
 
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
+/** All are held until the last is found, so that no two are the same. */
+async function freePorts(count) {
+  const probes = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const probe = createServer().listen(0, "127.0.0.1");
+      await once(probe, "listening");
+      return probe;
+    }),
+  );
+  const ports = probes.map((probe) => probe.address().port);
+  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
+  return ports;
 }
 
 function tail(text) {

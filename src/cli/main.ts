@@ -3,6 +3,8 @@
 import { cac } from "cac";
 import { HeadraceError } from "../errors.js";
 import { VERSION } from "../version.js";
+import { registerBench } from "./bench.js";
+import { registerBenchCompare } from "./bench-compare.js";
 import { registerInit } from "./init.js";
 import { registerInspect } from "./inspect.js";
 import { registerPlugins } from "./plugins.js";
@@ -18,24 +20,33 @@ async function main(): Promise<void> {
   registerServe(cli);
   registerRun(cli);
   registerInspect(cli);
+  registerBench(cli);
   registerPlugins(cli);
   registerInit(cli);
+  registerBenchCompare(cli);
   cli
     .command("", "")
     .example("  headrace serve gru.onnx            a model over HTTP and WebSocket")
     .example("  headrace run                       what headrace.yaml says: a pipeline and its drivers")
     .example("  headrace run --check edge.yaml     only whether it could")
+    .example("  headrace bench gru.onnx --quick      how fast a model is, in the process and over each protocol")
     .example("  headrace plugins                   which drivers, sources and sinks a headrace.yaml may name")
     .example("  headrace init my-plugin            a package with a cell, a driver and tests, to begin with")
     .action(() => cli.outputHelp());
   cli.help();
   cli.version(VERSION);
-  cli.parse(process.argv, { run: false });
+  cli.parse(oneWord(process.argv), { run: false });
   const known = cli.commands.some(({ name }) => name === cli.args[0]);
   if (cli.matchedCommand?.name === "" && cli.args.length > 0 && !known) {
     throw new HeadraceError("INVALID_ARGUMENT", `there is no command '${cli.args[0]}'; see headrace --help`);
   }
   await cli.runMatchedCommand();
+}
+
+/** cac matches one word: `bench compare` becomes one. A model of that name in this folder is `./compare`. */
+function oneWord([node = "", script = "", first, second, ...rest]: readonly string[]): string[] {
+  const words = [first, second].filter((word) => word !== undefined);
+  return [node, script, ...(first === "bench" && second === "compare" ? ["bench compare"] : words), ...rest];
 }
 
 main().catch((error: unknown) => {

@@ -57,6 +57,14 @@ export function refuseModelOptions(
   }
 }
 
+/** The options that were given, as arguments of another command that takes them. */
+export function modelArguments(options: ModelOptions): string[] {
+  return MODEL_OPTIONS.flatMap((name) => {
+    const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    return [options[name] ?? []].flat().map((value) => `${option}=${value}`);
+  });
+}
+
 function list(value: string | string[] | undefined): string[] {
   return value === undefined ? [] : [value].flat();
 }

@@ -4,6 +4,8 @@ function paint(stream: NodeJS.WriteStream, code: number, text: string): string {
 }
 
 export const red = (text: string): string => paint(process.stderr, 31, text);
+/** For what is on stdout; `red` is for stderr. */
+export const redOut = (text: string): string => paint(process.stdout, 31, text);
 export const bold = (text: string): string => paint(process.stdout, 1, text);
 export const dim = (text: string): string => paint(process.stdout, 2, text);
 export const green = (text: string): string => paint(process.stdout, 32, text);

@@ -20,7 +20,7 @@ function packageRoot(from: string): string {
 }
 
 /** HEADRACE_ONNXRUNTIME, or the library inside the installed onnxruntime-node: one copy serves both in a process. */
-function runtimeLibrary(require: NodeJS.Require): string {
+export function runtimeLibrary(require = createRequire(import.meta.url)): string {
   const given = process.env.HEADRACE_ONNXRUNTIME;
   if (given) return given;
   const name = LIBRARIES[process.platform];

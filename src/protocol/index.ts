@@ -35,7 +35,7 @@ export {
   type StreamError,
   type StreamErrorSource,
 } from "./stream.js";
-export { checkBooleans, joinBytes, type TensorHeader, toNamedTensor, toRawTensor } from "./tensor.js";
+export { binaryOf, checkBooleans, joinBytes, type TensorHeader, toNamedTensor, toRawTensor } from "./tensor.js";
 export {
   formatTraceparent,
   parseTraceContext,

@@ -177,7 +177,8 @@ export function stepTensor(tensor: RawTensor): StepTensor {
     : { datatype: tensor.datatype, shape: tensor.shape, bytes: bytesOf(tensor.data) };
 }
 
-function nativeConfig(cell: OnnxCell, execution: "inline" | undefined): NativeModelConfig {
+/** A cell as the engine takes it. */
+export function nativeConfig(cell: OnnxCell, execution: "inline" | undefined): NativeModelConfig {
   const tensorOf = (port: string): string => cell.inputs?.[port]?.tensor ?? port;
   const config: NativeModelConfig = {
     path: cell.model,

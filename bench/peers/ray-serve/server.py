@@ -1,0 +1,44 @@
+"""Ray Serve and onnxruntime.
+
+RAY_SERVE_THROUGHPUT_OPTIMIZED=1 python server.py --model ../../models/gru512.onnx --port 8080
+"""
+
+import argparse
+import signal
+
+import ray
+from gru import Gru
+from ray import serve
+from starlette.requests import Request
+from starlette.responses import Response
+from wire import read_binary, read_json, write_binary, write_json
+
+
+@serve.deployment(num_replicas=1, max_ongoing_requests=256, ray_actor_options={"num_cpus": 0})
+class GruDeployment:
+    def __init__(self, model: str) -> None:
+        self.gru = Gru(model)
+
+    @serve.batch(max_batch_size=64, batch_wait_timeout_s=0)
+    async def step(self, steps: list) -> list:
+        return list(self.gru.step(*zip(*steps)))
+
+    async def __call__(self, request: Request) -> Response:
+        body = await request.body()
+        if request.url.path == "/json":
+            return Response(write_json(await self.step(read_json(body))), media_type="application/json")
+        return Response(write_binary(await self.step(read_binary(body))), media_type="application/octet-stream")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    options = parser.parse_args()
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    serve.start(http_options={"host": "127.0.0.1", "port": options.port})
+    serve.run(GruDeployment.bind(options.model))
+    print("ready", flush=True)
+    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    serve.shutdown()
+    ray.shutdown()

@@ -1,0 +1,185 @@
+/** What is measured: a server of our own, started afresh for each measurement, or one that somebody else runs. */
+import { createHash } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { HeadraceError, InvalidArgumentError } from "../errors.js";
+import { fileError } from "../file-error.js";
+import { Child } from "./child.js";
+import { pinned } from "./cores.js";
+import type { Management } from "./management.js";
+import { GrpcManagement } from "./management-grpc.js";
+import { HttpManagement } from "./management-http.js";
+import type { BenchOptions } from "./options.js";
+import type { BenchProtocol, BenchTarget } from "./result.js";
+
+/** Where one protocol is spoken. */
+export interface Endpoint {
+  /** IPv4, for the generator. */
+  readonly address: string;
+  readonly port: number;
+  /** As Host has it. */
+  readonly host: string;
+}
+
+/** A server while it is measured. */
+export interface Served {
+  /** Of the model, where it is known from the start. */
+  readonly model: string | undefined;
+  readonly management: Management;
+  /** Of a server of our own. */
+  readonly pid: number | undefined;
+  endpoint(protocol: BenchProtocol): Endpoint;
+  /** Why it ended, where it has and should not have. */
+  complaint(): string;
+  stop(): Promise<void>;
+}
+
+export interface Target {
+  readonly kind: BenchTarget["kind"];
+  /** What can be measured of it, in the order in which it is. */
+  readonly protocols: readonly BenchProtocol[];
+  serve(protocol: BenchProtocol): Promise<Served>;
+}
+
+type TargetOptions = Pick<BenchOptions, "target" | "model" | "headers" | "serveArguments">;
+
+const OWN_PROTOCOLS: readonly BenchProtocol[] = ["http-binary", "http-json", "ws-raw", "ws-binary", "grpc"];
+
+/** Beside src/bench/ and dist/bench/ alike; the command that serves is always the compiled one. */
+const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+const READY_MILLIS = 120_000;
+
+/** @throws INVALID_ARGUMENT for a URL of another kind, NOT_FOUND where there is no such file. */
+export async function openTarget(options: TargetOptions, serverCores: string | undefined): Promise<Target> {
+  if (/^[a-z+]+:\/\//i.test(options.target)) return urlTarget(options);
+  if (options.model !== undefined) {
+    throw new InvalidArgumentError("goes with the URL of a server; a file has one model", { path: "--model" });
+  }
+  if (!existsSync(options.target)) {
+    throw new HeadraceError("NOT_FOUND", "there is no such file; expected a model, a module, or the URL of a server", {
+      path: options.target,
+    });
+  }
+  return {
+    kind: isModelFile(options.target) ? "model" : "module",
+    protocols: OWN_PROTOCOLS,
+    serve: (protocol) => serveOwn(options, protocol, serverCores),
+  };
+}
+
+export function isModelFile(target: string): boolean {
+  return target.toLowerCase().endsWith(".onnx");
+}
+
+/** @returns Lower-case hexadecimal. */
+export async function sha256(file: string): Promise<string> {
+  try {
+    return createHash("sha256")
+      .update(await readFile(file))
+      .digest("hex");
+  } catch (error) {
+    throw fileError(file, error);
+  }
+}
+
+async function serveOwn(options: TargetOptions, protocol: BenchProtocol, cores: string | undefined): Promise<Served> {
+  const grpc = protocol === "grpc" ? ["--grpc-port", "0"] : [];
+  const args = ["serve", options.target, "--port", "0", ...grpc, "--grace", "1", ...options.serveArguments];
+  const child = await Child.start(pinned(cores, [process.execPath, CLI, ...args]));
+  try {
+    const { model, http, grpcPort } = await listening(child, protocol === "grpc");
+    const management = new HttpManagement(`http://127.0.0.1:${http}`, {});
+    return {
+      model,
+      management,
+      pid: child.pid,
+      endpoint: (of) => own(of === "grpc" ? grpcPort : http),
+      complaint: () => child.complaint,
+      stop: () => child.stop(),
+    };
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+}
+
+function own(port: number): Endpoint {
+  return { address: "127.0.0.1", port, host: `127.0.0.1:${port}` };
+}
+
+interface Listening {
+  readonly model: string;
+  readonly http: number;
+  readonly grpcPort: number;
+}
+
+/** Waits for the lines by which `headrace serve` says where it listens. */
+function listening(child: Child, withGrpc: boolean): Promise<Listening> {
+  return new Promise((resolve, reject) => {
+    let found = { model: "", http: 0, grpcPort: 0 };
+    const timer = setTimeout(() => {
+      reject(new HeadraceError("DEADLINE_EXCEEDED", `the server was not ready in ${READY_MILLIS / 1000} s`));
+    }, READY_MILLIS);
+    child.onLine((line) => {
+      const http = /^headrace: (.*) is listening on https?:\/\/.*:(\d+)$/.exec(line);
+      const grpc = /^headrace: gRPC is listening on .*:(\d+)$/.exec(line);
+      if (http !== null && grpc === null) found = { ...found, model: http[1] ?? "", http: Number(http[2]) };
+      if (grpc !== null) found = { ...found, grpcPort: Number(grpc[1]) };
+      if (found.http === 0 || (withGrpc && found.grpcPort === 0)) return;
+      clearTimeout(timer);
+      resolve(found);
+    });
+    void child.ended.then(() => {
+      clearTimeout(timer);
+      reject(new HeadraceError("UNAVAILABLE", `the server has ended: ${child.complaint.replace(/^headrace: /, "")}`));
+    });
+  });
+}
+
+const SCHEMES: Readonly<Record<string, readonly BenchProtocol[]>> = {
+  "http:": ["http-binary", "http-json"],
+  "ws:": ["ws-raw", "ws-binary"],
+  "grpc:": ["grpc"],
+};
+
+async function urlTarget({ target, model, headers, serveArguments }: TargetOptions): Promise<Target> {
+  // Only special schemes have hosts that URL takes apart.
+  const url = URL.canParse(target) ? new URL(target.replace(/^(ws|grpc):/, "http:")) : undefined;
+  const protocols = SCHEMES[/^[a-z]+:/.exec(target)?.[0] ?? ""];
+  if (url === undefined || protocols === undefined || url.pathname !== "/") {
+    const message = `expected http://, ws:// or grpc:// with host and port and nothing behind them, got '${target}'`;
+    throw new InvalidArgumentError(message);
+  }
+  const [first] = serveArguments;
+  if (first !== undefined) throw new InvalidArgumentError("goes with a model file, not with a server", { path: first });
+  const endpoint = {
+    address: await ipv4(url.hostname),
+    port: Number(url.port === "" ? 80 : url.port),
+    host: url.host,
+  };
+  const served = (): Served => {
+    const management = target.startsWith("grpc:")
+      ? new GrpcManagement(url.host, headers)
+      : new HttpManagement(`http://${url.host}`, headers);
+    return {
+      model,
+      management,
+      pid: undefined,
+      endpoint: () => endpoint,
+      complaint: () => "",
+      stop: async () => management.close(),
+    };
+  };
+  return { kind: "url", protocols, serve: async () => served() };
+}
+
+async function ipv4(hostname: string): Promise<string> {
+  try {
+    return (await lookup(hostname, { family: 4 })).address;
+  } catch (cause) {
+    throw new HeadraceError("UNAVAILABLE", `no IPv4 address is known of ${hostname}`, { cause });
+  }
+}
