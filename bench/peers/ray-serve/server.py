@@ -6,8 +6,8 @@ At --port the replica itself answers (Ray's direct ingress), at --proxy-port Ray
 """
 
 import argparse
-import os
 import signal
+import sys
 import tempfile
 
 import ray
@@ -23,7 +23,7 @@ class GruDeployment:
     def __init__(self, model: str) -> None:
         self.gru = Gru(model)
 
-    @serve.batch(max_batch_size=64, batch_wait_timeout_s=0)
+    @serve.batch(max_batch_size=64, batch_wait_timeout_s=0.002)
     async def step(self, steps: list) -> list:
         return list(self.gru.step(*zip(*steps)))
 
@@ -40,9 +40,12 @@ if __name__ == "__main__":
     parser.add_argument("--port", required=True)
     parser.add_argument("--proxy-port", type=int, required=True)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
         serve.start(http_options={"host": "127.0.0.1", "port": options.proxy_port})
         serve.run(GruDeployment.bind(options.model))
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
-        ray.shutdown()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        try:
+            signal.pause()
+        finally:
+            ray.shutdown()
