@@ -1,6 +1,5 @@
 // Servers under test: started afresh for every measurement, pinned, awaited until ready, and stopped.
 
-import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,7 +8,9 @@ import { pinned, start } from "./processes.mjs";
 
 const START_SECONDS = 30;
 const POLL_MS = 50;
-const STOP_TIMEOUT_MS = 3_000;
+const STOP_TIMEOUT_MS = 5_000;
+const FIRST_PORT = 20_000;
+const PORTS = 10_000;
 
 /**
  * @typedef {object} Server
@@ -91,18 +92,25 @@ async function stop(program) {
   killTree(tree);
 }
 
-/** All are held until the last is found, so that no two are the same. */
+/**
+ * Below the ports that the kernel gives to whoever asks for any: a server may take seconds until it listens, and opens
+ * connections of its own meanwhile.
+ */
 async function freePorts(count) {
-  const probes = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const probe = createServer().listen(0, "127.0.0.1");
-      await once(probe, "listening");
-      return probe;
-    }),
-  );
-  const ports = probes.map((probe) => probe.address().port);
-  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
-  return ports;
+  const ports = new Set();
+  while (ports.size < count) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port) {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
 }
 
 function tail(text) {

@@ -104,7 +104,7 @@ const ALL = [
   pythonPeer({
     id: "mlserver",
     title: "MLServer",
-    settings: "adaptive batches of up to 64, no parallel workers, no metrics, no gzip",
+    settings: "no parallel workers, no adaptive batching (it costs more than it saves), no metrics, no gzip",
     ports: 2,
     command: (python, port, grpcPort) => [
       "env",
@@ -120,20 +120,30 @@ const ALL = [
   pythonPeer({
     id: "ray-serve",
     title: "Ray Serve",
-    settings: "batches of up to 64, one replica, RAY_SERVE_THROUGHPUT_OPTIMIZED",
-    command: (python, port) => [
+    settings: "batches of up to 64, one replica, RAY_SERVE_THROUGHPUT_OPTIMIZED, direct ingress, worker_niceness 0",
+    ports: 2,
+    command: (python, port, proxyPort) => [
       "env",
       "RAY_SERVE_THROUGHPUT_OPTIMIZED=1",
+      `RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT=${port}`,
+      `RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT=${Number(port) + 1}`, // the first that is not used,
+      "RAY_worker_niceness=0",
       python,
       "server.py",
       "--model",
       GRU_MODEL,
       "--port",
       port,
+      "--proxy-port",
+      proxyPort,
     ],
     readyPath: "/-/healthz",
     startSeconds: 120,
-    forms: [plainBinary("/binary"), plainJson("/json")],
+    forms: [
+      plainBinary("/binary"),
+      plainJson("/json"),
+      { ...plainBinary("/binary"), name: "HTTP binary, through Ray's proxy", port: 1 },
+    ],
   }),
   pythonPeer({
     id: "pytriton",
