@@ -11,6 +11,7 @@ import { registerPlugins } from "./plugins.js";
 import { registerRun } from "./run.js";
 import { registerServe } from "./serve.js";
 import { red } from "./style.js";
+import { registerTune } from "./tune.js";
 
 /** Exit status for what the user got wrong; 1 is for everything else. */
 const USAGE = 2;
@@ -24,6 +25,7 @@ async function main(): Promise<void> {
   registerPlugins(cli);
   registerInit(cli);
   registerBenchCompare(cli);
+  registerTune(cli);
   cli
     .command("", "")
     .example("  headrace serve gru.onnx            a model over HTTP and WebSocket")

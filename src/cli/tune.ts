@@ -1,0 +1,182 @@
+/** `headrace tune`: the configuration for a model under a latency objective. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { CAC } from "cac";
+import {
+  type Goal,
+  parseObjective,
+  pasteable,
+  type RequestFile,
+  requestFile,
+  requireGenerator,
+  type Shapes,
+  serverOpener,
+  sharedOut,
+  type TuneResult,
+  tune,
+  tuneText,
+} from "../bench/tune/index.js";
+import { InvalidArgumentError } from "../errors.js";
+import type { OnnxCell } from "../pipeline/index.js";
+import { describeModel } from "../runtime/index.js";
+import { bareCell, type ModelOptions } from "./model-options.js";
+import { bold, dim, green, redOut } from "./style.js";
+import { isModelFile } from "./target.js";
+
+/** Exit status when nothing that was tried meets the objective. */
+const NOT_MET = 3;
+
+interface TuneCliOptions extends Pick<ModelOptions, "name" | "constant" | "context"> {
+  objective?: string;
+  rate?: number;
+  arrival: string;
+  streams?: number;
+  framesPerSecond: number;
+  maxThroughput?: boolean;
+  shape?: string | string[];
+  seconds: number;
+  warmup: number;
+  repetitions: number;
+  configurations: number;
+  json?: boolean;
+}
+
+export function registerTune(cli: CAC): void {
+  cli
+    .command("tune <model>", "Find batch size, delay and threads for a model under a latency objective")
+    .option("--objective <text>", 'What is wanted, e.g. "p99 < 20 ms"; of p50, p90, p99, p99.9 and max')
+    .option("--max-throughput", "The most steps a second that the objective allows (the default)")
+    .option("--rate <n>", "Steps a second that arrive, whether or not others were answered")
+    .option("--arrival <how>", "Of --rate: poisson or constant", { default: "poisson" })
+    .option("--streams <n>", "Streams that each send a step at --frames-per-second")
+    .option("--frames-per-second <n>", "Of each stream", { default: 31.25 })
+    .option("--name <name>", "Name of the model (default: the file's name without .onnx)")
+    .option("--constant <input=value>", "An input that is always the same, e.g. sr=16000; may be given several times")
+    .option("--context <input=n>", "Keep the last n elements of an input for the next step; may be given several times")
+    .option("--shape <input=n,m>", "The shape of one step where the model leaves it open; may be given several times")
+    .option("--seconds <s>", "How long each measurement takes", { default: 1.5 })
+    .option("--warmup <s>", "Before each measurement", { default: 0.5 })
+    .option("--repetitions <n>", "How often the winner and the default are measured again", { default: 3 })
+    .option("--configurations <n>", "The most configurations to try", { default: 24 })
+    .option("--json", "Print JSON")
+    .example('  headrace tune gru.onnx --objective "p99 < 5 ms"')
+    .example('  headrace tune gru.onnx --objective "p99 < 2 ms" --rate 20000')
+    .example("  headrace tune silero.onnx --constant sr=16000 --context input=64 --shape input=512 \\")
+    .example('      --objective "p99 < 32 ms" --streams 200')
+    .example("")
+    .example(`  Exit status: ${NOT_MET} when nothing that was tried meets the objective.`)
+    .action(run);
+}
+
+async function run(model: string, options: TuneCliOptions): Promise<void> {
+  if (!isModelFile(model)) throw new InvalidArgumentError(`expected a model file that ends in .onnx, got '${model}'`);
+  if (options.objective === undefined) {
+    throw new InvalidArgumentError('is missing, e.g. "p99 < 20 ms"', { path: "--objective" });
+  }
+  const objective = parseObjective(String(options.objective));
+  const goal = goalOf(options);
+  const counts = numbers(options);
+  requireGenerator();
+  const cell = bareCell(model, options);
+  const description = await describeModel(cell);
+  const requests = requestFile(cell.name, description, shapesOf(options));
+  const cores = sharedOut();
+  const usable = cores.server.length === 0 ? availableParallelism() : cores.server.length;
+  const progress = progressLine();
+  const result = await withFile(requests, async (file) => {
+    const open = serverOpener({ model, cell, requests, file, cores, seconds: counts.seconds, warmup: counts.warmup });
+    const calibration = { ...description, lanes: Math.min(description.lanes, usable) };
+    return tune({ objective, goal, calibration, cores: usable, open, ...counts, progress: progress.show });
+  }).finally(progress.clear);
+  report(model, cell, result, options.json === true, usable);
+}
+
+function report(model: string, cell: OnnxCell, result: TuneResult, json: boolean, usable: number): void {
+  const paste = result.winner === undefined ? undefined : pasteable(model, cell, result.winner.configuration);
+  if (json)
+    process.stdout.write(`${JSON.stringify({ ...result, ...(paste === undefined ? {} : { paste }) }, null, 2)}\n`);
+  else {
+    process.stdout.write(tuneText(result, paste, { bold, dim, green, red: redOut }));
+    process.stdout.write(
+      dim(`\nThe server had ${usable} of ${availableParallelism()} cores, the generator another.\n`),
+    );
+  }
+  if (result.winner === undefined) process.exitCode = NOT_MET;
+}
+
+/** The load in question; one of three. */
+function goalOf({ rate, streams, maxThroughput, framesPerSecond, arrival }: TuneCliOptions): Goal {
+  const given = Object.entries({ rate, streams, "max-throughput": maxThroughput }).filter(
+    ([, value]) => value !== undefined,
+  );
+  const [, second] = given;
+  if (second !== undefined) throw new InvalidArgumentError("excludes another load", { path: `--${second[0]}` });
+  if (rate !== undefined) {
+    if (arrival !== "poisson" && arrival !== "constant") {
+      throw new InvalidArgumentError(`expected poisson or constant, got '${arrival}'`, { path: "--arrival" });
+    }
+    return { mode: "open", load: { ratePerSecond: above0("rate", rate), arrival } };
+  }
+  if (streams === undefined) return "throughput";
+  const load = { streams: whole("streams", streams), framesPerSecond: above0("frames-per-second", framesPerSecond) };
+  return { mode: "streams", load };
+}
+
+function numbers({ seconds, warmup, repetitions, configurations }: TuneCliOptions): {
+  seconds: number;
+  warmup: number;
+  repetitions: number;
+  most: number;
+} {
+  return {
+    seconds: above0("seconds", seconds),
+    warmup: above0("warmup", warmup),
+    repetitions: whole("repetitions", repetitions),
+    most: whole("configurations", configurations),
+  };
+}
+
+function above0(name: string, value: number): number {
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError(`expected a number above 0, got '${String(value)}'`, { path: `--${name}` });
+}
+
+function whole(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError(`expected a whole number of at least 1, got '${String(value)}'`, {
+    path: `--${name}`,
+  });
+}
+
+function shapesOf({ shape }: TuneCliOptions): Shapes {
+  const entries = [shape ?? []].flat().map((text) => {
+    const [, input, sizes = ""] = /^(.+)=(\d+(?:,\d+)*)$/.exec(String(text)) ?? [];
+    if (input === undefined) {
+      throw new InvalidArgumentError(`expected input=n,m, got '${text}'`, { path: "--shape" });
+    }
+    return [input, sizes.split(",").map(Number)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** The requests in a file, for as long as they are needed. */
+async function withFile<T>({ bytes }: RequestFile, work: (file: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "headrace-tune-"));
+  try {
+    const file = join(folder, "requests");
+    await writeFile(file, bytes);
+    return await work(file);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** One line that is written over, where somebody looks. */
+function progressLine(): { show(text: string): void; clear(): void } {
+  if (!process.stderr.isTTY) return { show: () => {}, clear: () => {} };
+  return {
+    show: (text) => process.stderr.write(`\r\u001b[2K${text}`),
+    clear: () => process.stderr.write("\r\u001b[2K"),
+  };
+}
