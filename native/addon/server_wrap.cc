@@ -77,7 +77,7 @@ Napi::Function ServerWrap::define(Napi::Env env) {
                          InstanceMethod<&ServerWrap::go_away>("goAway"),
                          InstanceMethod<&ServerWrap::tap>("tap"),
                          InstanceMethod<&ServerWrap::serve_infer>("serveInfer"),
-                         InstanceMethod<&ServerWrap::stop_infer>("stopInfer"),
+                         InstanceMethod<&ServerWrap::infer_paths>("inferPaths"),
                          InstanceMethod<&ServerWrap::infer_counts>("inferCounts"),
                          InstanceMethod<&ServerWrap::divert_model>("divertModel"),
                          InstanceMethod<&ServerWrap::steps_under_way>("stepsUnderWay"),

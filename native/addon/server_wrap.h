@@ -76,7 +76,7 @@ class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
 
   // Infer requests (server_wrap_infer.cc)
   void serve_infer(const Napi::CallbackInfo& info);
-  void stop_infer(const Napi::CallbackInfo& info);
+  void infer_paths(const Napi::CallbackInfo& info);
   Napi::Value infer_counts(const Napi::CallbackInfo& info);
   void remove_infer(uint32_t handle);
 

@@ -8,9 +8,7 @@ namespace {
 
 std::string text(const Napi::Object& from, const char* name) { return from.Get(name).As<Napi::String>().Utf8Value(); }
 
-int64_t integer(const Napi::Object& from, const char* name) {
-  return from.Get(name).As<Napi::Number>().Int64Value();
-}
+int64_t integer(const Napi::Object& from, const char* name) { return from.Get(name).As<Napi::Number>().Int64Value(); }
 
 template <typename Each>
 void each(const Napi::Value& list, Each&& take) {
@@ -24,7 +22,8 @@ InferTensor to_tensor(const Napi::Object& from) {
   const std::optional<json::Datatype> datatype = json::datatype_named(text(from, "datatype"));
   if (!datatype || *datatype == json::Datatype::Bytes) bug("a tensor of infer requests has elements of no fixed size");
   tensor.datatype = *datatype;
-  each(from.Get("shape"), [&](const Napi::Value& size) { tensor.shape.push_back(size.As<Napi::Number>().Int64Value()); });
+  each(from.Get("shape"),
+       [&](const Napi::Value& size) { tensor.shape.push_back(size.As<Napi::Number>().Int64Value()); });
   tensor.batch_axis = static_cast<int>(integer(from, "batchAxis"));
   tensor.index = static_cast<size_t>(integer(from, "index"));
   tensor.row_bytes = static_cast<size_t>(integer(from, "rowBytes"));
@@ -33,11 +32,12 @@ InferTensor to_tensor(const Napi::Object& from) {
 
 std::shared_ptr<const InferSpec> to_spec(const Napi::Object& from) {
   auto spec = std::make_shared<InferSpec>();
-  each(from.Get("paths"), [&](const Napi::Value& path) { spec->paths.push_back(path.As<Napi::String>().Utf8Value()); });
   spec->model_name = text(from, "modelName");
   spec->model_version = text(from, "modelVersion");
-  each(from.Get("inputs"), [&](const Napi::Value& tensor) { spec->inputs.push_back(to_tensor(tensor.As<Napi::Object>())); });
-  each(from.Get("outputs"), [&](const Napi::Value& tensor) { spec->outputs.push_back(to_tensor(tensor.As<Napi::Object>())); });
+  each(from.Get("inputs"),
+       [&](const Napi::Value& tensor) { spec->inputs.push_back(to_tensor(tensor.As<Napi::Object>())); });
+  each(from.Get("outputs"),
+       [&](const Napi::Value& tensor) { spec->outputs.push_back(to_tensor(tensor.As<Napi::Object>())); });
   spec->max_body = static_cast<size_t>(integer(from, "maxBodyBytes"));
   spec->policy.priority_levels = static_cast<uint32_t>(integer(from, "priorityLevels"));
   spec->policy.default_priority = static_cast<uint32_t>(integer(from, "defaultPriority"));
@@ -46,7 +46,7 @@ std::shared_ptr<const InferSpec> to_spec(const Napi::Object& from) {
 
 }  // namespace
 
-// serveInfer(handle, spec): from now on; once more: its paths are its own again, and the first spec stays
+// serveInfer(handle, spec): once for a model; its requests are taken where inferPaths says so
 void ServerWrap::serve_infer(const Napi::CallbackInfo& info) {
   const uint32_t handle = info[0].As<Napi::Number>().Uint32Value();
   const auto found = models_.find(handle);
@@ -54,25 +54,27 @@ void ServerWrap::serve_infer(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&]() -> Napi::Value {
     const std::shared_ptr<const InferSpec> spec = to_spec(info[1].As<Napi::Object>());
     auto& models = infer_models_[handle];
-    if (infer_.empty()) infer_.resize(server_->threads());
+    infer_.resize(server_->threads());
     models.resize(server_->threads());
     for (size_t i = 0; i < models.size(); ++i) {
-      server_->thread(i).post_and_wait([&, i] {
-        if (!infer_[i]) infer_[i] = std::make_shared<InferRequests>(server_->thread(i));
-        if (!models[i]) models[i] = std::make_shared<InferModel>(found->second[i], spec);
-        infer_[i]->serve(models[i]);
+      IoThread& thread = server_->thread(i);
+      thread.post_and_wait([&, i] {
+        if (!infer_[i]) infer_[i] = std::make_shared<InferRequests>(thread);
+        models[i] = std::make_shared<InferModel>(found->second[i], spec);
       });
     }
     return info.Env().Undefined();
   });
 }
 
-// stopInfer(handle): requests are JavaScript's from now on, but for those that were taken
-void ServerWrap::stop_infer(const Napi::CallbackInfo& info) {
+// inferPaths(handle, paths): from now on; requests that were taken are answered
+void ServerWrap::infer_paths(const Napi::CallbackInfo& info) {
   const auto found = infer_models_.find(info[0].As<Napi::Number>().Uint32Value());
   if (found == infer_models_.end()) return;
+  std::vector<std::string> paths;
+  each(info[1], [&](const Napi::Value& path) { paths.push_back(path.As<Napi::String>().Utf8Value()); });
   for (size_t i = 0; i < found->second.size(); ++i) {
-    server_->thread(i).post_and_wait([&, i] { infer_[i]->stop(*found->second[i]); });
+    server_->thread(i).post_and_wait([&, i] { infer_[i]->serve(found->second[i], paths); });
   }
 }
 
@@ -98,7 +100,7 @@ void ServerWrap::remove_infer(uint32_t handle) {
   if (found == infer_models_.end()) return;
   for (size_t i = 0; i < found->second.size(); ++i) {
     const auto remove = [&, i] {
-      infer_[i]->remove(*found->second[i]);
+      infer_[i]->remove(found->second[i]);
       found->second[i].reset();
     };
     server_->thread(i).post_and_wait(remove);

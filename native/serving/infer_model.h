@@ -69,7 +69,8 @@ class InferModel {
   const std::shared_ptr<ModelClient> client_;
   const std::shared_ptr<const InferSpec> spec_;
   InferHeader header_;
-  // By header: of requests that are all JSON, and of those with binary tensors, since the same text is none of the other.
+  // By header: of requests that are all JSON, and of those with binary tensors, since the same text is none of the
+  // other.
   std::array<Plans, 2> plans_;
   std::deque<std::pair<bool, std::string_view>> oldest_;  // their keys, in the order in which they were kept
   // Hashes of headers that came once: one that never comes again is not worth keeping.

@@ -98,8 +98,8 @@ bool plan_outputs(const InferSpec& spec, const InferHeader& header, InferPlan& p
     if (tensor.batch_axis < 0 && plan.rows > 1) return false;
     const bool is_binary = asked != nullptr && asked->binary ? *asked->binary : header.binary_output;
     const json::DatatypeInfo& type = json::info_of(tensor.datatype);
-    InferOutputRows output{{tensor.index, plan.output_bytes, tensor.row_bytes}, tensor.datatype,
-                           tensor.row_bytes / type.bytes};
+    InferOutputRows output{
+        {tensor.index, plan.output_bytes, tensor.row_bytes}, tensor.datatype, tensor.row_bytes / type.bytes};
     const size_t bytes = tensor.row_bytes * plan.rows;
     if (!plan.outputs.empty()) text += ',';
     text += "{\"name\":" + json_text(tensor.name) + ",\"datatype\":\"";

@@ -1,5 +1,5 @@
-// What follows from a request's JSON header alone: which rows to step, and all of the answer but the elements. Made once
-// for a header that comes again and again, as a steady client's does.
+// What follows from a request's JSON header alone: which rows to step, and all of the answer but the elements. Made
+// once for a header that comes again and again, as a steady client's does.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ struct InferOutputRows : InferRows {
 // Immutable.
 struct InferPlan {
   uint32_t rows = 1;
-  std::string sequence_id;  // empty: none
-  StepSpec step;            // without the state
+  std::string sequence_id;        // empty: none
+  StepSpec step;                  // without the state
   std::vector<InferRows> inputs;  // by the engine's index
   size_t input_bytes = 0;         // of all inputs and rows
   std::vector<InferOutputRows> outputs;

@@ -42,7 +42,8 @@ bool read_fields(const HttpHead& head, InferFields& fields) {
         if (field.name == "content-encoding") return false;
         break;
       case 31:
-        if (field.name == "inference-header-content-length" && !read_length(field.value, fields.header_bytes)) return false;
+        if (field.name == "inference-header-content-length" && !read_length(field.value, fields.header_bytes))
+          return false;
         break;
       default:
         break;
@@ -130,18 +131,15 @@ InferRequests::~InferRequests() {
   }
 }
 
-void InferRequests::serve(std::shared_ptr<InferModel> model) {
-  for (const std::string& path : model->spec().paths) models_.insert_or_assign(path, model);
+void InferRequests::serve(const std::shared_ptr<InferModel>& model, const std::vector<std::string>& paths) {
+  std::erase_if(models_, [&](const auto& entry) { return entry.second == model; });
+  for (const std::string& path : paths) models_.insert_or_assign(path, model);
 }
 
-void InferRequests::stop(const InferModel& model) {
-  std::erase_if(models_, [&](const auto& entry) { return entry.second.get() == &model; });
-}
-
-void InferRequests::remove(const InferModel& model) {
-  stop(model);
+void InferRequests::remove(const std::shared_ptr<InferModel>& model) {
+  serve(model, {});
   for (const auto& call : calls_) {
-    if (call->connection == nullptr || call->model != &model) continue;
+    if (call->connection == nullptr || call->model != model.get()) continue;
     call->cancel();
     call->fail(Code::Unavailable, "");
   }

@@ -1,5 +1,5 @@
-// V2 infer requests over HTTP that are answered on the thread that owns the socket: from the body into a batch, from the
-// batch into the answer.
+// V2 infer requests over HTTP that are answered on the thread that owns the socket: from the body into a batch, from
+// the batch into the answer.
 //
 // Only what is understood from end to end is taken: whole requests of models with one known shape, whose JSON says
 // nothing unusual, and whose steps the engine takes. Everything else is JavaScript's, which also says what is wrong, so
@@ -26,12 +26,11 @@ class InferRequests final : public RequestHandler {
   InferRequests(const InferRequests&) = delete;
   InferRequests& operator=(const InferRequests&) = delete;
 
-  // A model's requests are taken from now on; those of a path that another model had are this one's.
-  void serve(std::shared_ptr<InferModel> model);
-  // No more of them; those that were taken are answered.
-  void stop(const InferModel& model);
+  // The paths whose requests are for a model from now on, also where they were another one's; those that it had are no
+  // more. Requests that were taken are answered.
+  void serve(const std::shared_ptr<InferModel>& model, const std::vector<std::string>& paths);
   // Before the model goes: what has no answer yet gets one.
-  void remove(const InferModel& model);
+  void remove(const std::shared_ptr<InferModel>& model);
 
   bool wants(const HttpHead& head) const override;
   bool request(Connection& connection, const HttpHead& head, std::span<const std::byte> body) override;

@@ -25,7 +25,6 @@ struct InferPolicy {
 };
 
 struct InferSpec {
-  std::vector<std::string> paths;  // of requests, as they are sent
   std::string model_name;
   std::string model_version;
   std::vector<InferTensor> inputs;   // in the engine's order

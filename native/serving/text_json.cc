@@ -12,8 +12,10 @@ std::string repaired(std::string_view text) {
   const char* const end = p + text.size();
   while (p != end) {
     const int length = (*p & 0x80) == 0 ? 1 : json::utf8_length(p, end);
-    if (length > 0) good.append(p, static_cast<size_t>(length));
-    else good.append("\xEF\xBF\xBD");
+    if (length > 0)
+      good.append(p, static_cast<size_t>(length));
+    else
+      good.append("\xEF\xBF\xBD");
     p += length > 0 ? length : 1;
   }
   return good;

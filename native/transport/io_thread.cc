@@ -136,8 +136,10 @@ void IoThread::turn() {
   const int count = epoll_wait(poller_.get(), ready.data(), kMaxReady, sleep_millis());
   sleeping_.store(false, std::memory_order_relaxed);
   now_ = now_nanos();
-  for (int i = 0; i < count; ++i) serve(ready[static_cast<size_t>(i)].data.ptr, ready[static_cast<size_t>(i)].events);
+  // Before the sockets: what a client does after it has heard of a command's effect finds it there, whichever thread it
+  // does it over.
   take_inbox();
+  for (int i = 0; i < count; ++i) serve(ready[static_cast<size_t>(i)].data.ptr, ready[static_cast<size_t>(i)].events);
   proceed_all();
   is_busy_ = false;
   for (TurnWork* work : works_) is_busy_ |= work->turn();

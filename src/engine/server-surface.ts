@@ -4,6 +4,7 @@
  * I/O threads read and write the sockets. What they do not answer themselves comes as events, in blocks; what is to be done goes
  * back as commands, which reach the threads with `flush`. Connections are numbers that are never used again.
  */
+
 import type { Datatype } from "../datatype.js";
 
 /** By the numbers of headrace::EventKind in native/transport/events.h. */
@@ -22,7 +23,15 @@ export const EventKind = {
 export const EVENT_FIELDS = 8;
 
 /** Where in an event's numbers something is. `extra`: of `closed` its code; of `tapped` the state's key, then the model. */
-export const EventField = { kind: 0, connection: 1, offset: 2, headBytes: 3, bodyBytes: 4, flags: 5, extra: 6 } as const;
+export const EventField = {
+  kind: 0,
+  connection: 1,
+  offset: 2,
+  headBytes: 3,
+  bodyBytes: 4,
+  flags: 5,
+  extra: 6,
+} as const;
 
 export const EventFlags = {
   /** Of `request`, and of `body`: there is no more of it. */
@@ -51,6 +60,32 @@ export interface NativeServerOptions {
   headTimeoutMillis: number;
   /** Between requests. */
   keepAliveTimeoutMillis: number;
+}
+
+/** A tensor of infer requests. */
+export interface NativeInferTensor {
+  readonly name: string;
+  readonly datatype: Exclude<Datatype, "BYTES">;
+  /** With the batch axis as -1. */
+  readonly shape: readonly number[];
+  /** -1: none. */
+  readonly batchAxis: number;
+  /** The engine's. */
+  readonly index: number;
+  readonly rowBytes: number;
+}
+
+export interface NativeInferSpec {
+  readonly modelName: string;
+  readonly modelVersion: string;
+  /** In the engine's order. */
+  readonly inputs: readonly NativeInferTensor[];
+  /** In the order of answers. */
+  readonly outputs: readonly NativeInferTensor[];
+  readonly maxBodyBytes: number;
+  /** See RequestPolicy in src/runtime. */
+  readonly priorityLevels: number;
+  readonly defaultPriority: number;
 }
 
 export interface NativeServer {
@@ -111,39 +146,12 @@ export interface NativeServer {
   goAway(connection: number): void;
   tap(model: number, stateKey: number, on: boolean): void;
 
-  /** Plain infer requests are answered by the threads, until `stopInfer`; of a path by the model that was named last. */
+  /** What infer requests of a model look like; once. Threads take them where `inferPaths` says so. */
   serveInfer(model: number, spec: NativeInferSpec): void;
-  stopInfer(model: number): void;
-  /** Requests taken, those without an answer, then answers by code (NATIVE_CODES); waits for the threads. */
+  /** The paths of requests that the threads take, from now on; waits for them. */
+  inferPaths(model: number, paths: readonly string[]): void;
+  /** Requests that the threads took, those of them without an answer, then the answers by the index of `NATIVE_CODES`. */
   inferCounts(model: number): Float64Array;
-}
-
-/** A tensor of V2 as infer requests have it. */
-export interface NativeInferTensor {
-  name: string;
-  datatype: Datatype;
-  /** With the batch axis, whatever is there. */
-  shape: number[];
-  /** -1: none. */
-  batchAxis: number;
-  /** The engine's. */
-  index: number;
-  rowBytes: number;
-}
-
-/** What the infer requests of a model look like. */
-export interface NativeInferSpec {
-  /** As they are sent. */
-  paths: string[];
-  modelName: string;
-  modelVersion: string;
-  /** In the engine's order. */
-  inputs: NativeInferTensor[];
-  /** In the order of answers. */
-  outputs: NativeInferTensor[];
-  maxBodyBytes: number;
-  priorityLevels: number;
-  defaultPriority: number;
 }
 
 export type NativeServerClass = new (options: NativeServerOptions, onWake: () => void) => NativeServer;

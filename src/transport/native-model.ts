@@ -1,7 +1,5 @@
 /** A model that I/O threads serve by themselves: the frames of raw streams go from the socket into its engine and back. */
 import type { NativeInferSpec, NativeServer } from "../engine/server-surface.js";
-import { NATIVE_CODES } from "../engine/surface.js";
-import type { ErrorCode } from "../errors.js";
 import type { WebSocketLimits } from "./web-socket.js";
 
 /** What is decided about a raw connection when it is opened. */
@@ -17,16 +15,16 @@ export interface RawOptions {
   readonly limits: WebSocketLimits;
 }
 
-/** Told of the outcome of a step that was followed; `outputs` is valid until it returns, undefined where it failed. */
-export type StepFollower = (key: number, outputs: Uint8Array | undefined) => void;
-
-/** Since the model is there. */
 export interface InferCounts {
   readonly requests: number;
+  /** Those without an answer. */
   readonly underWay: number;
-  /** By the code of their error; OK for those that succeeded. */
-  readonly answers: ReadonlyMap<ErrorCode | "OK", number>;
+  /** Answers, by the index of their code in NATIVE_CODES. */
+  readonly byCode: readonly number[];
 }
+
+/** Told of the outcome of a step that was followed; `outputs` is valid until it returns, undefined where it failed. */
+export type StepFollower = (key: number, outputs: Uint8Array | undefined) => void;
 
 export class NativeModel {
   readonly handle: number;
@@ -68,27 +66,6 @@ export class NativeModel {
     this.commanded();
   }
 
-  /** Plain infer requests are answered by the threads from now on. */
-  serveInfer(spec: NativeInferSpec): void {
-    this.native.serveInfer(this.handle, spec);
-  }
-
-  /** They come to the server's handlers again. */
-  stopInfer(): void {
-    this.native.stopInfer(this.handle);
-  }
-
-  /** What the threads did with infer requests. */
-  inferCounts(): InferCounts {
-    const [requests = 0, underWay = 0, ...byCode] = this.native.inferCounts(this.handle);
-    const answers = new Map<ErrorCode | "OK", number>();
-    for (const [index, code] of NATIVE_CODES.entries()) {
-      const count = byCode[index] ?? 0;
-      if (count > 0) answers.set(code, count);
-    }
-    return { requests, underWay, answers };
-  }
-
   /** Whether the outcomes of a state's steps are wanted, from those that come next on. */
   follow(key: number, on: boolean): void {
     this.native.tap(this.handle, key, on);
@@ -98,6 +75,21 @@ export class NativeModel {
   /** What its raw streams bring is handed over from now on. */
   divert(): void {
     this.native.divertModel(this.handle);
+  }
+
+  /** What its infer requests look like; those of the paths that `inferPaths` names are answered by the threads. */
+  serveInfer(spec: NativeInferSpec): void {
+    this.native.serveInfer(this.handle, spec);
+  }
+
+  inferPaths(paths: readonly string[]): void {
+    this.native.inferPaths(this.handle, paths);
+  }
+
+  /** What became of the infer requests that the threads took. */
+  get inferCounts(): InferCounts {
+    const [requests = 0, underWay = 0, ...byCode] = this.native.inferCounts(this.handle);
+    return { requests, underWay, byCode };
   }
 
   get stepsUnderWay(): number {

@@ -14,7 +14,7 @@ import { endpointMetrics } from "./endpoint-metrics.js";
 import { HttpListener } from "./listener.js";
 import { listenerParameters } from "./listener-parameters.js";
 import { ModelEndpoint } from "./model-endpoint.js";
-import { NativeServing } from "./native-serving.js";
+import { serveNatively } from "./native-serving.js";
 import { changedParameters, type HttpParameters, httpParameters } from "./parameters.js";
 import { MemoryTaskStore, type TaskStore } from "./task-store.js";
 
@@ -48,6 +48,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   private listener: HttpListener | undefined;
   private endpoint: ModelEndpoint | undefined;
   private stopFlushing: (() => void) | undefined;
+  private stopNative: (() => void) | undefined;
   private finished: (() => void) | undefined;
 
   constructor(options: Partial<HttpParameters> = {}) {
@@ -74,10 +75,9 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
       publish: (topic, message, isBinary) => listener.publish(topic, message, isBinary),
     });
     listener.models.add(endpoint, this.parameters.replace);
-    endpoint.native = NativeServing.of(listener.server, inference, listener.parameters.maxBodyBytes);
+    this.stopNative = serveNatively(listener.server, endpoint);
     this.endpoint = endpoint;
     this.logRequests(this.parameters);
-    listener.versionsChanged(endpoint.name);
     this.stopFlushing = inference.direct?.engine.onFlush(() => listener.outbox.flush());
     const { host, port, tls } = this.parameters;
     const scheme = tls === undefined ? "http" : "https";
@@ -99,11 +99,9 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MILLIS));
     }
     endpoint?.close();
-    if (endpoint !== undefined) {
-      listener?.models.remove(endpoint);
-      listener?.versionsChanged(endpoint.name);
-    }
-    listener?.logsChanged();
+    this.stopNative?.();
+    if (endpoint !== undefined) listener?.models.remove(endpoint);
+    listener?.modelsChanged();
     this.stopFlushing?.();
     this.finished?.();
   }
@@ -141,9 +139,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     if (endpoint === undefined) return;
     if (!accessLog) endpoint.accessLog = undefined;
     else endpoint.accessLog ??= this.makeAccessLog();
-    this.listener?.logsChanged();
-    // A request that is logged, or traced, or may be refused for who asks, is looked at here.
-    endpoint.native?.serveInfer(!accessLog && !endpoint.isDraining && (this.listener?.isWideOpen ?? false));
+    this.listener?.modelsChanged();
   }
 }
 

@@ -17,6 +17,7 @@ import { LISTENER_PARAMETERS, type ListenerParameters } from "./listener-paramet
 import { MetricsRoutes } from "./metrics-routes.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
 import { ModelRoutes } from "./model-routes.js";
+import { NativeInfer } from "./native-infer.js";
 import { Outbox } from "./outbox.js";
 import { type HttpParameters, httpParameters } from "./parameters.js";
 import { RepositoryRoutes } from "./repository-routes.js";
@@ -44,6 +45,7 @@ export class HttpListener implements SharedListener {
   /** Whether requests have spans. */
   readonly isTracing = isTracing();
   readonly server: TransportServer;
+  private readonly nativeInfer = new NativeInfer(this.models, () => this.isPlain);
   private isListening = false;
   private boundPort = 0;
   /** Those who serve here and do not stop. */
@@ -120,12 +122,6 @@ export class HttpListener implements SharedListener {
     return this.entrance.gate;
   }
 
-  /** Whether nothing of a request but the request itself matters. */
-  get isWideOpen(): boolean {
-    const { clients, cors } = this.gate;
-    return clients.isWideOpen && cors === undefined && !this.isTracing;
-  }
-
   /** What it counts, of all models together. */
   counters(): ListenerCounters {
     const { limiter, counters } = this.gate.clients;
@@ -172,7 +168,10 @@ export class HttpListener implements SharedListener {
   /** Someone stops serving here. The last one closes the door first; connections that are open go on. */
   leave(user: object): void {
     this.users.delete(user);
-    if (this.isDraining) this.closeListenSocket();
+    if (!this.isDraining) return;
+    this.closeListenSocket();
+    // Of requests that threads answered by themselves it is not known when they ended.
+    this.lastEnded = performance.now();
   }
 
   /** Whether requests are taken, and every model gets on with its own. */
@@ -190,15 +189,17 @@ export class HttpListener implements SharedListener {
     return this.underWay > 0 || performance.now() - this.lastEnded < LAST_REQUEST_MILLIS;
   }
 
-  /** To be called when versions of a model came or went: the highest has the requests that name none. */
-  versionsChanged(name: string): void {
-    this.models.all().find((model) => model.name === name)?.native?.takeDefault();
-  }
-
-  /** To be called when a model's access log was switched on or off. */
-  logsChanged(): void {
+  /** To be called when a model came or went, or its access log was switched on or off. */
+  modelsChanged(): void {
     const logging = this.models.all().find(({ accessLog }) => accessLog !== undefined);
     this.exchanges.accessLog = logging?.accessLog;
+    this.nativeInfer.refresh();
+  }
+
+  /** Whether the answer to an infer request depends on nothing but its body, and nobody wants to know of it. */
+  private get isPlain(): boolean {
+    const { cors, clients } = this.gate;
+    return !this.isTracing && cors === undefined && clients.isWideOpen && this.exchanges.accessLog === undefined;
   }
 
   close(): void {

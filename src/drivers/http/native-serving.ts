@@ -1,115 +1,72 @@
-/** What the listener's threads do for a model without JavaScript: raw streams, and plain infer requests. */
+/** What the listener's threads serve by themselves, without JavaScript. */
 import type { NativeInferSpec, NativeInferTensor } from "../../engine/server-surface.js";
-import type { DirectModel, DirectTensor, RestrictedInferenceProcess } from "../../runtime/index.js";
-import type { InferCounts, NativeModel, TransportServer } from "../../transport/index.js";
+import type { DirectModel, DirectTensor } from "../../runtime/index.js";
+import type { TransportServer } from "../../transport/index.js";
+import type { ModelEndpoint } from "./model-endpoint.js";
 
-const NO_COUNTS: InferCounts = { requests: 0, underWay: 0, answers: new Map() };
-
-export class NativeServing {
-  private readonly stopFollowing: () => void;
-  private isServingInfer = false;
-  private last: InferCounts | undefined;
-
-  private constructor(
-    private readonly server: TransportServer,
-    private readonly model: NativeModel,
-    direct: DirectModel,
-    private readonly hasPlainFrames: boolean,
-    private readonly spec: NativeInferSpec | undefined,
-  ) {
-    this.stopFollowing = direct.engine.onTap((key, on) => model.follow(key, on));
-  }
-
-  /** undefined where every request of the model has to be looked at here. */
-  static of(
-    server: TransportServer,
-    inference: RestrictedInferenceProcess,
-    maxBodyBytes: number,
-  ): NativeServing | undefined {
-    const { direct } = inference;
-    if (direct === undefined || !isFixed(direct)) return undefined;
-    const { engine } = direct;
-    const model = server.addModel(engine.share(), (key, outputs) => engine.steppedElsewhere(key, outputs));
-    const hasPlainFrames = inference.stateful && isOneBlock(direct);
-    return new NativeServing(server, model, direct, hasPlainFrames, inferSpec(inference, direct, maxBodyBytes));
-  }
-
-  /** Who steps raw streams; undefined: nobody but JavaScript. */
-  get streams(): NativeModel | undefined {
-    return this.hasPlainFrames ? this.model : undefined;
-  }
-
-  /** Whether infer requests may be answered without anybody here seeing them. */
-  serveInfer(on: boolean): void {
-    if (this.spec === undefined || on === this.isServingInfer) return;
-    this.isServingInfer = on;
-    if (on) this.model.serveInfer(this.spec);
-    else this.model.stopInfer();
-  }
-
-  /** Requests that name no version are this one's, of all versions of its model. */
-  takeDefault(): void {
-    if (this.spec !== undefined && this.isServingInfer) this.model.serveInfer(this.spec);
-  }
-
-  get inferCounts(): InferCounts {
-    return this.last ?? (this.spec === undefined ? NO_COUNTS : this.model.inferCounts());
-  }
-
-  get isBusy(): boolean {
-    return this.last === undefined && this.model.stepsUnderWay > 0;
-  }
-
-  /** Everything that is new comes here, to be refused. */
-  drain(): void {
-    this.serveInfer(false);
-    this.model.divert();
-  }
-
-  close(): void {
-    this.last = this.inferCounts;
-    this.stopFollowing();
-    this.server.removeModel(this.model);
-  }
-}
-
-/** Whether each row of everything has a known size. */
-function isFixed({ engine, inputs, outputs }: DirectModel): boolean {
-  return inputs.every(({ fixed }) => fixed) && outputs.every(({ fixed }) => fixed) && engine.hasFixedInputs;
+/**
+ * Lets the threads of a listener serve the raw streams of an endpoint's model where they can, and those who follow its streams hear
+ * of their steps. Its infer requests they can serve too, on paths that are still to be said: see `NativeInfer`. Returns how to end
+ * that; undefined where they can do nothing of it.
+ */
+export function serveNatively(server: TransportServer, endpoint: ModelEndpoint): (() => void) | undefined {
+  const { direct, stateful } = endpoint.inference;
+  if (direct === undefined) return undefined;
+  const takesRaw = stateful && isPlain(direct);
+  const infer = inferSpec(endpoint, direct);
+  if (!takesRaw && infer === undefined) return undefined;
+  const { engine } = direct;
+  const model = server.addModel(engine.share(), (key, outputs) => engine.steppedElsewhere(key, outputs));
+  const stopFollowing = engine.onTap((key, on) => model.follow(key, on));
+  if (infer !== undefined) model.serveInfer(infer);
+  endpoint.native = { model, takesRaw, takesInfer: infer !== undefined };
+  return () => {
+    stopFollowing();
+    endpoint.native = undefined;
+    server.removeModel(model);
+  };
 }
 
 /** Whether a frame is the bytes of its input as they are, and an answer those of all outputs in the engine's order. */
-function isOneBlock({ engine, inputs, outputs }: DirectModel): boolean {
+function isPlain({ engine, inputs, outputs }: DirectModel): boolean {
   const [input, ...others] = inputs;
   // The bytes of a BOOL have to be looked at.
-  if (input === undefined || others.length > 0 || input.datatype === "BOOL") return false;
+  if (input === undefined || others.length > 0 || !input.fixed || input.datatype === "BOOL") return false;
   if (outputs.length !== engine.description.outputs.length) return false;
-  return outputs.every(({ index }, position) => index === position);
+  return outputs.every(({ index, fixed }, position) => fixed && index === position);
 }
 
+/** Undefined where requests of one model differ in more than their elements, or need a timer. */
 function inferSpec(
-  inference: RestrictedInferenceProcess,
-  { inputs, outputs, engine }: DirectModel,
-  maxBodyBytes: number,
+  { inference, parameters }: ModelEndpoint,
+  { inputs, outputs }: DirectModel,
 ): NativeInferSpec | undefined {
-  const { name, version, requestPolicy } = inference;
-  const { timeoutMicros = 0, priorityLevels = 0, defaultPriority = 0 } = requestPolicy;
-  // Whoever has a timeout needs a timer, which the threads have not.
-  if (timeoutMicros > 0 || [...inputs, ...outputs].some(({ datatype }) => datatype === "BYTES")) return undefined;
-  if (outputs.length !== engine.description.outputs.length) return undefined;
-  const path = `/v2/models/${encodeURIComponent(name)}`;
+  const { timeoutMicros = 0, priorityLevels = 0, defaultPriority = 0 } = inference.requestPolicy;
+  const [ins, outs] = [inputs.map(inferTensor), outputs.map(inferTensor)];
+  if (timeoutMicros !== 0 || !isWhole(ins) || !isWhole(outs) || ins.length === 0) return undefined;
   return {
-    paths: [`${path}/infer`, `${path}/versions/${encodeURIComponent(version)}/infer`],
-    modelName: name,
-    modelVersion: version,
-    inputs: [...inputs].sort((one, other) => one.index - other.index).map(tensorOf),
-    outputs: outputs.map(tensorOf),
-    maxBodyBytes,
+    modelName: inference.name,
+    modelVersion: inference.version,
+    inputs: ins,
+    outputs: outs,
+    maxBodyBytes: parameters.maxBodyBytes,
     priorityLevels,
     defaultPriority,
   };
 }
 
-function tensorOf({ name, datatype, shape, batchAxis, index, rowBytes }: DirectTensor): NativeInferTensor {
-  return { name, datatype, shape: [...shape], batchAxis, index, rowBytes };
+function isWhole(tensors: readonly (NativeInferTensor | undefined)[]): tensors is readonly NativeInferTensor[] {
+  return !tensors.includes(undefined);
+}
+
+function inferTensor({
+  name,
+  datatype,
+  shape,
+  batchAxis,
+  index,
+  rowBytes,
+  fixed,
+}: DirectTensor): NativeInferTensor | undefined {
+  return fixed && datatype !== "BYTES" ? { name, datatype, shape, batchAxis, index, rowBytes } : undefined;
 }

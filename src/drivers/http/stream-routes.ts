@@ -82,7 +82,7 @@ export class StreamRoutes {
       isOrderedByStream: orderOf(request.query("order")) === "stream",
     });
     const limits = this.limits(maxBackpressureBytes);
-    const model = endpoint.native?.streams;
+    const model = endpoint.native?.takesRaw === true ? endpoint.native.model : undefined;
     // Where each frame is somebody's to look at, it comes here.
     if (raw === undefined || model === undefined || isTracing || gate.clients.limiter !== undefined) {
       server.accept(response, fields, limits, connection);
@@ -94,7 +94,11 @@ export class StreamRoutes {
     server.acceptRaw(response, fields, model, options, connection);
   }
 
-  private subscribe({ request, response, fields }: Upgrade, endpoint: ModelEndpoint, client: AdmittedClient | undefined) {
+  private subscribe(
+    { request, response, fields }: Upgrade,
+    endpoint: ModelEndpoint,
+    client: AdmittedClient | undefined,
+  ) {
     if (!endpoint.inference.stateful) {
       throw new InvalidArgumentError("the model keeps no state, so there are no streams to follow", {
         path: "stateId",

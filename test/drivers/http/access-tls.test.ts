@@ -9,10 +9,10 @@ import { inspect } from "node:util";
 import t, { type Test } from "tap";
 import { HeadraceClient } from "../../../src/client/index.js";
 import { HttpDriver, type HttpParameters } from "../../../src/drivers/http/index.js";
+import { TransportServer } from "../../../src/transport/index.js";
 import { myPipeline } from "../../support/cells.js";
 import { Authority, type Certificate, noOpenssl } from "../../support/certificates.js";
 import { gruPipeline, serve, start } from "../../support/serve.js";
-import { TransportServer } from "../../../src/transport/index.js";
 import { Peer } from "../../support/sockets.js";
 
 const skip = noOpenssl();
