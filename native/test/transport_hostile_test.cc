@@ -185,6 +185,17 @@ TEST_CASE("a WebSocket that is not read from ends, also where nobody listens to 
   CHECK(harness.next().kind == EventKind::Closed);
 }
 
+TEST_CASE("the door may be closed while a client comes") {
+  Harness harness;
+  IoThread& thread = harness.server.thread(0);
+  std::binary_semaphore go{0};
+  thread.post([&] { go.acquire(); });
+  NetClient client(harness.port);  // the system has it, the thread has not
+  thread.post([&] { thread.stop_listening(); });
+  go.release();
+  CHECK(harness.is_silent());
+}
+
 TEST_CASE("a client that sends nothing more still reads the answer that it has been given") {
   Harness harness;
   for (const uint32_t flags : {uint32_t{0}, respond_flags::kClose}) {

@@ -216,6 +216,8 @@ export class TransportServer implements ResponseOwner {
     const response = this.responses.get(connection);
     this.responses.delete(connection);
     response?.aborted();
+    // It was accepted as a WebSocket, but its client had gone by then.
+    this.closed(connection, 1006, "");
   }
 
   private sent(connection: number): void {
