@@ -38,8 +38,8 @@ TEST_CASE("requests are answered in the form that they ask for, and JavaScript h
     CHECK(answer.ends_with("\r\n\r\n" + json_answer(5)));
     client.send(ledger_request(6, "{\"sequence_id\":1,\"binary_data_output\":true}", true));
     const std::string binary = client.answer();
-    CHECK(contains(binary, "\r\nContent-Type: application/octet-stream\r\nInference-Header-Content-Length: 144\r\n"));
-    CHECK(binary.ends_with("\"parameters\":{\"binary_data_size\":8}}]}      " + ledger_row(ledger_step(5, 6))));
+    CHECK(contains(binary, "\r\nContent-Type: application/octet-stream\r\nInference-Header-Content-Length: 136\r\n"));
+    CHECK(binary.ends_with("\"parameters\":{\"binary_data_size\":8}}]}" + ledger_row(ledger_step(5, 6))));
     CHECK(served.harness.is_silent());
     const InferCounts counts = served.counts();
     CHECK(counts.requests == 2);
