@@ -1,5 +1,5 @@
 /**
- * Builds the fuzz targets of the native transport under the address and undefined behaviour sanitizers, and runs each
+ * Builds the fuzz targets of what clients send under the address and undefined behaviour sanitizers, and runs each
  * for a while. What it learnt stays in build/fuzz/corpus, and what it found in build/fuzz/found.
  *
  *   node scripts/fuzz.mjs [--seconds 30] [--only NAME] [--compiler clang++-16]
@@ -47,7 +47,11 @@ function fuzz(target, seconds) {
     join(BUILD, "native", "fuzz", `fuzz_${target}`),
     [
       ...[`-max_total_time=${seconds}`, "-timeout=10", "-rss_limit_mb=1024", "-max_len=40000", "-len_control=20"],
-      ...[`-dict=${join(SOURCES, "http.dict")}`, `-artifact_prefix=${found}/`, "-print_final_stats=1"],
+      ...[
+        `-dict=${join(SOURCES, target.includes("json") ? "json.dict" : "http.dict")}`,
+        `-artifact_prefix=${found}/`,
+        "-print_final_stats=1",
+      ],
       ...[folder("corpus", target), join(SOURCES, "seeds", target)],
     ],
     { quiet: true },

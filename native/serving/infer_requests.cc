@@ -146,7 +146,10 @@ void InferRequests::remove(const std::shared_ptr<InferModel>& model) {
 }
 
 bool InferRequests::wants(const HttpHead& head) const {
-  return head.method == "POST" && head.query.empty() && models_.contains(head.path);
+  if (head.method != "POST" || !head.query.empty()) return false;
+  const auto found = models_.find(head.path);
+  // What is too large is refused before it has come.
+  return found != models_.end() && head.content_length.value_or(0) <= found->second->spec().max_body;
 }
 
 bool InferRequests::request(Connection& connection, const HttpHead& head, std::span<const std::byte> body) {

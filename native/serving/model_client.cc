@@ -7,6 +7,12 @@
 #include "status.h"
 
 namespace headrace {
+namespace {
+
+// So long may a turn run a model before the sockets are looked at again.
+constexpr Nanos kTurnBudget = 5'000'000;
+
+}  // namespace
 
 ModelClient::ModelClient(IoThread& io, std::shared_ptr<Engine> engine, uint32_t handle)
     : io_(io),
@@ -62,9 +68,10 @@ bool ModelClient::turn() {
   if (!scheduler().is_inline()) {
     if (was_due) scheduler().kick();
   } else if (was_due) {
-    // One batch, however many wait: its answers then travel while the next one runs. What is left may be another
+    // A batch's worth, however many wait: its answers then travel while the next one runs. Where few streams sent far
+    // ahead that is several small batches: a turn costs each socket a read and a write. What is left may be another
     // thread's, which sleeps.
-    is_due_ = scheduler().run_inline(0, queue_.get());
+    is_due_ = scheduler().run_inline(kTurnBudget, queue_.get(), engine_->calibration().max_batch);
   }
   hand_out();
   return is_due_;

@@ -49,6 +49,12 @@ export class WebSocket {
     this.owner.commanded();
   }
 
+  /** Ends it at once, without a close frame. */
+  abort(): void {
+    this.owner.native.abort(this.connection);
+    this.owner.commanded();
+  }
+
   /** Ends it with 1001 when all frames are answered. */
   goAway(reason: string): void {
     if (this.isRaw) this.owner.native.goAway(this.connection);

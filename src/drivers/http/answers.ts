@@ -2,8 +2,9 @@
  * The answers of one WebSocket on their way out, and their order: those of one lane come in the order of their frames, those
  * of different lanes as soon as they are there.
  */
-import type { WebSocket } from "../../transport/index.js";
+
 import type { InferHandle } from "../../serving/infer-types.js";
+import type { WebSocket } from "../../transport/index.js";
 
 export type Frame = Uint8Array | string;
 

@@ -1,5 +1,5 @@
-import type { HttpRequest } from "../../transport/index.js";
 import { createHash } from "node:crypto";
+import type { HttpRequest } from "../../transport/index.js";
 import type { AnswerHeaders, Exchange } from "./exchange.js";
 
 /** Something that is the same for everybody and changes with the server only: kept in memory, revalidated by its ETag. */

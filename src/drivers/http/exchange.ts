@@ -1,6 +1,5 @@
 /** One HTTP request and its answer: the body in, the answer out, and what happens when the client goes. */
 
-import type { HttpRequest, HttpResponse } from "../../transport/index.js";
 import { STATUS_CODES } from "node:http";
 import { HeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
@@ -8,6 +7,7 @@ import type { EncodedMessage } from "../../protocol/index.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { InferHandle } from "../../serving/infer-types.js";
 import type { RequestSpan } from "../../serving/tracing.js";
+import type { HttpRequest, HttpResponse } from "../../transport/index.js";
 import {
   answerEncoding,
   bodyEncoding,

@@ -1,8 +1,9 @@
 /** The door of a listener: who comes in, how often, and from which pages. */
-import type { HttpRequest } from "../../transport/index.js";
+
 import { InvalidArgumentError } from "../../errors.js";
 import type { Access } from "../../serving/access.js";
 import { type AdmittedClient, type ClientCall, ClientGate, type NeededRole } from "../../serving/client-gate.js";
+import type { HttpRequest } from "../../transport/index.js";
 import type { ListenerParameters } from "./listener-parameters.js";
 import { CorsHeaders, foreignPage, isForeign } from "./origins.js";
 import type { TlsFront } from "./tls-front.js";

@@ -1,10 +1,11 @@
 /** Routes of one model beyond inferring: its configuration, and Triton's generate extension. */
-import type { HttpRequest } from "../../transport/index.js";
+
 import { HeadraceError, toHeadraceError } from "../../errors.js";
 import { encodeV2Error } from "../../protocol/index.js";
 import { generateAnswer, generateRequest } from "../../serving/generate.js";
 import type { InferDone } from "../../serving/infer-types.js";
 import { modelConfig } from "../../serving/model-config.js";
+import type { HttpRequest } from "../../transport/index.js";
 import type { Exchange } from "./exchange.js";
 import type { HttpListener } from "./listener.js";
 import type { ModelEndpoint } from "./model-endpoint.js";

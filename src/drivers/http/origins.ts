@@ -1,9 +1,10 @@
 /** Pages of other origins: which of them may ask (CORS), and which may open WebSockets. */
-import type { HttpRequest } from "../../transport/index.js";
+
 import { HeadraceError, InvalidArgumentError } from "../../errors.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import { fields } from "../../serving/access-options.js";
 import { shown } from "../../shown.js";
+import type { HttpRequest } from "../../transport/index.js";
 import type { AnswerHeaders } from "./exchange.js";
 
 /** What pages of other origins may do from a browser. Cookies and other credentials of the browser's are never asked for. */
@@ -81,8 +82,7 @@ export class CorsHeaders {
 
   /** Of the answer to a browser's question whether it may ask; undefined where the request is no such question. */
   preflight(request: HttpRequest, methods: readonly string[]): AnswerHeaders | undefined {
-    if (request.method !== "OPTIONS" || request.header("access-control-request-method") === "")
-      return undefined;
+    if (request.method !== "OPTIONS" || request.header("access-control-request-method") === "") return undefined;
     const origin = request.header("origin");
     if (!this.isForAll && !this.byOrigin.has(origin)) throw foreignPage("use this server", "cors.origins");
     const names = request.header("access-control-request-headers");

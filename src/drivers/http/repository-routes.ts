@@ -1,9 +1,10 @@
 /** V2's repository API: which models there are, and loading and unloading them. */
-import type { HttpRequest } from "../../transport/index.js";
+
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import { encodeV2Error, parseJson, utf8Text } from "../../protocol/index.js";
 import { repositoryControl, repositoryIndex } from "../../serving/repository.js";
 import { shown } from "../../shown.js";
+import type { HttpRequest } from "../../transport/index.js";
 import type { Exchange } from "./exchange.js";
 import type { HttpListener } from "./listener.js";
 import type { Router } from "./router.js";

@@ -1,5 +1,5 @@
-import type { HttpRequest } from "../../transport/index.js";
 import { RequestSpan } from "../../serving/tracing.js";
+import type { HttpRequest } from "../../transport/index.js";
 import type { Exchange } from "./exchange.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
 

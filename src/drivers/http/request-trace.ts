@@ -1,7 +1,8 @@
 /** What follows one request from its arrival to its end: its id, and its line in the access log. */
-import type { HttpRequest, HttpResponse } from "../../transport/index.js";
+
 import { randomUUID } from "node:crypto";
 import type { Logger } from "../../log.js";
+import type { HttpRequest, HttpResponse } from "../../transport/index.js";
 import { type ErrorEncoder, Exchange, type ExchangeOwner } from "./exchange.js";
 import type { Gate } from "./gate.js";
 

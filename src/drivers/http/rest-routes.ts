@@ -1,7 +1,8 @@
 /** The plain REST routes, for people and for clients that know JSON only: predictions, waited for or as tasks. */
-import type { HttpRequest } from "../../transport/index.js";
+
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import { encodeRestError, parseJson, utf8Text } from "../../protocol/index.js";
+import type { HttpRequest } from "../../transport/index.js";
 import { valuesToJson } from "../../types/index.js";
 import type { Exchange } from "./exchange.js";
 import type { HttpListener } from "./listener.js";

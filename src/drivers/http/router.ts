@@ -60,7 +60,10 @@ export class Router {
 
   handle(request: HttpRequest, response: HttpResponse): void {
     const found = this.places.find(request.path);
-    if (found === undefined) return this.refusePath(request, response);
+    if (found === undefined) {
+      this.refusePath(request, response);
+      return;
+    }
     request.parameters = found.parameters;
     const place = found.value;
     if (place.stream !== undefined) {

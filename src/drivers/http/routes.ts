@@ -1,5 +1,5 @@
 /** The routes of V2 and health. Those of plain REST are in rest-routes.ts, those of numbers in metrics-routes.ts. */
-import type { HttpRequest } from "../../transport/index.js";
+
 import { jsonText } from "../../engine/json.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import {
@@ -18,6 +18,7 @@ import type { InferDone, RequestHead, TimedStep } from "../../serving/infer-type
 import { platformOf } from "../../serving/model-config.js";
 import type { PreparedInfer } from "../../serving/prepared-infer.js";
 import { SERVER } from "../../serving/server-metadata.js";
+import type { HttpRequest } from "../../transport/index.js";
 import type { BodyPieces, Exchange } from "./exchange.js";
 import type { HttpListener } from "./listener.js";
 import type { ModelEndpoint } from "./model-endpoint.js";

@@ -94,7 +94,11 @@ export class StreamRoutes {
     server.acceptRaw(response, fields, model, options, connection);
   }
 
-  private subscribe({ request, response, fields }: Upgrade, endpoint: ModelEndpoint, client: AdmittedClient | undefined) {
+  private subscribe(
+    { request, response, fields }: Upgrade,
+    endpoint: ModelEndpoint,
+    client: AdmittedClient | undefined,
+  ) {
     if (!endpoint.inference.stateful) {
       throw new InvalidArgumentError("the model keeps no state, so there are no streams to follow", {
         path: "stateId",
