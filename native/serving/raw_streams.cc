@@ -65,9 +65,7 @@ class RawStreams::Stream final : public StepSink {
 };
 
 RawStreams::RawStreams(std::shared_ptr<ModelClient> client, RawOptions options)
-    : client_(std::move(client)),
-      options_(std::move(options)),
-      number_bytes_(options_.streams > 0 ? kNumberBytes : 0) {
+    : client_(std::move(client)), options_(std::move(options)), number_bytes_(options_.streams > 0 ? kNumberBytes : 0) {
   if (options_.streams == 0) open(0, options_.base, options_.owns_state);
 }
 

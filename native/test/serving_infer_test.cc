@@ -141,9 +141,10 @@ TEST_CASE("requests of a path that is served no more, and of a model that goes, 
   thread.post_and_wait([&] { served.infer[0]->remove(served.models[0]); });
   for (NetClient& one : clients) {
     const std::string answer = one.answer();
-    const bool is_answered = answer.ends_with(json_answer(2)) ||
-                             (answer.starts_with("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n") &&
-                              answer.ends_with("{\"error\":\"the model is being stopped\"}"));
+    const bool is_answered =
+        answer.ends_with(json_answer(2)) ||
+        (answer.starts_with("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n") &&
+         answer.ends_with("{\"error\":\"the model is being stopped\"}"));
     CHECK(is_answered);
   }
   CHECK(served.counts().under_way == 0);

@@ -1,5 +1,5 @@
-// Many clients at once, over raw WebSockets and HTTP, on several I/O threads and lanes: every stream's answers are those
-// of a sequential model, bit for bit, whatever came between its steps.
+// Many clients at once, over raw WebSockets and HTTP, on several I/O threads and lanes: every stream's answers are
+// those of a sequential model, bit for bit, whatever came between its steps.
 //
 // HEADRACE_SEED=n repeats one run; a failure prints its seed.
 #include <doctest/doctest.h>

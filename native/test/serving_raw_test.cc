@@ -230,7 +230,9 @@ TEST_CASE("a step that fails is answered in its place, and the state is as it wa
   const auto row = [](int64_t index) {
     return masked_frame(kBinary, {reinterpret_cast<const char*>(&index), sizeof index});
   };
-  const auto value = [](float y) { return static_cast<char>(kBinary) + std::string(reinterpret_cast<char*>(&y), sizeof y); };
+  const auto value = [](float y) {
+    return static_cast<char>(kBinary) + std::string(reinterpret_cast<char*>(&y), sizeof y);
+  };
   client.send(row(1));
   CHECK(client.frame() == value(10));
   client.send(row(7));

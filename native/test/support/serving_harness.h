@@ -125,11 +125,13 @@ inline InferSpec ledger_spec() {
 // An infer request of it over HTTP. `parameters`: the object's text.
 inline std::string ledger_request(uint32_t x, const std::string& parameters, bool is_binary) {
   const std::string number = std::to_string(x);
-  const std::string data = is_binary ? "\"parameters\":{\"binary_data_size\":8}" : "\"data\":[" + number + "," + number + "]";
+  const std::string data =
+      is_binary ? "\"parameters\":{\"binary_data_size\":8}" : "\"data\":[" + number + "," + number + "]";
   const std::string header = "{\"parameters\":" + parameters +
                              ",\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1,2]," + data + "}]}";
   const std::string body = header + (is_binary ? ledger_row(x) : "");
-  std::string head = "POST /v2/models/ledger/infer HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size());
+  std::string head =
+      "POST /v2/models/ledger/infer HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size());
   if (is_binary) head += "\r\nInference-Header-Content-Length: " + std::to_string(header.size());
   return head + "\r\n\r\n" + body;
 }
