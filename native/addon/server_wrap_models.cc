@@ -1,4 +1,5 @@
-// Models that I/O threads serve without JavaScript. Each thread has its own client of each model; the engine is the same.
+// Models that I/O threads serve without JavaScript. Each thread has its own client of each model; the engine is the
+// same.
 #include "js_error.h"
 #include "server_wrap.h"
 #include "sharing.h"
@@ -72,7 +73,8 @@ void ServerWrap::remove_model(const Napi::CallbackInfo& info) {
   models_.erase(found);
 }
 
-// acceptRaw(id, head, handle, base, streams, ownsState, maxMessageBytes, idleTimeoutSeconds, maxUnsentBytes, maxInFlight)
+// acceptRaw(id, head, handle, base, streams, ownsState, maxMessageBytes, idleTimeoutSeconds, maxUnsentBytes,
+// maxInFlight)
 void ServerWrap::accept_raw(const Napi::CallbackInfo& info) {
   constexpr int64_t kSecond = 1'000'000'000;
   const uint64_t id = id_of(info);
@@ -96,10 +98,9 @@ void ServerWrap::accept_raw(const Napi::CallbackInfo& info) {
 
 // openStream(id, number, stateId, ownsState)
 void ServerWrap::open_stream(const Napi::CallbackInfo& info) {
-  with_streams(id_of(info), [number = u32(info, 1), state_id = text(info, 2),
-                             owns_state = info[3].As<Napi::Boolean>().Value()](Connection&, RawStreams& streams) {
-    streams.open(number, state_id, owns_state);
-  });
+  with_streams(id_of(info),
+               [number = u32(info, 1), state_id = text(info, 2), owns_state = info[3].As<Napi::Boolean>().Value()](
+                   Connection&, RawStreams& streams) { streams.open(number, state_id, owns_state); });
 }
 
 // closeStream(id, number, dropsState)

@@ -32,11 +32,13 @@ class RawStreams::Stream final : public StepSink {
 
   // Where its answers go, known from the first frame on.
   Connection* connection = nullptr;
+  uint32_t in_flight = 0;
 
   uint32_t key() const { return key_; }
   bool owns_state() const { return owns_state_; }
 
   void completed(const Completion& completion) override {
+    --in_flight;
     ModelClient& client = *owner_.client_;
     if (client.is_tapped(key_)) client.tell_tapped(*connection, key_, completion);
     if (completion.code == Code::Ok) {
@@ -63,9 +65,7 @@ class RawStreams::Stream final : public StepSink {
 };
 
 RawStreams::RawStreams(std::shared_ptr<ModelClient> client, RawOptions options)
-    : client_(std::move(client)),
-      options_(std::move(options)),
-      number_bytes_(options_.streams > 0 ? kNumberBytes : 0) {
+    : client_(std::move(client)), options_(std::move(options)), number_bytes_(options_.streams > 0 ? kNumberBytes : 0) {
   if (options_.streams == 0) open(0, options_.base, options_.owns_state);
 }
 
@@ -97,7 +97,9 @@ Code RawStreams::step(Connection& connection, Stream& stream, std::span<std::byt
   const InputBytes input{payload.data(), payload.size()};
   StepSpec spec;
   spec.state = stream.key();
-  return client_->submit(stream, spec, {&input, 1});
+  const Code code = client_->submit(stream, spec, {&input, 1});
+  if (code == Code::Ok) ++stream.in_flight;
+  return code;
 }
 
 bool RawStreams::open(uint32_t number, std::string_view state_id, bool owns_state) {
@@ -115,7 +117,7 @@ bool RawStreams::close(uint32_t number, bool drops_state) {
 }
 
 void RawStreams::end_stream(std::unique_ptr<Stream> stream, bool drops_state) {
-  client_->forget(*stream);
+  if (stream->in_flight > 0) client_->forget(*stream);
   if (drops_state || stream->owns_state()) client_->scheduler().drop_state(stream->key());
   client_->scheduler().unpin(stream->key());
 }

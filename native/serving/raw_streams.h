@@ -1,9 +1,9 @@
-// A raw WebSocket (docs/stream-protocol.md) of a model with state: frames are the bytes of the model's single input, and go
-// from the socket into a batch, answers are those of its outputs, and go from the batch to the socket.
+// A raw WebSocket (docs/stream-protocol.md) of a model with state: frames are the bytes of the model's single input,
+// and go from the socket into a batch, answers are those of its outputs, and go from the batch to the socket.
 //
-// What is not an ordinary frame is JavaScript's: texts, frames that the engine refuses, numbers that no stream has yet. Such a frame
-// waits until all frames before it are answered, is told as EventKind::Control, and nothing is read until JavaScript has
-// answered it (reply). So all answers come in order.
+// What is not an ordinary frame is JavaScript's: texts, frames that the engine refuses, numbers that no stream has yet.
+// Such a frame waits until all frames before it are answered, is told as EventKind::Control, and nothing is read until
+// JavaScript has answered it (reply). So all answers come in order.
 #pragma once
 
 #include <cstdint>
@@ -65,8 +65,8 @@ class RawStreams final : public FrameHandler {
   Opcode held_opcode_ = Opcode::continuation;
   bool is_held_ = false;
   bool is_told_ = false;
-  bool is_full_ = false;   // as many frames in flight as there may be
-  bool is_slow_ = false;   // too many answers unread
+  bool is_full_ = false;  // as many frames in flight as there may be
+  bool is_slow_ = false;  // too many answers unread
   bool is_leaving_ = false;
   bool is_closed_ = false;
 };

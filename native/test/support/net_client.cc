@@ -55,8 +55,8 @@ std::string NetClient::take_until(std::string_view end) {
 
 std::string NetClient::answer() {
   std::string text = take_until("\r\n\r\n");
-  const size_t at = text.find("Content-Length: ");
-  if (at != std::string::npos) text += take(std::stoul(text.substr(at + 16)));
+  const size_t at = text.find("\r\nContent-Length: ");
+  if (at != std::string::npos) text += take(std::stoul(text.substr(at + 18)));
   return text;
 }
 
