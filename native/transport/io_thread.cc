@@ -166,8 +166,9 @@ void IoThread::serve(const void* who, uint32_t what) {
     static_cast<void>(read(wake_fd_.get(), &count, sizeof count) == sizeof count);
     return;
   }
-  if (door_ && who == &*door_) {
-    accept_all();
+  if (who == &door_) {
+    // It may have been shut since it was reported.
+    if (door_) accept_all();
     return;
   }
   Connection& connection = *static_cast<Connection*>(const_cast<void*>(who));
@@ -252,7 +253,7 @@ void IoThread::listen_on(int fd, bool proxied) {
 }
 
 void IoThread::open_door() {
-  epoll_event event{.events = EPOLLIN, .data = {.ptr = &*door_}};
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = &door_}};
   door_->is_open = epoll_ctl(poller_.get(), EPOLL_CTL_ADD, door_->fd, &event) == 0;
 }
 
