@@ -257,6 +257,24 @@ TEST_CASE("connections are spread over the threads, and each is served by its ow
   CHECK(owners == std::map<uint64_t, int>{{0, 3}, {1, 3}, {2, 3}});
 }
 
+TEST_CASE("a client that comes in the turn in which the door is shut is left outside") {
+  Harness harness;
+  IoThread& thread = harness.server.thread(0);
+  std::binary_semaphore is_busy(0);
+  std::binary_semaphore may_go_on(0);
+  thread.post([&] {
+    is_busy.release();
+    may_go_on.acquire();
+  });
+  is_busy.acquire();
+  // Both are there when the thread looks again: what its poller reports is the door that it shuts before it gets to it.
+  const NetClient client(harness.port);
+  thread.post([&] { thread.stop_listening(); });
+  may_go_on.release();
+  CHECK(harness.is_silent());
+  CHECK(harness.server.counters().connections == 0);
+}
+
 TEST_CASE("stopping sends what was written, twice over, and the port is free at once") {
   auto harness = std::make_unique<Harness>(ServerOptions{.threads = 2});
   const uint16_t port = harness->port;

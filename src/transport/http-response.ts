@@ -2,16 +2,8 @@
 import { type NativeServer, RespondFlags } from "../engine/server-surface.js";
 import type { WebSocketLimits } from "./web-socket.js";
 
-/** A status line without the version, such as "200 OK", and the fields; length, date and connection are added. */
-export interface ResponseHead {
-  readonly status: string;
-  readonly fields: readonly (readonly [string, string])[];
-}
-
 /** Takes a piece of a body, valid until it returns. */
 export type BodyHandler = (piece: Uint8Array, isLast: boolean) => void;
-
-const NOTHING = new Uint8Array(0);
 
 /** What its server does for it. */
 export interface ResponseOwner {
@@ -47,7 +39,13 @@ export class HttpResponse {
     this.onBody = handler;
   }
 
-  /** Answers. `sent`, where it is given, is called when the system has taken all of it. */
+  /**
+   * Answers.
+   * @param head  A status line without the version, such as "200 OK", then fields, each line ended by CRLF; length, date and
+   *   connection are added. The same of `respondEmpty` and `begin`.
+   * @param isLast  whether the connection ends with the answer
+   * @param sent  called when the system has taken all of it
+   */
   respond(head: string, body: string | Uint8Array, isLast: boolean, sent?: () => void): void {
     if (this.isOver) return;
     this.isOver = true;
@@ -134,5 +132,3 @@ export class HttpResponse {
     onSent?.();
   }
 }
-
-export { NOTHING };
