@@ -34,6 +34,13 @@ class Loop {
     flush();
   }
 
+  /// Sends what was due until then: a generator that was held up must not forget the end of its schedule.
+  void catchUp(Nanos at) {
+    if (pacer_.nextDue() > at) return;
+    pacer_.due(at);
+    flush();
+  }
+
   /// Serves the connections until the time has come or, if that is sooner, `finished` says so.
   template <typename Finished>
   void pump(Nanos until, Finished finished) {
@@ -133,6 +140,7 @@ CpuUse run(std::vector<Connection>& connections, Slots& slots, Pacer& pacer, Mea
     if (options.onWindow) options.onWindow(measurement.windows().back());
   } while (!loop.noneOpen() && !isEnough(windowEnd));
   const Nanos end = now();
+  loop.catchUp(end);
   measurement.end(end);
   const CpuUse use{.seconds = secondsOf(end - begin),
                    .busySeconds = secondsOf(loop.busy() - busyBefore),

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { runtimeLibrary } from "../engine/load.js";
+import { runtimeLibrary } from "../engine/runtime-library.js";
 import { HeadraceError, toHeadraceError } from "../errors.js";
 import { binaryOf } from "../protocol/index.js";
 import { pinned } from "./cores.js";

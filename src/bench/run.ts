@@ -1,5 +1,6 @@
 /** Measures every case of a sweep, several times, and puts the figures together. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bug, InvalidArgumentError } from "../errors.js";
@@ -36,6 +37,8 @@ export async function runBench(options: BenchOptions, progress: BenchProgress = 
   const cores = planCores(options.cores);
   const target = await openTarget(options, cores.server);
   const folder = await mkdtemp(join(tmpdir(), "headrace-bench-"));
+  const clean = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", clean);
   try {
     const model = await describe(target);
     const stateful = options.stateful ?? model.stateful;
@@ -78,7 +81,8 @@ export async function runBench(options: BenchOptions, progress: BenchProgress = 
       }),
     };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    clean();
+    process.off("exit", clean);
   }
 }
 

@@ -43,9 +43,9 @@ export interface BenchCliOptions extends ModelOptions {
   pin: boolean;
   serverCores?: Text;
   generatorCore?: Text;
-  json?: Text | boolean;
-  csv?: Text | boolean;
-  html?: Text | boolean;
+  json?: Text;
+  csv?: Text;
+  html?: Text;
 }
 
 const QUICK: { readonly timing: BenchTiming; readonly repetitions: number } = {
@@ -65,7 +65,7 @@ export function addBenchOptions(command: Command): Command {
     .option("--stateless", "Send no sequence ids, even to a model with state")
     .option("--model <name>", "The model at a URL (default: the only one there)")
     .option("--rows <n>", "Rows of a request, for models without state", { default: DEFAULTS.rows })
-    .option("--input <name=file>", "Data of an input: .npy, or raw little-endian bytes (default: random)")
+    .option("--input <name=file>", "Data of an input: .npy, or raw little-endian bytes; may be given several times")
     .option(
       "--shape <name=dims>",
       "What a model leaves open, without rows: --shape ids=128; may be given several times",
@@ -82,11 +82,11 @@ export function addBenchOptions(command: Command): Command {
     .option("--repetitions <n>", `Each with a fresh server (default: ${DEFAULTS.repetitions})`)
     .option("--quick", "Short measurements and one repetition: is everything in working order?")
     .option("--seed <n>", "Of random data and arrivals", { default: DEFAULTS.seed })
-    .option("--no-pin", "Let server and generator run on any core (default: each on one of its own)")
+    .option("--no-pin", "Let server and generator run on any core, not each on one of its own")
     .option("--server-cores <list>", "CPUs of the server, such as 0 or 0,2-3")
     .option("--generator-core <n>", "CPU of the load generator")
-    .option("--json <file>", "Write the result as JSON; - is standard output")
-    .option("--csv <file>", "Write one line for each repetition; - is standard output")
+    .option("--json <file>", "Write the result as JSON; --json=- is standard output")
+    .option("--csv <file>", "Write one line for each repetition; --csv=- is standard output")
     .option("--html <file>", "Write a page with plots");
   return addModelOptions(command);
 }

@@ -25,10 +25,8 @@ async function bench(target: string | undefined, cli: BenchCliOptions): Promise<
   if (target === undefined) {
     throw new InvalidArgumentError("expected a model file, a module or a URL; see headrace bench --help");
   }
-  for (const name of ["json", "csv", "html"] as const) {
-    if (typeof cli[name] === "boolean") throw new InvalidArgumentError("expected a file", { path: `--${name}` });
-  }
   const options = benchOptions(target, cli, ["headrace", ...process.argv.slice(2)]);
+  exitOnSignals();
   const progress = progressLine(process.stderr);
   let result: BenchResult;
   try {
@@ -38,6 +36,12 @@ async function bench(target: string | undefined, cli: BenchCliOptions): Promise<
   }
   await publish(result, cli);
   if (result.cases.some(({ summary }) => summary.errors > 0 || summary.unfinished > 0)) process.exitCode = 1;
+}
+
+/** By `exit`, which takes the servers and generators with it. */
+function exitOnSignals(): void {
+  process.once("SIGINT", () => process.exit(130));
+  process.once("SIGTERM", () => process.exit(143));
 }
 
 /** The table goes to standard output, unless something else was asked to. */

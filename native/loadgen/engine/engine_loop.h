@@ -74,8 +74,8 @@ class EngineLoop {
   const RequestFile& steps_;
   const EngineLoad load_;
   Measurement& measurement_;
-  std::vector<StepInput> inputs_;       // in the engine's order
-  std::vector<std::size_t> offsets_;    // of each of them in a body
+  std::vector<StepInput> inputs_;     // in the engine's order
+  std::vector<std::size_t> offsets_;  // of each of them in a body
   std::shared_ptr<Wake> wake_ = std::make_shared<Wake>();
   std::shared_ptr<CompletionQueue> queue_;
   std::vector<Slot> slots_;

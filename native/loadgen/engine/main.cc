@@ -74,8 +74,8 @@ void measureWindows(EngineLoop& loop, Measurement& measurement, const Timing& ti
     measurement.closeWindow(now());
     const Window& window = measurement.windows().back();
     say("{\"window\":" + JsonObject().number("rate", window.rate).number("p99_us", window.p99Micros).text() + "}");
-    isEnough = end >= begin + nanosOf(timing.atLeast) &&
-               (end >= begin + nanosOf(timing.atMost) || measurement.isStable());
+    isEnough =
+        end >= begin + nanosOf(timing.atLeast) && (end >= begin + nanosOf(timing.atMost) || measurement.isStable());
   }
   measurement.end(now());
 }
@@ -121,9 +121,9 @@ int measure(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  return measure(Arguments({argv + 1, argv + argc},
-                           {"ort", "model", "requests", "slots", "stateful", "min-length", "max-length", "seed",
-                            "warmup", "seconds", "max-seconds", "window", "last-answers"}));
+  return measure(
+      Arguments({argv + 1, argv + argc}, {"ort", "model", "requests", "slots", "stateful", "min-length", "max-length",
+                                          "seed", "warmup", "seconds", "max-seconds", "window", "last-answers"}));
 } catch (const UsageError& error) {
   std::fprintf(stderr, "headrace-engine-loop: %s\n", error.what());
   return 2;

@@ -1,0 +1,143 @@
+/** The native generator against servers that misbehave: nothing is hidden, and time counts from the schedule. */
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { createServer, type RequestListener } from "node:http";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t from "tap";
+import { type GeneratorOutcome, generate } from "../../src/bench/generator.js";
+import { DEFAULTS, type LoadPlan } from "../../src/bench/options.js";
+import { encodeRequests } from "../../src/bench/requests.js";
+
+const MODEL = { name: "m", inputs: [{ name: "x", datatype: "FP32", shape: [-1, 1] }] } as const;
+const ANSWER = JSON.stringify({ outputs: [{ name: "y", datatype: "FP32", shape: [1], data: [1] }] });
+const TIMING = { warmup: 0, atLeast: 0.6, atMost: 0.6, window: 0.2, lastAnswers: 0.3 };
+
+async function load(t: Tap, answer: RequestListener, plan: LoadPlan, slots: number): Promise<GeneratorOutcome> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.teardown(() => server.close().closeAllConnections());
+  return run((server.address() as AddressInfo).port, plan, slots);
+}
+
+type Tap = Pick<typeof t, "teardown">;
+
+async function run(port: number, plan: LoadPlan, slots: number): Promise<GeneratorOutcome> {
+  const host = `127.0.0.1:${port}`;
+  const requests = join(await mkdtemp(join(tmpdir(), "headrace-generator-")), "requests");
+  const step = { x: { datatype: "FP32", shape: [1, 1], data: Float32Array.of(1) } } as const;
+  const options = { model: MODEL, host, headers: {}, stateful: false, endsSequences: false };
+  await writeFile(requests, encodeRequests([step], { protocol: "http-json", ...options }));
+  const run = {
+    protocol: "http-json",
+    endpoint: { address: "127.0.0.1", port, host },
+    path: "",
+    requests,
+    slots,
+    connections: slots,
+    load: plan,
+    timing: TIMING,
+    sequenceLength: undefined,
+    headers: {},
+    seed: DEFAULTS.seed,
+    serverPid: undefined,
+    core: undefined,
+  } as const;
+  return generate(run, { begin: () => {}, window: () => {} });
+}
+
+const good: RequestListener = (request, response) => {
+  request.resume().on("end", () => response.end(ANSWER));
+};
+
+t.test("a closed loop keeps as many in flight as asked, and no more", async (t) => {
+  let inFlight = 0;
+  let most = 0;
+  const outcome = await load(
+    t,
+    (request, response) => {
+      most = Math.max(most, ++inFlight);
+      request.resume().on("end", () =>
+        setImmediate(() => {
+          inFlight -= 1;
+          response.end(ANSWER);
+        }),
+      );
+    },
+    { mode: "closed", concurrency: 5 },
+    5,
+  );
+  t.equal(most, 5);
+  t.equal(outcome.errors, 0);
+  t.equal(outcome.unfinished, 0);
+  t.equal(outcome.latency_us.count, outcome.requests);
+  t.equal(
+    outcome.latency_us.buckets.reduce((sum, [, count]) => sum + count, 0),
+    outcome.requests,
+  );
+  t.equal(outcome.windows.length, 3);
+});
+
+t.test("an open loop counts from the schedule: a slow server cannot hide what waited for it", async (t) => {
+  // One request at a time of 20 ms: 50 a second can be answered, 200 are due.
+  const plan = { mode: "open", ratePerSecond: 200, arrival: "constant" } as const;
+  const outcome = await load(
+    t,
+    (request, response) => {
+      request.resume();
+      setTimeout(() => response.end(ANSWER), 20);
+    },
+    plan,
+    1,
+  );
+  t.ok(Math.abs((outcome.offered_rate ?? 0) - 200) < 10, `offered ${outcome.offered_rate}`);
+  t.ok(outcome.latency_us.max > 5 * outcome.service_us.p50, "latency grows with the queue, service does not");
+  t.ok(outcome.unfinished > 0, "what was due and never sent is unfinished");
+  t.equal(outcome.errors, 0);
+});
+
+t.test("streams each keep their cadence", async (t) => {
+  const outcome = await load(t, good, { mode: "streams", streams: 8, framesPerSecond: 25 }, 8);
+  t.ok(Math.abs((outcome.offered_rate ?? 0) - 200) < 20, `offered ${outcome.offered_rate}`);
+  t.equal(outcome.errors, 0);
+});
+
+t.test("errors count, also those of answers that look good from outside", async (t) => {
+  let count = 0;
+  const outcome = await load(
+    t,
+    (request, response) => {
+      count += 1;
+      response.statusCode = count % 3 === 0 ? 503 : 200;
+      request.resume().on("end", () => response.end(count % 5 === 0 ? "{}" : ANSWER));
+    },
+    { mode: "closed", concurrency: 1 },
+    1,
+  );
+  t.ok(outcome.errors > 0);
+  t.match(outcome.first_error, /HTTP\/1.1 503/);
+  t.ok(Math.abs(outcome.errors - ((outcome.requests + outcome.errors) * 7) / 15) <= 2, "every third, and every fifth");
+});
+
+t.test("a server that hangs up is an error of every request that it took with it", async (t) => {
+  const server = createTcpServer((socket) => socket.once("data", () => socket.destroy()));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.teardown(() => server.close());
+  const outcome = await run((server.address() as AddressInfo).port, { mode: "closed", concurrency: 3 }, 3);
+  t.equal(outcome.errors, 3);
+  t.equal(outcome.requests, 0);
+});
+
+t.test("a request that is never answered is unfinished", async (t) => {
+  const outcome = await load(t, (request) => request.resume(), { mode: "closed", concurrency: 2 }, 2);
+  t.equal(outcome.unfinished, 2);
+  t.equal(outcome.requests, 0);
+});
+
+t.test("nobody there: its words say so", async (t) => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  await t.rejects(run(port, { mode: "closed", concurrency: 1 }, 1), { code: "UNAVAILABLE", message: /refused/ });
+});
