@@ -1,6 +1,6 @@
 /** `headrace tune`: the configuration for a model under a latency objective. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CAC } from "cac";
 import {
@@ -35,7 +35,7 @@ interface TuneCliOptions extends Pick<ModelOptions, "name" | "constant" | "conte
   framesPerSecond: number;
   maxThroughput?: boolean;
   shape?: string | string[];
-  seconds: number;
+  seconds?: number;
   warmup: number;
   repetitions: number;
   configurations: number;
@@ -55,7 +55,7 @@ export function registerTune(cli: CAC): void {
     .option("--constant <input=value>", "An input that is always the same, e.g. sr=16000; may be given several times")
     .option("--context <input=n>", "Keep the last n elements of an input for the next step; may be given several times")
     .option("--shape <input=n,m>", "The shape of one step where the model leaves it open; may be given several times")
-    .option("--seconds <s>", "How long each measurement takes", { default: 1.5 })
+    .option("--seconds <s>", "How long each measurement takes (default: 1.5, and longer at slow rates)")
     .option("--warmup <s>", "Before each measurement", { default: 0.5 })
     .option("--repetitions <n>", "How often the winner and the default are measured again", { default: 3 })
     .option("--configurations <n>", "The most configurations to try", { default: 24 })
@@ -83,25 +83,32 @@ async function run(model: string, options: TuneCliOptions): Promise<void> {
   const requests = requestFile(cell.name, description, shapesOf(options));
   const cores = sharedOut();
   const usable = cores.server.length === 0 ? availableParallelism() : cores.server.length;
+  const busy = loadavg()[0] ?? 0;
   const progress = progressLine();
   const result = await withFile(requests, async (file) => {
     const open = serverOpener({ model, cell, requests, file, cores, seconds: counts.seconds, warmup: counts.warmup });
     const calibration = { ...description, lanes: Math.min(description.lanes, usable) };
     return tune({ objective, goal, calibration, cores: usable, open, ...counts, progress: progress.show });
   }).finally(progress.clear);
-  report(model, cell, result, options.json === true, usable);
+  report(model, cell, result, options.json === true);
+  if (options.json !== true) process.stdout.write(dim(conditions(usable, busy)));
 }
 
-function report(model: string, cell: OnnxCell, result: TuneResult, json: boolean, usable: number): void {
+/** A machine that others use gives figures that are theirs. */
+function conditions(usable: number, busy: number): string {
+  const all = availableParallelism();
+  const doubt =
+    busy < all * 0.25
+      ? ""
+      : ` The load average was ${busy.toFixed(1)} before the start: others were busy, and figures may not repeat.`;
+  return `\nThe server had ${usable} of ${all} cores, the generator ${usable < all ? "another" : "the same ones"}.${doubt}\n`;
+}
+
+function report(model: string, cell: OnnxCell, result: TuneResult, json: boolean): void {
   const paste = result.winner === undefined ? undefined : pasteable(model, cell, result.winner.configuration);
   if (json)
     process.stdout.write(`${JSON.stringify({ ...result, ...(paste === undefined ? {} : { paste }) }, null, 2)}\n`);
-  else {
-    process.stdout.write(tuneText(result, paste, { bold, dim, green, red: redOut }));
-    process.stdout.write(
-      dim(`\nThe server had ${usable} of ${availableParallelism()} cores, the generator another.\n`),
-    );
-  }
+  else process.stdout.write(tuneText(result, paste, { bold, dim, green, red: redOut }));
   if (result.winner === undefined) process.exitCode = NOT_MET;
 }
 
@@ -124,13 +131,13 @@ function goalOf({ rate, streams, maxThroughput, framesPerSecond, arrival }: Tune
 }
 
 function numbers({ seconds, warmup, repetitions, configurations }: TuneCliOptions): {
-  seconds: number;
+  seconds: number | undefined;
   warmup: number;
   repetitions: number;
   most: number;
 } {
   return {
-    seconds: above0("seconds", seconds),
+    seconds: seconds === undefined ? undefined : above0("seconds", seconds),
     warmup: above0("warmup", warmup),
     repetitions: whole("repetitions", repetitions),
     most: whole("configurations", configurations),

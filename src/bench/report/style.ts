@@ -22,6 +22,7 @@ a{color:inherit}
 .fine{margin:1.25rem 0 0;color:var(--muted)}
 .best{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.75rem;margin:1.5rem 0 0;padding:0;list-style:none}
 .best li{padding:.8rem 1rem;background:var(--panel);border-radius:8px}
+.best .note{display:block}
 .best b{display:block;font-size:1.4rem;font-variant-numeric:tabular-nums}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.25rem;margin:.5rem 0;font-size:.9rem}
 dt{color:var(--muted)}

@@ -1,6 +1,6 @@
 /** What a reader has to know before believing a figure. Every way of showing a result shows these first. */
 import type { BenchCase, BenchResult, Repetition } from "../result.js";
-import { percent, whole } from "./format.js";
+import { whole } from "./format.js";
 
 /** `bad`: figures may be of something else than the model served well. `doubt`: they may not repeat. */
 export interface Warning {
@@ -84,6 +84,6 @@ function behind({ repetitions }: BenchCase): boolean {
 
 function busyMachine({ loadAverage, cores }: BenchResult["machine"]): Warning | undefined {
   if (loadAverage === undefined || loadAverage < cores * 0.25) return undefined;
-  const text = `the machine was busy before the first case: load average ${loadAverage.toFixed(2)}, ${percent(loadAverage / cores)} of its cores`;
+  const text = `the machine was busy before the first case: load average ${loadAverage.toFixed(2)} on ${cores} cores`;
   return { level: "doubt", text, cases: [] };
 }

@@ -13,8 +13,9 @@ const PROGRAM = fileURLToPath(new URL("../../../build/native/Release/headrace-lo
 /** In an open loop so many may be in flight; what is due beyond waits, and its waiting counts. */
 const OPEN_SLOTS = 256;
 
-/** For a 99th percentile that means something; a slow rate is measured for longer, within reason. */
+/** Where nobody said how long: so many steps, for a 99th percentile that means something, within reason. */
 const ENOUGH_STEPS = 2000;
+const SHORTEST_SECONDS = 1.5;
 const LONGEST_SECONDS = 15;
 
 export interface Generation {
@@ -24,7 +25,8 @@ export interface Generation {
   /** Where `requests.bytes` have been written. */
   readonly file: string;
   readonly load: TuneLoad;
-  readonly seconds: number;
+  /** Undefined: long enough. */
+  readonly seconds: number | undefined;
   readonly warmup: number;
   /** The core that it shall have, where it can be chosen. */
   readonly core: number | undefined;
@@ -52,7 +54,7 @@ function generatorArguments({ port, serverPid, requests, file, load, seconds, wa
   const { mode, load: size } = load;
   const slots = mode === "closed" ? (size.concurrency ?? 1) : mode === "streams" ? (size.streams ?? 1) : OPEN_SLOTS;
   const rate = mode === "streams" ? (size.streams ?? 0) * (size.framesPerSecond ?? 0) : size.ratePerSecond;
-  const long = rate === undefined ? seconds : Math.min(LONGEST_SECONDS, Math.max(seconds, ENOUGH_STEPS / rate));
+  const enough = rate === undefined ? 0 : Math.min(LONGEST_SECONDS, ENOUGH_STEPS / rate);
   const options = {
     mode: requests.mode,
     requests: file,
@@ -62,7 +64,7 @@ function generatorArguments({ port, serverPid, requests, file, load, seconds, wa
     // Each has its own connection: a stream of its own, as clients have it.
     connections: slots,
     load: mode,
-    seconds: long,
+    seconds: seconds ?? Math.max(SHORTEST_SECONDS, enough),
     warmup,
     "server-pid": serverPid,
     ...(mode === "open" ? { rate: size.ratePerSecond, arrival: size.arrival ?? "poisson" } : {}),

@@ -20,7 +20,8 @@ export interface ServerOptions {
   readonly requests: RequestFile;
   /** Where `requests.bytes` have been written. */
   readonly file: string;
-  readonly seconds: number;
+  /** Of each measurement; undefined: long enough. */
+  readonly seconds: number | undefined;
   readonly warmup: number;
   readonly cores: Cores;
 }
