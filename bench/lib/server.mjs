@@ -16,7 +16,6 @@ const PORTS = 10_000;
  * @typedef {object} Server
  * @property {(...ports: (number | string)[]) => string[]} command
  * @property {number} [ports]         how many it wants, one by default; `readyPath` is asked for at the first
- * @property {string} [cwd]
  * @property {Record<string, string>} [environment]  beside our own
  * @property {number} [startSeconds]  how long it may take until it is ready, 30 by default
  * @property {string} [readyPath]  answers 200 once the server can be measured; without one a connection is enough
@@ -36,8 +35,8 @@ export async function withServer(server, core, use) {
     if (!existsSync(file)) throw new Error(`${file} is missing: ${remedy}`);
   }
   const ports = await freePorts(server.ports ?? 1);
-  const { cwd, environment } = server;
-  const program = await start(pinned(core, server.command(...ports)), { cwd, environment });
+  const { environment } = server;
+  const program = await start(pinned(core, server.command(...ports)), { environment });
   try {
     await ready(program, ports[0], server);
     return await use({ port: ports[0], ports, pid: program.pid });

@@ -8,11 +8,15 @@ import t from "tap";
 import { ROOT } from "../support/paths.js";
 
 const PEERS = join(ROOT, "bench", "peers");
-const NOT_PEERS = ["lib", "shared", "node_modules"];
+const REQUIREMENTS = ["package.json", "requirements.in"];
 
-const folders = (await readdir(PEERS, { withFileTypes: true }))
-  .filter((entry) => entry.isDirectory() && !NOT_PEERS.includes(entry.name))
-  .map(({ name }) => name);
+const folders: string[] = [];
+for (const entry of await readdir(PEERS, { withFileTypes: true })) {
+  if (!entry.isDirectory()) continue;
+  // What an earlier version had installed may still lie there.
+  const files = await readdir(join(PEERS, entry.name));
+  if (files.some((file) => REQUIREMENTS.includes(file))) folders.push(entry.name);
+}
 
 async function lines(...path: string[]): Promise<string[]> {
   const text = await readFile(join(PEERS, ...path), "utf8");
