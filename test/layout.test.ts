@@ -18,12 +18,14 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   types: [],
   pipeline: ["types", "engine"],
   engine: [],
+  // Sockets and bytes: what requests mean is for others to know.
+  transport: ["engine"],
   protocol: [],
   runtime: ["types", "pipeline", "engine"],
   // What servers of one protocol have in common: past the runtime's values, straight to the engine.
   serving: ["types", "pipeline", "runtime", "protocol", "engine"],
   // The HTTP driver's hot path goes past the runtime's values, straight to the engine.
-  drivers: ["types", "pipeline", "runtime", "serving", "protocol", "engine", "sources", "sinks"],
+  drivers: ["types", "pipeline", "runtime", "serving", "protocol", "transport", "engine", "sources", "sinks"],
   sources: ["types", "runtime"],
   sinks: ["types", "runtime"],
   client: ["protocol"],
@@ -128,10 +130,12 @@ t.test("drivers, sources and sinks do not reach into each other", async (t) => {
   t.same(wrong, []);
 });
 
-t.test("the engine and the JSON part compile without Node", async (t) => {
+t.test("the engine, the transport, serving and the JSON part compile without Node", async (t) => {
   const files = [
     ...(await filesUnder("native/engine", /\.(cc|h)$/)),
     ...(await filesUnder("native/json", /\.(cc|h)$/)),
+    ...(await filesUnder("native/transport", /\.(cc|h)$/)),
+    ...(await filesUnder("native/serving", /\.(cc|h)$/)),
   ];
   t.ok(files.length > 20, "files were found");
   const wrong: string[] = [];
@@ -143,9 +147,9 @@ t.test("the engine and the JSON part compile without Node", async (t) => {
   t.same(wrong, []);
 });
 
-const TALKS_TO_ADDON = [join("engine", "engine.ts"), join("engine", "json.ts")];
+const TALKS_TO_ADDON = [join("engine", "engine.ts"), join("engine", "json.ts"), join("transport", "server.ts")];
 
-t.test("only engine.ts and json.ts talk to the addon, which load.ts finds", async (t) => {
+t.test("only engine.ts, json.ts and the transport's server talk to the addon, which load.ts finds", async (t) => {
   const wrong: string[] = [];
   for (const file of await filesUnder("src", /\.ts$/)) {
     const text = await readFile(file, "utf8");

@@ -1,6 +1,5 @@
 // Servers under test: started afresh for every measurement, pinned, awaited until ready, and stopped.
 
-import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,13 +8,14 @@ import { pinned, start } from "./processes.mjs";
 
 const START_SECONDS = 30;
 const POLL_MS = 50;
-const STOP_TIMEOUT_MS = 3_000;
+const STOP_TIMEOUT_MS = 5_000;
+const FIRST_PORT = 20_000;
+const PORTS = 10_000;
 
 /**
  * @typedef {object} Server
  * @property {(...ports: (number | string)[]) => string[]} command
  * @property {number} [ports]         how many it wants, one by default; `readyPath` is asked for at the first
- * @property {string} [cwd]
  * @property {Record<string, string>} [environment]  beside our own
  * @property {number} [startSeconds]  how long it may take until it is ready, 30 by default
  * @property {string} [readyPath]  answers 200 once the server can be measured; without one a connection is enough
@@ -35,8 +35,8 @@ export async function withServer(server, core, use) {
     if (!existsSync(file)) throw new Error(`${file} is missing: ${remedy}`);
   }
   const ports = await freePorts(server.ports ?? 1);
-  const { cwd, environment } = server;
-  const program = await start(pinned(core, server.command(...ports)), { cwd, environment });
+  const { environment } = server;
+  const program = await start(pinned(core, server.command(...ports)), { environment });
   try {
     await ready(program, ports[0], server);
     return await use({ port: ports[0], ports, pid: program.pid });
@@ -91,18 +91,25 @@ async function stop(program) {
   killTree(tree);
 }
 
-/** All are held until the last is found, so that no two are the same. */
+/**
+ * Below the ports that the kernel gives to whoever asks for any: a server may take seconds until it listens, and opens
+ * connections of its own meanwhile.
+ */
 async function freePorts(count) {
-  const probes = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const probe = createServer().listen(0, "127.0.0.1");
-      await once(probe, "listening");
-      return probe;
-    }),
-  );
-  const ports = probes.map((probe) => probe.address().port);
-  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
-  return ports;
+  const ports = new Set();
+  while (ports.size < count) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port) {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
 }
 
 function tail(text) {

@@ -87,9 +87,14 @@ export function describeCommands(subjects, options) {
       const address = subject.server && { port: "PORT", pid: "PID" };
       const commands = [measuringCommand(subject, options, address)];
       if (subject.server) commands.unshift(pinned(options.serverCore, subject.server.command("PORT")));
-      return [subject.id, commands.map((command) => command.map(readable).join(" "))];
+      return [subject.id, commands.map(readableCommand)];
     }),
   );
+}
+
+/** A command as one line of a shell, from the repository's root. */
+export function readableCommand(command) {
+  return command.map(readable).join(" ");
 }
 
 function readable(word) {

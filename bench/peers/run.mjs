@@ -8,10 +8,11 @@ import { buildNative } from "../lib/build.mjs";
 import { describeMachine } from "../lib/machine.mjs";
 import { UsageError } from "../lib/options.mjs";
 import { BENCH, PEERS, REPOSITORY } from "../lib/paths.mjs";
-import { stopAllProcesses } from "../lib/processes.mjs";
+import { pinned, stopAllProcesses } from "../lib/processes.mjs";
+import { readableCommand } from "../lib/subjects.mjs";
 import { prepareCheck } from "./lib/check.mjs";
 import { install } from "./lib/install.mjs";
-import { measureAll } from "./lib/measure.mjs";
+import { loadCommand, measureAll, publishable } from "./lib/measure.mjs";
 import { HELP, readOptions } from "./lib/options.mjs";
 import { peersNamed } from "./lib/peers.mjs";
 import { Progress } from "./lib/progress.mjs";
@@ -33,8 +34,9 @@ async function installAll(peers, options, progress) {
     try {
       await install(peer, options.python);
     } catch (error) {
-      failures.set(peer, `could not be installed: ${error.message}`);
-      progress.tell(`${peer.id} could not be installed: ${error.message}`);
+      const message = `could not be installed: ${publishable(error.message)}`;
+      failures.set(peer, message);
+      progress.tell(`${peer.id} ${message}`);
     }
   }
   return failures;
@@ -62,16 +64,28 @@ async function bench(options) {
     date: new Date().toISOString(),
     machine,
     options: { repetitions, seconds, warmup, serverCore, clientCore },
-    peers: await Promise.all(peers.map((peer) => describePeer(peer, failures.get(peer)))),
+    peers: await Promise.all(peers.map((peer) => describePeer(peer, options, failures.get(peer)))),
     figures: figuresOf(attempts),
   };
   await publish(results, options);
   return failures.size === 0 && results.figures.every(({ error }) => error === undefined);
 }
 
-async function describePeer(peer, error) {
-  const { id, title, settings } = peer;
-  return { id, title, settings, versions: await versionsOf(peer), ...(error === undefined ? {} : { error }) };
+async function describePeer(peer, options, error) {
+  const { id, title, settings, server, forms } = peer;
+  const ports = [8080, 8081].slice(0, server.ports ?? 1);
+  const environment = Object.entries(server.environment ?? {}).map(
+    ([name, value]) => `${name}=${readableCommand([value])} `,
+  );
+  return {
+    id,
+    title,
+    settings,
+    versions: await versionsOf(peer),
+    server: environment.join("") + readableCommand(pinned(options.serverCore, server.command(...ports))),
+    loads: forms.map((form) => readableCommand(loadCommand(form, ports[form.port], options))),
+    ...(error === undefined ? {} : { error }),
+  };
 }
 
 async function publish(results, options) {

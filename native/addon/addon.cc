@@ -8,6 +8,7 @@
 #include "js_error.h"
 #include "json_wrap.h"
 #include "ort.h"
+#include "server_wrap.h"
 #include "sharing.h"
 
 namespace headrace {
@@ -44,6 +45,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("openOnnxRuntime", Napi::Function::New<open_runtime>(env, "openOnnxRuntime"));
   exports.Set("load", Napi::Function::New<load>(env, "load"));
   exports.Set("NativeJson", JsonWrap::define(env));
+  exports.Set("NativeServer", ServerWrap::define(env));
   exports.Set("attach", Napi::Function::New<attach>(env, "attach"));
   return exports;
 }

@@ -14,7 +14,10 @@
 namespace headrace {
 namespace {
 
-constexpr uint32_t kLargestBatch = 64;     // the bound where the user gives none
+// The bounds where the user gives none: a tiny model's large batch is still a short wait, and costs less per row.
+constexpr uint32_t kLargestBatch = 64;
+constexpr uint32_t kLargestTinyBatch = 128;
+constexpr Nanos kTinyRun = 250'000;        // of kLargestBatch rows
 constexpr uint32_t kDynamicBatch = 16;     // where the shapes, and so the cost of a row, are unknown
 constexpr Nanos kSizeBudget = 60'000'000;  // timing one batch size
 constexpr Nanos kTotalBudget = 400'000'000;
@@ -44,17 +47,25 @@ Nanos median_run(ModelSession& session, Batch& batch, uint32_t rows) {
   return times[times.size() / 2];
 }
 
-std::vector<BatchTiming> measure(ModelSession& session, uint32_t largest) {
+// The size to try after `last`; 0: none.
+uint32_t next_size(const BatchTiming& last, uint32_t wanted) {
+  if (wanted > 0) return last.rows >= wanted ? 0 : std::min(last.rows * 2, wanted);
+  if (last.rows < kLargestBatch) return last.rows * 2;
+  return last.rows < kLargestTinyBatch && last.nanos <= kTinyRun ? last.rows * 2 : 0;
+}
+
+// `wanted`: the largest size; 0: as large as pays.
+std::vector<BatchTiming> measure(ModelSession& session, uint32_t wanted) {
   std::vector<BatchTiming> timings;
   if (!session.plan().fixed_inputs()) return timings;
   const Nanos begin = now_nanos();
   try {
-    for (uint32_t rows = 1;; rows = std::min(rows * 2, largest)) {
+    for (uint32_t rows = 1; rows > 0; rows = next_size(timings.back(), wanted)) {
       // Each size in a batch of its own: a slow model never gets to the large ones, nor pays for their memory.
       Batch batch(0, session.plan(), session.device(), rows);
       zero(batch);
       timings.push_back({rows, median_run(session, batch, rows)});
-      if (rows == largest || now_nanos() - begin + 2 * timings.back().nanos > kTotalBudget) break;
+      if (now_nanos() - begin + 2 * timings.back().nanos > kTotalBudget) break;
     }
   } catch (const std::exception&) {
     // Zeros need not be a valid input, nor a larger batch fit the memory: decide with what there is.
@@ -109,8 +120,7 @@ Calibration decide(const ModelConfig& config, bool batchable, std::vector<BatchT
 
 Calibration calibrate(ModelSession& session, const ModelConfig& config) {
   const bool batchable = session.plan().batchable;
-  const uint32_t largest = !batchable ? 1 : config.max_batch > 0 ? config.max_batch : kLargestBatch;
-  return decide(config, batchable, measure(session, largest), usable_cores());
+  return decide(config, batchable, measure(session, batchable ? config.max_batch : 1), usable_cores());
 }
 
 }  // namespace headrace

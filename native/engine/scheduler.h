@@ -104,9 +104,12 @@ class Scheduler {
   // Tells the lanes that steps were submitted: once per turn of a submitter's event loop.
   void kick() EXCLUDES(mutex_);
 
+  // Whether there are no lanes: whoever submits runs.
+  bool is_inline() const { return wanted_lanes_.load(std::memory_order_relaxed) == 0; }
   // Runs queued steps on this thread: a turn's worth, at least one batch, and no further batch once `budget` has
   // passed. Completions for `self` are pushed without a wake-up. True where steps are left: call again.
-  bool run_inline(Nanos budget, const CompletionQueue* self) EXCLUDES(mutex_);
+  // `most_rows` makes the turn shorter.
+  bool run_inline(Nanos budget, const CompletionQueue* self, uint32_t most_rows = UINT32_MAX) EXCLUDES(mutex_);
 
   // Gives completed steps back: their outputs may be overwritten from now on. A held step's new state is kept where
   // `commit` says so.
@@ -154,7 +157,6 @@ class Scheduler {
 
   // Who runs (scheduler_lanes.cc)
   void lane_loop(uint32_t lane);
-  bool is_inline() const { return wanted_lanes_.load(std::memory_order_relaxed) == 0; }
   uint32_t rows_of_a_turn() const REQUIRES(mutex_);
 
   // Running and settling (scheduler_run.cc)

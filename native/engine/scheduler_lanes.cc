@@ -53,13 +53,13 @@ void Scheduler::lane_loop(uint32_t lane) {
   }
 }
 
-bool Scheduler::run_inline(Nanos budget, const CompletionQueue* self) {
+bool Scheduler::run_inline(Nanos budget, const CompletionQueue* self, uint32_t most_rows) {
   thread_local RunScratch scratch;  // its memory serves the next call
   const Nanos end = now_nanos() + std::min(budget, kForever);
   uint32_t left = 0;
   {
     MutexLock lock(mutex_);
-    left = rows_of_a_turn();
+    left = std::min(rows_of_a_turn(), most_rows);
   }
   Decision decision;
   while (run_next(scratch, self, decision)) {

@@ -48,7 +48,7 @@ function text(name: string, model: ModelDescription): string {
   ]);
   const how =
     model.execution === "inline"
-      ? "inline, on the JavaScript thread"
+      ? "inline, on the thread that took the steps"
       : `on ${model.lanes} lane${model.lanes === 1 ? "" : "s"}`;
   return [
     `${bold(name)}\n`,

@@ -19,6 +19,7 @@ import { inferenceOf } from "./target.js";
 interface ServeOptions extends ModelOptions, RepositoryOptions, AccessOptions {
   port: number;
   grpcPort?: number;
+  threads: number;
   grace: number;
 }
 
@@ -27,6 +28,7 @@ export function registerServe(cli: CAC): void {
     .command("serve [target]", "Serve a model file, a module, or a directory of models over HTTP and WebSocket")
     .option("--port <n>", "Port to listen on; 0 takes any free one", { default: 8000 })
     .option("--grpc-port <n>", "Port to serve over gRPC too; 0 takes any free one (default: not at all)")
+    .option("--threads <n>", "Threads that read and write the sockets of HTTP and WebSocket", { default: 1 })
     .option("--grace <s>", "Seconds to finish accepted requests after SIGTERM or Ctrl-C", { default: 10 });
   addAccessOptions(command);
   addRepositoryOptions(command);
@@ -34,6 +36,7 @@ export function registerServe(cli: CAC): void {
     .example("  headrace serve gru.onnx                        a bare recurrent model; its state pairs are recognised")
     .example("  headrace serve silero.onnx --constant sr=16000 --context input=64")
     .example("  headrace serve ./pipeline.mjs --port 9000      a module that default-exports an Inference")
+    .example("  headrace serve gru.onnx --threads 2            two threads for the sockets, on a machine with cores for them")
     .example("  headrace serve --models models                 models/NAME/VERSION/model.onnx, as Triton has them")
     .example("  headrace serve gru.onnx --host 0.0.0.0 --tokens tokens.yaml --tls-key server.key --tls-cert server.pem")
     .example("  headrace serve --models models --model-control explicit --load-model gru")
@@ -41,8 +44,8 @@ export function registerServe(cli: CAC): void {
 }
 
 async function serve(target: string | undefined, options: ServeOptions): Promise<void> {
-  const { port, grace, grpcPort } = options;
-  for (const [name, value] of Object.entries({ port, grace, "grpc-port": grpcPort ?? 0 })) {
+  const { port, grace, grpcPort, threads } = options;
+  for (const [name, value] of Object.entries({ port, grace, "grpc-port": grpcPort ?? 0, threads })) {
     if (Number.isFinite(value) && value >= 0) continue;
     throw new InvalidArgumentError(`expected a number, got '${String(value)}'`, { path: `--${name}` });
   }
@@ -64,7 +67,7 @@ async function serve(target: string | undefined, options: ServeOptions): Promise
   try {
     const process = await runtime.startInference(await inferenceOf(target, options));
     const access = accessParameters(options);
-    const driver = await process.addDriver("http", HttpDriver, { port: options.port, ...access });
+    const driver = await process.addDriver("http", HttpDriver, { port: options.port, threads, ...access });
     const url = serviceUrl(driver.getService("http"));
     globalThis.process.stdout.write(`headrace: ${bold(process.name)} is listening on ${bold(url)}\n`);
     if (grpcPort !== undefined) {

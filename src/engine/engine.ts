@@ -40,6 +40,8 @@ export interface StepInfo {
 export interface StepTap {
   /** A step has been submitted. Returns who is told of its end. */
   submitted(flags: number, info: StepInfo | undefined): TappedStep;
+  /** A step that another thread submitted has ended; all its outputs one after the other, undefined where it failed. */
+  steppedElsewhere(outputs: Uint8Array | undefined): void;
 }
 
 /** A step that is followed. */
@@ -83,6 +85,7 @@ export class Engine {
   /** The steps under way that are followed, and those that are begun and will be, by their request. */
   private readonly tapped = new Map<number, TappedStep>();
   private readonly begunTaps = new Map<number, { readonly tap: StepTap; readonly flags: number }>();
+  private readonly tapListeners = new Set<(key: number, on: boolean) => void>();
   private inline: boolean;
   private outstanding = 0;
   private lastStats: NativeStats | undefined;
@@ -268,10 +271,24 @@ export class Engine {
   tap(key: number, tap: StepTap): () => void {
     this.taps ??= new Map();
     this.taps.set(key, tap);
+    for (const listener of this.tapListeners) listener(key, true);
     return () => {
       this.taps?.delete(key);
+      for (const listener of this.tapListeners) listener(key, false);
       if (this.taps?.size === 0) this.taps = undefined;
     };
+  }
+
+  /** Tells which keys are followed: those that are, and each change. Returns how to stop that. */
+  onTap(listener: (key: number, on: boolean) => void): () => void {
+    this.tapListeners.add(listener);
+    for (const key of this.taps?.keys() ?? []) listener(key, true);
+    return () => this.tapListeners.delete(listener);
+  }
+
+  /** A step of a key was submitted and has ended without passing here; see `StepTap`. */
+  steppedElsewhere(key: number, outputs: Uint8Array | undefined): void {
+    this.taps?.get(key)?.steppedElsewhere(outputs);
   }
 
   /** Frees the state behind a key: now, or after the steps that are under way. */

@@ -1,9 +1,10 @@
 /**
- * The addon, typed: an exact mirror of native/addon, no logic. Only load.ts, engine.ts and json.ts talk to it.
+ * The addon, typed: an exact mirror of native/addon, no logic. Only load.ts, engine.ts, json.ts and src/transport talk to it.
  *
  * Hot functions take plain positional numbers and give back a number: an index at or above 0, or a negative code.
  */
 import type { Datatype } from "../datatype.js";
+import type { NativeServerClass } from "./server-surface.js";
 
 /**
  * Bits of a step's flags; its priority goes in from bit 8. `row`: another row of the same request follows, and only the last
@@ -228,6 +229,7 @@ export interface NativeJson {
 
 export interface Addon {
   NativeJson: new () => NativeJson;
+  NativeServer: NativeServerClass;
   openOnnxRuntime(libraryPath: string): string;
   load(config: NativeModelConfig, onWake: () => void): Promise<NativeEngine>;
   attach(token: number, onWake: () => void): NativeEngine;

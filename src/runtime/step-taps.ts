@@ -5,7 +5,7 @@
 import { type RawTensor, typedArrayOver } from "../datatype.js";
 import type { StepInfo, StepTap, TappedStep } from "../engine/engine.js";
 import { StepFlags } from "../engine/surface.js";
-import { InvalidArgumentError } from "../errors.js";
+import { bug, InvalidArgumentError } from "../errors.js";
 import { type Types, valuesToTensors } from "../types/index.js";
 import type { DirectModel, DirectTensor } from "./direct-model.js";
 import type { PredictOptions } from "./restricted.js";
@@ -118,6 +118,12 @@ class StateTap implements StepTap {
     return this.predicting(flags, info);
   }
 
+  steppedElsewhere(outputs: Uint8Array | undefined): void {
+    const step = this.predicting(0, undefined);
+    if (outputs === undefined) step.failed();
+    else step.succeededWith(outputs);
+  }
+
   predicting(flags: number, info: StepInfo = NO_INFO): FollowedStep {
     this.last = new FollowedStep(this, flags, info);
     return this.last;
@@ -178,6 +184,21 @@ class FollowedStep implements TappedStep, TappedPrediction {
 
   succeeded(values: Readonly<Record<string, unknown>>): void {
     this.finish(() => valuesToTensors(this.tap.outputs, values));
+  }
+
+  /** @param bytes  of all outputs, one after the other, each of one row */
+  succeededWith(bytes: Uint8Array): void {
+    const { direct } = this.tap;
+    if (direct === undefined) throw bug("a step that passed an engine was of a pipeline that has none");
+    let at = 0;
+    this.finish(() =>
+      direct.outputs.map(({ name, datatype, oneRow, rowBytes }) => {
+        if (datatype === "BYTES") throw bug("the text of an output came as bytes of a fixed number");
+        const row = bytes.slice(at, at + rowBytes);
+        at += rowBytes;
+        return { name, datatype, shape: oneRow, data: typedArrayOver(datatype, row) };
+      }),
+    );
   }
 
   failed(): void {

@@ -3,7 +3,6 @@
  * counts the steps of each sequence. Tests steer how it answers.
  */
 
-import uWS from "uWebSockets.js";
 import { createServer } from "node:net";
 import type { RawTensor } from "../../src/datatype.js";
 import { HeadraceError, toHeadraceError } from "../../src/errors.js";
@@ -23,6 +22,14 @@ import {
   parseHeaderLength,
   toNamedTensor,
 } from "../../src/protocol/index.js";
+import {
+  type HttpRequest,
+  type HttpResponse,
+  type MessageHandler,
+  Router,
+  TransportServer,
+  type WebSocket,
+} from "../../src/transport/index.js";
 import { decodeBinaryInfer, decodeJsonInfer, decodeStreamRequest } from "../support/decode.js";
 
 interface Connection {
@@ -31,7 +38,9 @@ interface Connection {
   readonly authorization: string;
 }
 
-type Peer = uWS.WebSocket<Connection>;
+type Handler = (request: HttpRequest, response: HttpResponse) => void;
+
+const LIMITS = { maxMessageBytes: 1 << 20, idleTimeoutSeconds: 0, maxUnsentBytes: 1 << 24 };
 
 interface RestBody {
   inputs: Record<string, unknown>;
@@ -55,30 +64,56 @@ export class FakeServer {
   /** Steps that arrived on streams. */
   steps = 0;
 
-  readonly #app = uWS.App();
+  readonly #routes = new Router<Handler>();
+  readonly #server: TransportServer;
   readonly #sequences = new Map<string, bigint>();
   readonly #held: (() => void)[] = [];
-  #peer: Peer | undefined;
+  #peer: WebSocket | undefined;
   #onArrival: (() => void)[] = [];
 
-  async listen(): Promise<string> {
-    this.#routes();
-    const port = await new Promise<number>((resolve) => {
-      this.#app.listen("127.0.0.1", 0, (socket) => {
-        resolve(socket === false ? 0 : uWS.us_socket_local_port(socket));
-      });
+  constructor() {
+    this.#routes.add("GET /v2/health/ready", (_request, response) => this.#ready(response));
+    this.#routes.add("POST /predict", (_request, response) =>
+      withBody(response, (body) => this.#predict(response, body)),
+    );
+    this.#routes.add("POST /tasks", (_request, response) =>
+      withBody(response, (body) => {
+        this.lastBody = JSON.parse(String(body)) as RestBody;
+        answer(response, '{"taskId":"t/1"}', 202);
+      }),
+    );
+    this.#routes.add("GET /tasks/t%2F1", (_request, response) => this.#task(response));
+    this.#routes.add("POST /v2/models/echo/infer", (request, response) => {
+      const length = parseHeaderLength(request.header(HEADER_LENGTH_FIELD.toLowerCase()));
+      withBody(response, (body) => this.#infer(response, body, length));
     });
-    return `http://127.0.0.1:${port}`;
+    this.#routes.add("GET /v2/models/echo/stream", (request, response) => this.#accept(request, response));
+    const noModel = encodeV2Error(new HeadraceError("MODEL_NOT_FOUND", "no such model"));
+    this.#server = new TransportServer(
+      { threads: 1, maxConnections: 1000 },
+      {
+        request: (request, response) => {
+          const found = this.#routes.find(`${request.method} ${request.path}`);
+          if (found === undefined) answer(response, noModel, 404);
+          else found.value(request, response);
+        },
+      },
+    );
   }
 
-  close(): void {
-    this.#app.close();
+  async listen(): Promise<string> {
+    return `http://127.0.0.1:${this.#server.listen("127.0.0.1", 0)}`;
+  }
+
+  async close(): Promise<void> {
+    this.#server.stopListening();
+    await this.#server.close();
   }
 
   /** Answers what is held. */
   release(): void {
     this.holds = false;
-    for (const answer of this.#held.splice(0)) answer();
+    for (const respond of this.#held.splice(0)) respond();
   }
 
   /** Resolves when `count` steps have arrived on streams. */
@@ -93,77 +128,50 @@ export class FakeServer {
 
   /** Breaks the connection without a close frame. */
   breakStream(): void {
-    this.#peer?.close();
+    this.#peer?.abort();
   }
 
   sendUnasked(frame: string): void {
-    this.#peer?.send(frame);
+    this.#peer?.send(frame, false);
   }
 
-  #routes(): void {
-    this.#app
-      .get("/v2/health/ready", (res) => {
-        if (this.unreadyPolls-- > 0)
-          res.writeStatus("503").end(encodeV2Error(new HeadraceError("UNAVAILABLE", "loading")));
-        else res.end('{"ready":true}');
-      })
-      .post("/predict", (res) => this.#withBody(res, (body) => this.#predict(res, body)))
-      .post("/tasks", (res) =>
-        this.#withBody(res, (body) => {
-          this.lastBody = JSON.parse(String(body)) as RestBody;
-          res.writeStatus("202").end('{"taskId":"t/1"}');
-        }),
-      )
-      .get("/tasks/t%2F1", (res) => this.#task(res))
-      .post("/v2/models/echo/infer", (res, req) => {
-        const length = req.getHeader(HEADER_LENGTH_FIELD.toLowerCase());
-        this.#withBody(res, (body) => this.#infer(res, body, parseHeaderLength(length)));
-      })
-      .ws<Connection>("/v2/models/echo/stream", this.#stream())
-      .any("/*", (res) => {
-        res.writeStatus("404").end(encodeV2Error(new HeadraceError("MODEL_NOT_FOUND", "no such model")));
-      });
+  #ready(response: HttpResponse): void {
+    if (this.unreadyPolls-- > 0) answer(response, encodeV2Error(new HeadraceError("UNAVAILABLE", "loading")), 503);
+    else answer(response, '{"ready":true}');
   }
 
-  #withBody(res: uWS.HttpResponse, use: (body: Buffer) => void): void {
-    const chunks: Buffer[] = [];
-    res.onAborted(() => {});
-    res.onData((chunk, isLast) => {
-      chunks.push(Buffer.from(chunk.slice(0)));
-      if (isLast) use(Buffer.concat(chunks));
-    });
-  }
-
-  #predict(res: uWS.HttpResponse, body: Buffer): void {
+  #predict(response: HttpResponse, body: Buffer): void {
     this.lastBody = JSON.parse(String(body)) as RestBody;
-    const answer = this.predictAnswer;
-    if (answer === "hang") return;
-    if (answer === undefined) res.end(`{"outputs":${JSON.stringify(this.lastBody.inputs)},"big":9007199254740993}`);
-    else if (answer instanceof HeadraceError) res.writeStatus(String(answer.httpStatus)).end(encodeRestError(answer));
-    else res.writeStatus(answer.status).end(answer.body);
+    const given = this.predictAnswer;
+    if (given === "hang") return;
+    if (given === undefined) {
+      answer(response, `{"outputs":${JSON.stringify(this.lastBody.inputs)},"big":9007199254740993}`);
+    } else if (given instanceof HeadraceError) answer(response, encodeRestError(given), given.httpStatus);
+    else answer(response, given.body, given.status);
   }
 
-  #task(res: uWS.HttpResponse): void {
-    if (this.pendingPolls-- > 0) res.end('{"taskId":"t/1","status":"pending"}');
+  #task(response: HttpResponse): void {
+    if (this.pendingPolls-- > 0) answer(response, '{"taskId":"t/1","status":"pending"}');
     else if (this.predictAnswer instanceof HeadraceError) {
-      res.end(`{"taskId":"t/1","status":"failed",${encodeRestError(this.predictAnswer).slice(1)}`);
-    } else res.end(`{"taskId":"t/1","status":"done","outputs":${JSON.stringify(this.lastBody?.inputs)}}`);
+      answer(response, `{"taskId":"t/1","status":"failed",${encodeRestError(this.predictAnswer).slice(1)}`);
+    } else answer(response, `{"taskId":"t/1","status":"done","outputs":${JSON.stringify(this.lastBody?.inputs)}}`);
   }
 
-  #infer(res: uWS.HttpResponse, body: Uint8Array, headerLength: number | undefined): void {
+  #infer(response: HttpResponse, body: Uint8Array, jsonBytes: number | undefined): void {
     try {
-      const request = headerLength === undefined ? decodeJsonInfer(body) : decodeBinaryInfer(body, headerLength);
+      const request = jsonBytes === undefined ? decodeJsonInfer(body) : decodeBinaryInfer(body, jsonBytes);
       const wanted = request.outputs?.map(({ name }) => name);
       const outputs = this.#echo(request).filter(({ name }) => wanted?.includes(name) ?? true);
       const message = encodeInferResponse(
         { modelName: "echo", modelVersion: "1", id: request.id, outputs },
         () => request.binaryOutputDefault,
       );
-      if (message.headerLength !== undefined) res.writeHeader(HEADER_LENGTH_FIELD, String(message.headerLength));
-      res.end(joinBytes([message.header, ...message.parts], message.total));
+      const { header, parts, total, headerLength } = message;
+      const field = headerLength === undefined ? "" : `${HEADER_LENGTH_FIELD}: ${headerLength}\r\n`;
+      answer(response, joinBytes([header, ...parts], total), 200, field);
     } catch (error) {
       const known = toHeadraceError(error);
-      res.writeStatus(String(known.httpStatus)).end(encodeV2Error(known));
+      answer(response, encodeV2Error(known), known.httpStatus);
     }
   }
 
@@ -177,35 +185,37 @@ export class FakeServer {
     return [...request.inputs.map(toNamedTensor), { name: "step", ...step }];
   }
 
-  #stream(): uWS.WebSocketBehavior<Connection> {
+  #accept(request: HttpRequest, response: HttpResponse): void {
+    const connection = {
+      raw: request.query("raw"),
+      sequenceId: request.query("sequence_id"),
+      authorization: request.header("authorization"),
+    };
+    this.lastConnection = connection;
+    this.#server.accept(response, "", LIMITS, this.#stream(connection));
+  }
+
+  #stream(connection: Connection): MessageHandler {
+    let peer: WebSocket;
     return {
-      upgrade: (res, req, context) => {
-        const connection = {
-          raw: req.getQuery("raw"),
-          sequenceId: req.getQuery("sequence_id"),
-          authorization: req.getHeader("authorization"),
-        };
-        this.lastConnection = connection;
-        const key = req.getHeader("sec-websocket-key");
-        res.upgrade(connection, key, "", "", context);
+      opened: (socket) => {
+        peer = socket;
+        this.#peer = socket;
       },
-      open: (peer) => {
-        this.#peer = peer;
-      },
-      message: (peer, message, isBinary) => {
+      message: (message, isBinary) => {
         // Held answers outlive the callback, the message's memory does not.
-        const frame = new Uint8Array(message.slice(0));
+        const frame = message.slice();
         const step = ++this.steps;
-        const answer = () => this.#step(peer, frame, isBinary, step);
-        if (this.holds) this.#held.push(answer);
-        else answer();
+        const respond = (): void => this.#step(peer, connection, frame, isBinary, step);
+        if (this.holds) this.#held.push(respond);
+        else respond();
         for (const wake of this.#onArrival.splice(0)) wake();
       },
+      closed: () => {},
     };
   }
 
-  #step(peer: Peer, frame: Uint8Array, isBinary: boolean, step: number): void {
-    const { raw, sequenceId } = peer.getUserData();
+  #step(peer: WebSocket, { raw, sequenceId }: Connection, frame: Uint8Array, isBinary: boolean, step: number): void {
     try {
       this.onStep(step);
       if (!isBinary) throw new HeadraceError("UNIMPLEMENTED", "the fake server takes binary frames only");
@@ -218,9 +228,22 @@ export class FakeServer {
       const outputs = this.#echo({ ...request, sequenceId: request.sequenceId ?? sequenceId });
       peer.send(encodeStreamFrame(encodeInferResponse({ modelName: "echo", outputs }, () => true)), true);
     } catch (error) {
-      peer.send(encodeStreamError(toHeadraceError(error)));
+      peer.send(encodeStreamError(toHeadraceError(error)), false);
     }
   }
+}
+
+function withBody(response: HttpResponse, use: (body: Buffer) => void): void {
+  const chunks: Buffer[] = [];
+  response.onData((chunk, isLast) => {
+    chunks.push(Buffer.from(chunk));
+    if (isLast) use(Buffer.concat(chunks));
+  });
+}
+
+/** @param status  a number, or a whole status line without the version */
+function answer(response: HttpResponse, body: string | Uint8Array, status: number | string = 200, fields = ""): void {
+  response.respond(`${status}${String(status).includes(" ") ? "" : " -"}\r\n${fields}`, body, false);
 }
 
 /** A port that nobody listens on: it was just given out and handed back. */

@@ -8,7 +8,9 @@ import { installPeer } from "../../lib/build.mjs";
 import { PYTHON_PEERS } from "../../lib/paths.mjs";
 import { run } from "../../lib/processes.mjs";
 
-const PYTHONS = ["python3.11", "python3.12", "python3"]; // what all the pinned versions have wheels for
+// The pinned versions have wheels for 3.11 and 3.12. The system's comes first: Triton loads the system's libpython, which
+// must be of the same release as the interpreter.
+const PYTHONS = ["/usr/bin/python3", "python3.11", "python3.12", "python3"];
 
 /**
  * Installs what is missing or has other versions than the peer's files say.

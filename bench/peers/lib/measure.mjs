@@ -1,7 +1,7 @@
 // Runs the servers, interleaved: A B C, A B C, … so that a machine that slows down or warms up hits all alike.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { LOADGEN } from "../../lib/paths.mjs";
+import { LOADGEN, REPOSITORY } from "../../lib/paths.mjs";
 import { cpuSecondsOf } from "../../lib/process-tree.mjs";
 import { pinned, start } from "../../lib/processes.mjs";
 import { withServer } from "../../lib/server.mjs";
@@ -45,12 +45,12 @@ async function measurePeer(peer, attempts, options, check) {
           await checkForm(attempt.form, address, check, index);
           attempt.runs.push(await measureForm(attempt.form, address, options));
         } catch (error) {
-          attempt.error = error.message;
+          attempt.error = publishable(error.message);
         }
       }
     });
   } catch (error) {
-    for (const attempt of attempts) attempt.error ??= error.message;
+    for (const attempt of attempts) attempt.error ??= publishable(error.message);
   }
 }
 
@@ -78,7 +78,16 @@ async function measureForm(form, address, { clientCore, seconds, warmup }) {
   return { ...result, server_cpu_fraction: cpu };
 }
 
-/** The command that a reader can repeat, too. */
+/** A program's complaint without what is this machine's alone: where the repository lies, and where packages come from. */
+export function publishable(message) {
+  return message
+    .replaceAll(`${REPOSITORY}/`, "")
+    .split("\n")
+    .filter((line) => !/^Looking in (indexes|links)|https?:\/\/(?!127\.0\.0\.1)/.test(line))
+    .join("\n");
+}
+
+/** The generator's command. */
 export function loadCommand(form, port, { clientCore, seconds, warmup }) {
   const durations = ["--seconds", String(seconds), "--warmup", String(warmup)];
   return pinned(clientCore, [LOADGEN, ...form.load, "--port", String(port), ...durations]);

@@ -97,59 +97,46 @@ const ALL = [
     id: "mosec",
     title: "Mosec",
     settings: "batches of up to 64, orjson, one worker for each route",
-    command: (python, port) => [python, "server.py", "--model", GRU_MODEL, "--address", "127.0.0.1", "--port", port],
+    options: () => ["--address", "127.0.0.1"],
     readyPath: "/metrics",
     forms: [plainBinary("/binary"), plainJson("/json")],
   }),
   pythonPeer({
     id: "mlserver",
     title: "MLServer",
-    settings: "adaptive batches of up to 64, no parallel workers, no metrics, no gzip",
+    settings: "no parallel workers, no adaptive batching (it costs more than it saves), no metrics, no gzip",
     ports: 2,
-    command: (python, port, grpcPort) => [
-      "env",
-      `MLSERVER_HTTP_PORT=${port}`,
-      `MLSERVER_GRPC_PORT=${grpcPort}`,
-      join(python, "..", "mlserver"),
-      "start",
-      ".",
-    ],
+    variables: (port, grpcPort) => [`MLSERVER_HTTP_PORT=${port}`, `MLSERVER_GRPC_PORT=${grpcPort}`],
+    program: [join(PYTHON_PEERS, "mlserver", "bin", "mlserver"), "start", join(PEERS, "mlserver")],
     readyPath: `/v2/models/${MODEL}/ready`,
     forms: [grpc({ model: MODEL, port: 1, sequenceInput: "sequence" }), v2JsonTwoInputs(MODEL)],
   }),
   pythonPeer({
     id: "ray-serve",
     title: "Ray Serve",
-    settings: "batches of up to 64, one replica, RAY_SERVE_THROUGHPUT_OPTIMIZED",
-    command: (python, port) => [
-      "env",
+    settings: "batches of up to 64, one replica, RAY_SERVE_THROUGHPUT_OPTIMIZED, direct ingress, worker_niceness 0",
+    ports: 2,
+    variables: (port) => [
       "RAY_SERVE_THROUGHPUT_OPTIMIZED=1",
-      python,
-      "server.py",
-      "--model",
-      GRU_MODEL,
-      "--port",
-      port,
+      `RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT=${port}`,
+      `RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT=${port + 1}`, // the first that is not used
+      "RAY_worker_niceness=0",
     ],
+    options: (_port, proxyPort) => ["--proxy-port", String(proxyPort)],
     readyPath: "/-/healthz",
     startSeconds: 120,
-    forms: [plainBinary("/binary"), plainJson("/json")],
+    forms: [
+      plainBinary("/binary"),
+      plainJson("/json"),
+      { ...plainBinary("/binary"), name: "HTTP binary, through Ray's proxy", port: 1 },
+    ],
   }),
   pythonPeer({
     id: "pytriton",
     title: "Triton's core through nvidia-pytriton",
     settings: "dynamic batches of up to 64, Python backend with onnxruntime (the package has no other)",
     ports: 2,
-    command: (python, port, grpcPort) => [
-      python,
-      "server.py",
-      "--model",
-      GRU_MODEL,
-      "--port",
-      port,
-      "--grpc-port",
-      grpcPort,
-    ],
+    options: (_port, grpcPort) => ["--grpc-port", String(grpcPort)],
     readyPath: `/v2/models/${MODEL}/ready`,
     startSeconds: 120,
     forms: [grpc({ model: MODEL, port: 1, sequenceInput: "sequence" }), v2BinaryTwoInputs(MODEL)],
@@ -185,16 +172,22 @@ function nodePeer({ id, title, folder, settings, forms, readyPath = "/ready" }) 
   return { id, title, runtime: "node", folder, settings, server, forms };
 }
 
-function pythonPeer({ id, title, settings, forms, ports = 1, command, readyPath = "/ready", startSeconds }) {
+/**
+ * `variables` and `options` are what a server wants beside its model and its port, `program` another one than server.py.
+ */
+function pythonPeer({ id, title, settings, forms, ports, variables, options, program, readyPath, startSeconds }) {
   const folder = join(PEERS, id);
   const python = pythonOf(id);
-  const plain = (_python, port) => [python, "server.py", "--model", GRU_MODEL, "--port", port];
+  const scriptWith = (port) => [python, join(folder, "server.py"), "--model", GRU_MODEL, "--port", String(port)];
   const server = {
-    ports,
-    cwd: folder,
+    ports: ports ?? 1,
     environment: { PYTHONPATH: join(PEERS, "shared"), PYTHONDONTWRITEBYTECODE: "1" },
-    command: (...numbers) => (command ?? plain)(python, ...numbers.map(String)),
-    readyPath,
+    command: (...numbers) => [
+      ...(variables === undefined ? [] : ["env", ...variables(...numbers)]),
+      ...(program ?? scriptWith(numbers[0])),
+      ...(options?.(...numbers) ?? []),
+    ],
+    readyPath: readyPath ?? "/ready",
     ...(startSeconds === undefined ? {} : { startSeconds }),
     needs: [MODEL_NEEDED, { file: python, remedy: "run `npm run bench:peers -- --install`" }],
   };

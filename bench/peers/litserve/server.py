@@ -14,7 +14,7 @@ import numpy as np
 
 
 class GruApi(litserve.LitAPI):
-    """One worker process; the frameworks' own batches. Those of both routes are states of their own."""
+    """LitServe's own batches, in a worker process of each route's."""
 
     def __init__(self, model: str, **options) -> None:
         super().__init__(**options)
@@ -55,7 +55,7 @@ if __name__ == "__main__":
     parser.add_argument("--model", required=True)
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
-    batching = {"max_batch_size": 64, "batch_timeout": 0.001}
+    batching = {"max_batch_size": 64, "batch_timeout": 0.005}
     server = litserve.LitServer(
         [JsonApi(options.model, api_path="/json", **batching), BinaryApi(options.model, api_path="/binary", **batching)],
         accelerator="cpu",

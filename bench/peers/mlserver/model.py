@@ -4,11 +4,12 @@ from gru import Gru
 from mlserver import MLModel
 from mlserver.codecs import NumpyCodec
 from mlserver.types import InferenceRequest, InferenceResponse
+from mlserver.utils import get_model_uri
 
 
 class GruModel(MLModel):
     async def load(self) -> bool:
-        self.gru = Gru(self.settings.parameters.uri)
+        self.gru = Gru(await get_model_uri(self.settings))
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:

@@ -1,10 +1,14 @@
 """Ray Serve and onnxruntime.
 
-RAY_SERVE_THROUGHPUT_OPTIMIZED=1 python server.py --model ../../models/gru512.onnx --port 8080
+python server.py --model ../../models/gru512.onnx --port 8080 --proxy-port 8081
+
+At --port the replica itself answers (Ray's direct ingress), at --proxy-port Ray's proxy in front of it.
 """
 
 import argparse
 import signal
+import sys
+import tempfile
 
 import ray
 from gru import Gru
@@ -19,7 +23,7 @@ class GruDeployment:
     def __init__(self, model: str) -> None:
         self.gru = Gru(model)
 
-    @serve.batch(max_batch_size=64, batch_wait_timeout_s=0)
+    @serve.batch(max_batch_size=64, batch_wait_timeout_s=0.002)
     async def step(self, steps: list) -> list:
         return list(self.gru.step(*zip(*steps)))
 
@@ -33,12 +37,15 @@ class GruDeployment:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", required=True)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--port", required=True)
+    parser.add_argument("--proxy-port", type=int, required=True)
     options = parser.parse_args()
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
-    serve.start(http_options={"host": "127.0.0.1", "port": options.port})
-    serve.run(GruDeployment.bind(options.model))
-    print("ready", flush=True)
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
-    serve.shutdown()
-    ray.shutdown()
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
+        serve.start(http_options={"host": "127.0.0.1", "port": options.proxy_port})
+        serve.run(GruDeployment.bind(options.model))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        try:
+            signal.pause()
+        finally:
+            ray.shutdown()

@@ -20,7 +20,7 @@ def write_json(output: np.ndarray) -> bytes:
 
 def read_binary(body: bytes) -> tuple:
     """The stream and its input, a view of the body."""
-    return body[:4], np.frombuffer(body, dtype=np.float32, offset=4)
+    return int.from_bytes(body[:4], "little"), np.frombuffer(body, dtype=np.float32, offset=4)
 
 
 def write_binary(output: np.ndarray) -> bytes:

@@ -2,8 +2,9 @@
  * The answers of one WebSocket on their way out, and their order: those of one lane come in the order of their frames, those
  * of different lanes as soon as they are there.
  */
-import type { WebSocket } from "uWebSockets.js";
+
 import type { InferHandle } from "../../serving/infer-types.js";
+import type { WebSocket } from "../../transport/index.js";
 
 export type Frame = Uint8Array | string;
 
@@ -95,8 +96,8 @@ export class Answers {
     return this.out.length > 0;
   }
 
-  /** Writes what is ready. uWebSockets.js has written or copied it when this returns. */
-  write(socket: WebSocket<unknown>): void {
+  /** Writes what is ready; it has been copied when this returns. */
+  write(socket: WebSocket): void {
     let index = 0;
     for (const frame of this.out) {
       const number = this.outNumbers[index++];

@@ -1,5 +1,5 @@
-import type { HttpRequest } from "uWebSockets.js";
 import { createHash } from "node:crypto";
+import type { HttpRequest } from "../../transport/index.js";
 import type { AnswerHeaders, Exchange } from "./exchange.js";
 
 /** Something that is the same for everybody and changes with the server only: kept in memory, revalidated by its ETag. */
@@ -34,5 +34,5 @@ export class Asset {
 }
 
 export function knownTags(request: HttpRequest): string {
-  return request.getHeader("if-none-match");
+  return request.header("if-none-match");
 }

@@ -2,18 +2,15 @@
 import type { Logger } from "../../log.js";
 import type { Access } from "../../serving/access.js";
 import { openAccess } from "../../serving/access-parameters.js";
-import { readTls, type TlsOptions } from "../../serving/tls.js";
-import type { AppTls } from "./app-pool.js";
+import { readTls } from "../../serving/tls.js";
 import { Gate } from "./gate.js";
 import type { ListenerParameters } from "./listener-parameters.js";
 import { TlsFront } from "./tls-front.js";
 
 export class Entrance {
   readonly gate: Gate;
-  /** Where clients show certificates. */
+  /** Where there is TLS. */
   readonly front: TlsFront | undefined;
-  /** TLS of uWebSockets.js itself, where clients show none. */
-  readonly appTls: AppTls | undefined;
   /** Where the front finds the listener. */
   innerPort = 0;
 
@@ -22,12 +19,11 @@ export class Entrance {
     readonly access: Access,
   ) {
     const { tls, maxConnections } = parameters;
-    if (tls?.caFile !== undefined) {
-      const { requireClientCert = true } = tls;
+    if (tls !== undefined) {
+      const { caFile, requireClientCert = true } = tls;
+      const clientCert = caFile === undefined ? "none" : requireClientCert ? "required" : "optional";
       const port = (): number => this.innerPort;
-      this.front = new TlsFront({ files: readTls(tls), requireClientCert, maxConnections, port });
-    } else if (tls !== undefined) {
-      this.appTls = appTls(tls);
+      this.front = new TlsFront({ files: readTls(tls), clientCert, maxConnections, port });
     }
     this.gate = new Gate({ parameters, access, front: this.front });
   }
@@ -47,14 +43,4 @@ export class Entrance {
     this.access.close();
     this.front?.stopListening();
   }
-}
-
-function appTls(tls: TlsOptions): AppTls {
-  const { fingerprint, passphrase } = readTls(tls);
-  const options = {
-    key_file_name: tls.keyFile,
-    cert_file_name: tls.certFile,
-    ...(passphrase === undefined ? {} : { passphrase }),
-  };
-  return { options, fingerprint };
 }

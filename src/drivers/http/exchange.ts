@@ -1,6 +1,5 @@
-/** One HTTP request and its answer over uWebSockets.js: the body in, the answer out, and what happens when the client goes. */
+/** One HTTP request and its answer: the body in, the answer out, and what happens when the client goes. */
 
-import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { STATUS_CODES } from "node:http";
 import { HeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
@@ -8,6 +7,7 @@ import type { EncodedMessage } from "../../protocol/index.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { InferHandle } from "../../serving/infer-types.js";
 import type { RequestSpan } from "../../serving/tracing.js";
+import type { HttpRequest, HttpResponse } from "../../transport/index.js";
 import {
   answerEncoding,
   bodyEncoding,
@@ -23,7 +23,9 @@ const JSON_TYPE = "application/json";
 /** Never compressed: what has been sent has to be readable at once. */
 const EVENTS_TYPE = "text/event-stream";
 const BINARY_TYPE = "application/octet-stream";
-/** Answers up to this size are put together in one buffer that is used again and again; uWebSockets.js copies it. */
+const JSON_HEAD = `200 OK\r\nContent-Type: ${JSON_TYPE}\r\n`;
+const BINARY_HEAD = `200 OK\r\nContent-Type: ${BINARY_TYPE}\r\n`;
+/** Answers up to this size are put together in one buffer that is used again and again: the transport copies it. */
 const SCRATCH_BYTES = 64 << 10;
 const scratch = new Uint8Array(SCRATCH_BYTES);
 
@@ -35,7 +37,7 @@ export interface BodyPieces {
   abandon(): void;
 }
 
-/** An HTTP status line; a class without a standard text gets one of ours. */
+/** A status line without the version; a class without a standard text gets one of ours. */
 function statusLine(status: number): string {
   return `${status} ${STATUS_CODES[status] ?? (status === 499 ? "Client Closed Request" : "Error")}`;
 }
@@ -137,7 +139,7 @@ export class Exchange {
     this.answer(status, JSON_TYPE, body, headers);
   }
 
-  /** An answer of any content type. `body` must not change until it has been read by the client. */
+  /** An answer of any content type. */
   answer(status: number, type: string, body: string | Uint8Array, headers: AnswerHeaders = []): void {
     if (this.over) return;
     this.over = true;
@@ -147,12 +149,7 @@ export class Exchange {
       return;
     }
     this.answered(status, typeof body === "string" ? Buffer.byteLength(body) : body.byteLength);
-    this.response.cork(() => {
-      this.response.writeStatus(statusLine(status)).writeHeader("Content-Type", type);
-      this.writeHeaders(headers);
-      if (body.length <= SCRATCH_BYTES) this.write(body);
-      else this.writeLarge(typeof body === "string" ? Buffer.from(body) : body);
-    });
+    this.write(`${statusLine(status)}\r\nContent-Type: ${type}\r\n${this.fields(headers)}`, body);
   }
 
   /** An answer that has no body by its status: 204 or 304. */
@@ -160,12 +157,8 @@ export class Exchange {
     if (this.over) return;
     this.over = true;
     this.answered(status, 0);
-    this.response.cork(() => {
-      this.response.writeStatus(statusLine(status));
-      this.writeHeaders(headers);
-      this.end();
-      this.response.endWithoutBody();
-    });
+    this.end();
+    this.response.respondEmpty(`${statusLine(status)}\r\n${this.fields(headers)}`, this.owner.isDraining());
   }
 
   error(error: HeadraceError): void {
@@ -197,14 +190,9 @@ export class Exchange {
       return;
     }
     this.answered(200, total);
-    this.response.cork(() => {
-      // "200 OK" is what uWebSockets.js writes by itself.
-      this.response.writeHeader("Content-Type", headerLength === undefined ? JSON_TYPE : BINARY_TYPE);
-      if (this.trace !== undefined || this.span !== undefined || this.pageHeaders !== undefined) this.writeHeaders([]);
-      if (headerLength !== undefined) this.response.writeHeader(HEADER_LENGTH_FIELD, String(headerLength));
-      if (total <= SCRATCH_BYTES) this.write(body);
-      else this.writeLarge(body);
-    });
+    const type = headerLength === undefined ? JSON_HEAD : BINARY_HEAD;
+    const length = headerLength === undefined ? "" : `${HEADER_LENGTH_FIELD}: ${headerLength}\r\n`;
+    this.write(`${type}${this.fields(NO_HEADERS)}${length}`, body);
   }
 
   /**
@@ -222,12 +210,12 @@ export class Exchange {
     failed: (error: HeadraceError) => void,
     pieces?: (first: Uint8Array, most: number) => BodyPieces | undefined,
   ): void {
-    const announced = Number(request.getHeader("content-length")) || 0;
+    const announced = Number(request.header("content-length")) || 0;
     if (announced > limit) {
       failed(tooLarge(announced, limit));
       return;
     }
-    const encoding = bodyEncoding(request.getHeader("content-encoding"));
+    const encoding = bodyEncoding(request.header("content-encoding"));
     if (encoding === undefined) this.receive(announced, limit, done, failed, pieces);
     else this.receive(announced, limit, (body) => this.inflate(body, encoding, limit, done, failed), failed);
   }
@@ -244,21 +232,21 @@ export class Exchange {
     let taker: BodyPieces | undefined;
     this.response.onData((chunk, isLast) => {
       if (this.over) return;
-      if (isLast && length === 0) return this.hand(new Uint8Array(chunk), limit, done, failed);
+      if (isLast && length === 0) return this.hand(chunk, limit, done, failed);
       const needed = length + chunk.byteLength;
       if (needed > limit) {
         taker?.abandon();
         return failed(tooLarge(needed, limit));
       }
-      if (length === 0) taker = pieces(new Uint8Array(chunk), announced || limit);
+      if (length === 0) taker = pieces(chunk, announced || limit);
       if (taker !== undefined) {
         length = needed;
-        taker.piece(new Uint8Array(chunk), isLast);
+        taker.piece(chunk, isLast);
         return;
       }
       if (buffer === undefined || buffer.byteLength < needed)
         buffer = grown(buffer, length, Math.max(needed, announced));
-      buffer.set(new Uint8Array(chunk), length);
+      buffer.set(chunk, length);
       length = needed;
       if (isLast) this.hand(buffer.subarray(0, length), limit, done, failed);
     });
@@ -298,21 +286,23 @@ export class Exchange {
     compressed(body, encoding, (packed) => {
       if (this.isEnded) return; // the client has gone meanwhile
       this.answered(status, packed.byteLength);
-      this.response.cork(() => {
-        this.response.writeStatus(statusLine(status)).writeHeader("Content-Type", type);
-        this.response.writeHeader("Content-Encoding", encoding).writeHeader("Vary", "Accept-Encoding");
-        this.writeHeaders(headers.map(([name, value]) => [name, name === "ETag" ? weakTag(value) : value]));
-        if (packed.byteLength <= SCRATCH_BYTES) this.write(packed);
-        else this.writeLarge(packed);
-      });
+      const fields = this.fields([
+        ["Content-Encoding", encoding],
+        ["Vary", "Accept-Encoding"],
+        ...headers.map(([name, value]) => [name, name === "ETag" ? weakTag(value) : value] as const),
+      ]);
+      this.write(`${statusLine(status)}\r\nContent-Type: ${type}\r\n${fields}`, packed);
     });
   }
 
-  private writeHeaders(headers: AnswerHeaders): void {
-    for (const [name, value] of headers) this.response.writeHeader(name, value);
-    for (const [name, value] of this.pageHeaders ?? NO_HEADERS) this.response.writeHeader(name, value);
-    if (this.trace !== undefined) this.response.writeHeader("X-Request-Id", this.trace.id);
-    if (this.span !== undefined) this.response.writeHeader("traceresponse", this.span.traceResponse);
+  /** These headers, and those that every answer to this request has, as lines. */
+  private fields(headers: AnswerHeaders): string {
+    let lines = "";
+    for (const [name, value] of headers) lines += `${name}: ${value}\r\n`;
+    for (const [name, value] of this.pageHeaders ?? NO_HEADERS) lines += `${name}: ${value}\r\n`;
+    if (this.trace !== undefined) lines += `X-Request-Id: ${this.trace.id}\r\n`;
+    if (this.span !== undefined) lines += `traceresponse: ${this.span.traceResponse}\r\n`;
+    return lines;
   }
 
   private answered(status: number, bytes: number): void {
@@ -321,24 +311,14 @@ export class Exchange {
     this.model?.answered(status);
   }
 
-  private write(body: string | Uint8Array): void {
-    this.end();
-    this.response.end(body, this.owner.isDraining());
-  }
-
-  /** In pieces as the client reads it: uWebSockets.js keeps no copy, and the exchange lasts until all of it is written. */
-  private writeLarge(body: Uint8Array): void {
-    const from = this.response.getWriteOffset();
-    const [, isDone] = this.response.tryEnd(body, body.byteLength);
-    if (isDone) {
+  /** The exchange of a large answer lasts until the client has read it, as far as the system knows. */
+  private write(head: string, body: string | Uint8Array): void {
+    const isLast = this.owner.isDraining();
+    if (body.length > SCRATCH_BYTES) this.response.respond(head, body, isLast, () => this.end());
+    else {
       this.end();
-      return;
+      this.response.respond(head, body, isLast);
     }
-    this.response.onWritable((offset) => {
-      const [isWritten, isDone] = this.response.tryEnd(body.subarray(offset - from), body.byteLength);
-      if (isDone) this.end();
-      return isWritten;
-    });
   }
 
   private end(): void {

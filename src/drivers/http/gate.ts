@@ -1,8 +1,9 @@
 /** The door of a listener: who comes in, how often, and from which pages. */
-import type { HttpRequest, HttpResponse } from "uWebSockets.js";
+
 import { InvalidArgumentError } from "../../errors.js";
 import type { Access } from "../../serving/access.js";
 import { type AdmittedClient, type ClientCall, ClientGate, type NeededRole } from "../../serving/client-gate.js";
+import type { HttpRequest } from "../../transport/index.js";
 import type { ListenerParameters } from "./listener-parameters.js";
 import { CorsHeaders, foreignPage, isForeign } from "./origins.js";
 import type { TlsFront } from "./tls-front.js";
@@ -31,47 +32,49 @@ export class Gate {
    * Lets a request in.
    * @throws HeadraceError UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED
    */
-  admit(response: HttpResponse, request: HttpRequest, role: NeededRole): void {
+  admit(request: HttpRequest, role: NeededRole): void {
     // A page that somebody looks at must not load or unload models for them, even where it cannot read the answer.
     if (role === "admin" && isForeign(request, this.init.parameters.cors?.origins ?? [])) {
       this.clients.refuse(foreignPage("change this server", "cors.origins"));
     }
     if (this.clients.isFree(role)) return;
-    this.clients.admit(this.call(response, request.getHeader("authorization")), role);
+    this.clients.admit(this.call(request, request.header("authorization")), role);
   }
 
   /** Lets a WebSocket in; see `admit`. undefined: anybody may do anything. */
-  admitStream(response: HttpResponse, request: HttpRequest, role: NeededRole): AdmittedClient | undefined {
+  admitStream(request: HttpRequest, role: NeededRole): AdmittedClient | undefined {
     if (isForeign(request, this.init.parameters.allowedOrigins)) {
       this.clients.refuse(foreignPage("open streams here", "allowedOrigins"));
     }
     if (this.clients.isFree(role)) return undefined;
-    const authorization = request.getHeader("authorization") || bearerOfProtocols(request);
-    return this.clients.admit(this.call(response, authorization), role);
+    const authorization = request.header("authorization") || bearerOfProtocols(request);
+    return this.clients.admit(this.call(request, authorization), role);
   }
 
   /** The address at the other end. */
-  remoteAddress(response: HttpResponse): string {
+  remoteAddress(request: HttpRequest): string {
     const { front } = this.init;
-    if (front === undefined) return Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
+    if (front === undefined) return request.address;
     // Who did not come through the front will not be let in.
-    return front.find(response.getProxiedRemoteAddress())?.address ?? "";
+    return front.find(request.proxied)?.address ?? "";
   }
 
-  private call(response: HttpResponse, authorization: string): ClientCall {
+  private call(request: HttpRequest, authorization: string): ClientCall {
+    // Kept for as long as a stream is open, and the request is not.
+    const { proxied, address } = request;
     const { front } = this.init;
     return {
       credentials: () => {
-        const certificateName = front?.client(response.getProxiedRemoteAddress()).certificateName;
+        const certificateName = front?.client(proxied).certificateName;
         return { authorization, certificateName };
       },
-      address: () => this.remoteAddress(response),
+      address: () => (front === undefined ? address : (front.find(proxied)?.address ?? "")),
     };
   }
 }
 
 function protocolsOf(request: HttpRequest): string[] {
-  return request.getHeader("sec-websocket-protocol").split(/ *, */);
+  return request.header("sec-websocket-protocol").split(/ *, */);
 }
 
 function bearerOfProtocols(request: HttpRequest): string {

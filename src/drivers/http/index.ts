@@ -14,6 +14,7 @@ import { endpointMetrics } from "./endpoint-metrics.js";
 import { HttpListener } from "./listener.js";
 import { listenerParameters } from "./listener-parameters.js";
 import { ModelEndpoint } from "./model-endpoint.js";
+import { serveNatively } from "./native-serving.js";
 import { changedParameters, type HttpParameters, httpParameters } from "./parameters.js";
 import { MemoryTaskStore, type TaskStore } from "./task-store.js";
 
@@ -47,6 +48,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   private listener: HttpListener | undefined;
   private endpoint: ModelEndpoint | undefined;
   private stopFlushing: (() => void) | undefined;
+  private stopNative: (() => void) | undefined;
   private finished: (() => void) | undefined;
 
   constructor(options: Partial<HttpParameters> = {}) {
@@ -73,6 +75,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
       publish: (topic, message, isBinary) => listener.publish(topic, message, isBinary),
     });
     listener.models.add(endpoint, this.parameters.replace);
+    this.stopNative = serveNatively(listener.server, endpoint);
     this.endpoint = endpoint;
     this.logRequests(this.parameters);
     this.stopFlushing = inference.direct?.engine.onFlush(() => listener.outbox.flush());
@@ -90,14 +93,15 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
   /** Refuses what is new, answers what was accepted, tasks included, closes the streams with 1001, then everything. */
   override async stop(signal: AbortSignal): Promise<void> {
     const { endpoint, listener } = this;
-    if (endpoint !== undefined) endpoint.isDraining = true;
+    endpoint?.drain();
     listener?.leave(this);
     while (!signal.aborted && (endpoint?.isBusy || (listener?.isDraining && listener.isBusy))) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MILLIS));
     }
     endpoint?.close();
+    this.stopNative?.();
     if (endpoint !== undefined) listener?.models.remove(endpoint);
-    listener?.logsChanged();
+    listener?.modelsChanged();
     this.stopFlushing?.();
     this.finished?.();
   }
@@ -135,7 +139,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     if (endpoint === undefined) return;
     if (!accessLog) endpoint.accessLog = undefined;
     else endpoint.accessLog ??= this.makeAccessLog();
-    this.listener?.logsChanged();
+    this.listener?.modelsChanged();
   }
 }
 

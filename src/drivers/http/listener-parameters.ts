@@ -17,6 +17,11 @@ export interface ListenerParameters extends AccessParameters {
    * kilobytes and a file descriptor, of which `ulimit -n` says how many there are. Default: 10,000.
    */
   maxConnections: number;
+  /**
+   * Threads that read and write sockets, and serve raw streams of tiny models by themselves; connections are spread over them. More
+   * than there are cores only costs. Default: 1.
+   */
+  threads: number;
   /** Pages of which other origins may use the server from a browser. Default: none. */
   cors: Cors | undefined;
   /**
@@ -32,15 +37,17 @@ export const LISTENER_DEFAULTS: ListenerParameters = {
   maxFrameBytes: 64 << 20,
   idleTimeoutSeconds: 120,
   maxConnections: 10_000,
+  threads: 1,
   cors: undefined,
   allowedOrigins: [],
 };
 
 export const LISTENER_PARAMETERS = Object.keys(LISTENER_DEFAULTS) as readonly (keyof ListenerParameters)[];
 
-/** uWebSockets.js counts idle time in a byte of four-second ticks, and ends the process for less than two of them. */
+/** A ping after half of it has to come back in the other half. */
 const MIN_IDLE_SECONDS = 8;
 const MAX_IDLE_SECONDS = 960;
+const MAX_THREADS = 64;
 
 export function integer(path: string, value: number, minimum: number, maximum: number): void {
   if (Number.isSafeInteger(value) && value >= minimum && value <= maximum) return;
@@ -49,17 +56,19 @@ export function integer(path: string, value: number, minimum: number, maximum: n
 
 /** Checked, and without what must not be shown: tokens are hashes from here on. */
 export function listenerParameters(given: ListenerParameters): ListenerParameters {
-  const { maxBodyBytes, maxFrameBytes, idleTimeoutSeconds, maxConnections } = given;
+  const { maxBodyBytes, maxFrameBytes, idleTimeoutSeconds, maxConnections, threads } = given;
   integer("maxBodyBytes", maxBodyBytes, 1, 2 ** 31);
   integer("maxFrameBytes", maxFrameBytes, 1, 2 ** 31);
   if (idleTimeoutSeconds !== 0) integer("idleTimeoutSeconds", idleTimeoutSeconds, MIN_IDLE_SECONDS, MAX_IDLE_SECONDS);
   integer("maxConnections", maxConnections, 1, 1 << 24);
+  integer("threads", threads, 1, MAX_THREADS);
   return {
     ...accessParameters(given),
     maxBodyBytes,
     maxFrameBytes,
     idleTimeoutSeconds,
     maxConnections,
+    threads,
     cors: given.cors === undefined ? undefined : parsedCors(given.cors, "cors"),
     allowedOrigins: origins(given.allowedOrigins, "allowedOrigins"),
   };

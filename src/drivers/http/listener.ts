@@ -2,15 +2,13 @@
  * A port over which one or several drivers of a runtime serve their models. It owns the sockets and the routes; each driver
  * brings a ModelEndpoint, and the routes find it by the model's name.
  */
-import uWS, { type us_listen_socket } from "uWebSockets.js";
-import { HeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { RepositoryControl, SharedListener } from "../../runtime/index.js";
 import { checkShared } from "../../serving/access-parameters.js";
 import { InferDecoder } from "../../serving/infer-decoder.js";
 import { ServedModels } from "../../serving/served-models.js";
 import { isTracing } from "../../serving/tracing.js";
-import { AppLease } from "./app-pool.js";
+import { TransportServer } from "../../transport/index.js";
 import { DocsRoutes } from "./docs-routes.js";
 import { Entrance } from "./entrance.js";
 import type { Gate } from "./gate.js";
@@ -19,6 +17,7 @@ import { LISTENER_PARAMETERS, type ListenerParameters } from "./listener-paramet
 import { MetricsRoutes } from "./metrics-routes.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
 import { ModelRoutes } from "./model-routes.js";
+import { NativeInfer } from "./native-infer.js";
 import { Outbox } from "./outbox.js";
 import { type HttpParameters, httpParameters } from "./parameters.js";
 import { RepositoryRoutes } from "./repository-routes.js";
@@ -26,10 +25,8 @@ import { Exchanges } from "./request-trace.js";
 import { RestRoutes } from "./rest-routes.js";
 import { Router } from "./router.js";
 import { Routes } from "./routes.js";
-import { StreamRoutes, streamLimits } from "./stream-routes.js";
+import { StreamRoutes } from "./stream-routes.js";
 
-/** LIBUS_LISTEN_EXCLUSIVE_PORT, which uWebSockets.js' own types lack: without it two servers could share a port unnoticed. */
-const EXCLUSIVE_PORT = 1;
 /** How long after an answer the next request of its connection may be on its way. */
 const LAST_REQUEST_MILLIS = 25;
 
@@ -47,8 +44,9 @@ export class HttpListener implements SharedListener {
   readonly exchanges: Exchanges;
   /** Whether requests have spans. */
   readonly isTracing = isTracing();
-  private readonly app: AppLease;
-  private socket: us_listen_socket | undefined;
+  readonly server: TransportServer;
+  private readonly nativeInfer = new NativeInfer(this.models, () => this.isPlain);
+  private isListening = false;
   private boundPort = 0;
   /** Those who serve here and do not stop. */
   private readonly users = new Set<object>();
@@ -71,13 +69,14 @@ export class HttpListener implements SharedListener {
       },
     };
     this.exchanges = new Exchanges(owner, entrance.gate);
-    const limits = streamLimits(init.parameters);
-    this.app = AppLease.take(limits, entrance.appTls);
-    this.app.maxConnections = init.parameters.maxConnections;
     entrance.access.onChange(() => this.closeStrangers());
-    // Before the routes: of equal patterns uWebSockets.js takes the first.
-    new StreamRoutes(this).register(this.app, limits);
-    const router = new Router(this.app, this.exchanges, entrance.gate);
+    const router = new Router(this.exchanges, entrance.gate);
+    const { threads, maxConnections } = init.parameters;
+    this.server = new TransportServer(
+      { threads, maxConnections },
+      { request: (request, response) => router.handle(request, response) },
+    );
+    new StreamRoutes(this).register(router);
     // Before the routes of models: there is a model named `stats` only by its version.
     new MetricsRoutes(this).register(router);
     new Routes(this).register(router);
@@ -85,7 +84,6 @@ export class HttpListener implements SharedListener {
     new RepositoryRoutes(this).register(router);
     new RestRoutes(this).register(router);
     new DocsRoutes(this).register(router);
-    router.otherwise();
   }
 
   /**
@@ -117,7 +115,7 @@ export class HttpListener implements SharedListener {
 
   /** Writes a message to all WebSockets that are subscribed to a topic. */
   publish(topic: string, message: string | Uint8Array, isBinary: boolean): void {
-    this.app.app.publish(topic, message, isBinary);
+    this.server.topics.publish(topic, message, isBinary);
   }
 
   get gate(): Gate {
@@ -127,7 +125,7 @@ export class HttpListener implements SharedListener {
   /** What it counts, of all models together. */
   counters(): ListenerCounters {
     const { limiter, counters } = this.gate.clients;
-    const { refusedConnections, connections } = this.app;
+    const { refusedConnections, connections } = this.server;
     return {
       connections,
       refused: {
@@ -158,7 +156,7 @@ export class HttpListener implements SharedListener {
     checkShared(this, LISTENER_PARAMETERS, given, httpParameters(given));
     this.users.add(user);
     // Whoever was last here may have stopped listening, and not be gone yet.
-    if (this.socket !== undefined) return;
+    if (this.isListening) return;
     try {
       await this.listen(this.port);
     } catch (error) {
@@ -170,7 +168,10 @@ export class HttpListener implements SharedListener {
   /** Someone stops serving here. The last one closes the door first; connections that are open go on. */
   leave(user: object): void {
     this.users.delete(user);
-    if (this.isDraining) this.closeListenSocket();
+    if (!this.isDraining) return;
+    this.closeListenSocket();
+    // Of requests that threads answered by themselves it is not known when they ended.
+    this.lastEnded = performance.now();
   }
 
   /** Whether requests are taken, and every model gets on with its own. */
@@ -188,16 +189,24 @@ export class HttpListener implements SharedListener {
     return this.underWay > 0 || performance.now() - this.lastEnded < LAST_REQUEST_MILLIS;
   }
 
-  /** To be called when a model's access log was switched on or off. */
-  logsChanged(): void {
+  /** To be called when a model came or went, or its access log was switched on or off. */
+  modelsChanged(): void {
     const logging = this.models.all().find(({ accessLog }) => accessLog !== undefined);
     this.exchanges.accessLog = logging?.accessLog;
+    this.nativeInfer.refresh();
+  }
+
+  /** Whether the answer to an infer request depends on nothing but its body, and nobody wants to know of it. */
+  private get isPlain(): boolean {
+    const { cors, clients } = this.gate;
+    return !this.isTracing && cors === undefined && clients.isWideOpen && this.exchanges.accessLog === undefined;
   }
 
   close(): void {
     this.closeListenSocket();
     this.entrance.close();
-    this.app.giveBack();
+    // Clients may take a moment to read the last of their answers; nobody has to wait for them.
+    this.server.close().catch((error: unknown) => this.init.log?.error({ error }, "a server could not be closed"));
   }
 
   /** Streams of clients that are not known any more, or may do other things than they might. */
@@ -208,41 +217,18 @@ export class HttpListener implements SharedListener {
 
   private closeListenSocket(): void {
     this.entrance.front?.stopListening();
-    if (this.socket !== undefined) uWS.us_listen_socket_close(this.socket);
-    this.socket = undefined;
+    if (this.isListening) this.server.stopListening();
+    this.isListening = false;
   }
 
   private async listen(port: number): Promise<void> {
     const { host } = this.parameters;
     const { front } = this.entrance;
-    if (front === undefined) {
-      this.boundPort = await this.listenItself(host, port);
-      return;
+    if (front === undefined) this.boundPort = this.server.listen(host, port);
+    else {
+      this.entrance.innerPort = this.server.listen("127.0.0.1", 0, true);
+      this.boundPort = await front.listen(host, port);
     }
-    this.entrance.innerPort = await this.listenItself("127.0.0.1", 0);
-    this.boundPort = await front.listen(host, port);
-  }
-
-  /** Resolves with the port. */
-  private listenItself(host: string, port: number): Promise<number> {
-    const { app } = this.app;
-    // The overload with host, port and options is there, but not in uWebSockets.js' own types.
-    const listen = app.listen.bind(app) as unknown as (
-      host: string,
-      port: number,
-      options: number,
-      done: (socket: us_listen_socket | false) => void,
-    ) => void;
-    return new Promise((resolve, reject) => {
-      listen(host, port, EXCLUSIVE_PORT, (socket) => {
-        if (socket === false) {
-          const message = `cannot listen on ${host}:${port}: the port is in use, or the address is not this machine's; choose another port (0 takes any free one) or host`;
-          reject(new HeadraceError("PORT_IN_USE", message));
-          return;
-        }
-        this.socket = socket;
-        resolve(uWS.us_socket_local_port(socket as never));
-      });
-    });
+    this.isListening = true;
   }
 }

@@ -27,13 +27,13 @@ export class MessageFrames {
   ) {}
 
   /** @param refusal  why it is not to be run */
-  binary(bytes: ArrayBuffer, refusal?: HeadraceError): void {
-    this.take(true, refusal, () => this.owner.decoder.frame(new Uint8Array(bytes)));
+  binary(bytes: Uint8Array, refusal?: HeadraceError): void {
+    this.take(true, refusal, () => this.owner.decoder.frame(bytes));
   }
 
   /** @param refusal  why it is not to be run */
-  text(bytes: ArrayBuffer, refusal?: HeadraceError): void {
-    this.take(false, refusal, () => this.owner.decoder.json(new Uint8Array(bytes)));
+  text(bytes: Uint8Array, refusal?: HeadraceError): void {
+    this.take(false, refusal, () => this.owner.decoder.json(bytes));
   }
 
   private take(isBinary: boolean, refusal: HeadraceError | undefined, decode: () => PlannedRequest): void {

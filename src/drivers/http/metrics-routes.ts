@@ -18,7 +18,7 @@ export class MetricsRoutes {
     const { models } = this.listener;
     router.route("/metrics", encodeRestError, {
       GET: (exchange, request) => {
-        const format = metricFormat(request.getHeader("accept"));
+        const format = metricFormat(request.header("accept"));
         const families = [...metricFamilies(models.all()), ...listenerFamilies(this.listener.counters())];
         exchange.answer(200, METRIC_TYPES[format], metricText(families, format), [...AS_OF_NOW, ["Vary", "Accept"]]);
       },
@@ -26,10 +26,10 @@ export class MetricsRoutes {
     const stats = (pattern: string, handler: Handler): void => router.route(pattern, encodeV2Error, { GET: handler });
     stats("/v2/models/stats", (exchange) => answerStatistics(exchange, models.all()));
     stats("/v2/models/:model/stats", (exchange, request) => {
-      answerStatistics(exchange, models.versions(request.getParameter(0) ?? ""));
+      answerStatistics(exchange, models.versions(request.parameter(0)));
     });
     stats("/v2/models/:model/versions/:version/stats", (exchange, request) => {
-      answerStatistics(exchange, [models.find(request.getParameter(0) ?? "", request.getParameter(1))]);
+      answerStatistics(exchange, [models.find(request.parameter(0), request.parameter(1))]);
     });
   }
 }

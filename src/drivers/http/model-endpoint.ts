@@ -6,6 +6,7 @@ import type { Access } from "../../serving/access.js";
 import { InferService } from "../../serving/infer-service.js";
 import type { PreparedInfer } from "../../serving/prepared-infer.js";
 import type { ServedModel } from "../../serving/served-models.js";
+import type { NativeModel } from "../../transport/index.js";
 import { StatusCounter } from "./endpoint-metrics.js";
 import type { HttpParameters } from "./parameters.js";
 import { type Publish, Subscriptions } from "./subscriptions.js";
@@ -22,6 +23,15 @@ export interface EndpointSocket {
   recheck(access: Access): void;
   /** The server stops. */
   goAway(): void;
+}
+
+/** What threads of the listener do for a model by themselves. */
+export interface NativeEndpoint {
+  readonly model: NativeModel;
+  /** Whether they serve raw streams. */
+  readonly takesRaw: boolean;
+  /** Whether they can answer infer requests. */
+  readonly takesInfer: boolean;
 }
 
 export interface ModelEndpointInit {
@@ -52,8 +62,9 @@ export class ModelEndpoint implements ServedModel {
   };
   /** Where its requests are logged; undefined: they are not. May change at any time. */
   accessLog: Logger | undefined;
-  /** Set when the driver stops: what is new is refused. */
-  isDraining = false;
+  /** Where threads of the listener step it by themselves. */
+  native: NativeEndpoint | undefined;
+  private draining = false;
   private readonly stopWatching: () => void;
   readonly statuses = new StatusCounter();
   private requestsUnderWay = 0;
@@ -85,8 +96,21 @@ export class ModelEndpoint implements ServedModel {
     return this.init.parameters();
   }
 
+  /** Whether the driver stops: what is new is refused. */
+  get isDraining(): boolean {
+    return this.draining;
+  }
+
+  /** The driver stops. */
+  drain(): void {
+    this.draining = true;
+    // They are refused here, in their place among the answers.
+    this.native?.model.divert();
+  }
+
   /** Whether answers are still to come, or to be read. */
   get isBusy(): boolean {
+    if ((this.native?.model.stepsUnderWay ?? 0) > 0) return true;
     if (this.requestsUnderWay > 0 || this.tasks.pendingCount > 0) return true;
     for (const stream of this.streams) if (!stream.isIdle) return true;
     return false;

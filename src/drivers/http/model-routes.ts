@@ -1,10 +1,11 @@
 /** Routes of one model beyond inferring: its configuration, and Triton's generate extension. */
-import type { HttpRequest } from "uWebSockets.js";
+
 import { HeadraceError, toHeadraceError } from "../../errors.js";
 import { encodeV2Error } from "../../protocol/index.js";
 import { generateAnswer, generateRequest } from "../../serving/generate.js";
 import type { InferDone } from "../../serving/infer-types.js";
 import { modelConfig } from "../../serving/model-config.js";
+import type { HttpRequest } from "../../transport/index.js";
 import type { Exchange } from "./exchange.js";
 import type { HttpListener } from "./listener.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
@@ -19,10 +20,10 @@ export class ModelRoutes {
   register(router: Router): void {
     const { models } = this.listener;
     for (const [model, find] of [
-      ["/v2/models/:model", (request: HttpRequest) => models.find(request.getParameter(0) ?? "")],
+      ["/v2/models/:model", (request: HttpRequest) => models.find(request.parameter(0))],
       [
         "/v2/models/:model/versions/:version",
-        (request: HttpRequest) => models.find(request.getParameter(0) ?? "", request.getParameter(1)),
+        (request: HttpRequest) => models.find(request.parameter(0), request.parameter(1)),
       ],
     ] as const) {
       router.route(`${model}/config`, encodeV2Error, {

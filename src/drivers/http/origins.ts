@@ -1,9 +1,10 @@
 /** Pages of other origins: which of them may ask (CORS), and which may open WebSockets. */
-import type { HttpRequest } from "uWebSockets.js";
+
 import { HeadraceError, InvalidArgumentError } from "../../errors.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import { fields } from "../../serving/access-options.js";
 import { shown } from "../../shown.js";
+import type { HttpRequest } from "../../transport/index.js";
 import type { AnswerHeaders } from "./exchange.js";
 
 /** What pages of other origins may do from a browser. Cookies and other credentials of the browser's are never asked for. */
@@ -48,10 +49,10 @@ function originOf(value: unknown): string | undefined {
 
 /** Whether a request comes from a page of another origin than the server's and those of the list. */
 export function isForeign(request: HttpRequest, allowed: readonly string[]): boolean {
-  const origin = request.getHeader("origin");
+  const origin = request.header("origin");
   if (origin === "" || allowed.includes("*") || allowed.includes(origin)) return false;
   // The scheme is not compared: before a proxy that ends TLS the server does not know its own.
-  return !URL.canParse(origin) || new URL(origin).host !== request.getHeader("host").toLowerCase();
+  return !URL.canParse(origin) || new URL(origin).host !== request.header("host").toLowerCase();
 }
 
 export function foreignPage(what: string, parameter: string): HeadraceError {
@@ -76,16 +77,15 @@ export class CorsHeaders {
   /** Of the answer to a request, whatever it is. */
   of(request: HttpRequest): AnswerHeaders {
     if (this.isForAll) return this.byOrigin.get("*") ?? this.others;
-    return this.byOrigin.get(request.getHeader("origin")) ?? this.others;
+    return this.byOrigin.get(request.header("origin")) ?? this.others;
   }
 
   /** Of the answer to a browser's question whether it may ask; undefined where the request is no such question. */
   preflight(request: HttpRequest, methods: readonly string[]): AnswerHeaders | undefined {
-    if (request.getMethod() !== "options" || request.getHeader("access-control-request-method") === "")
-      return undefined;
-    const origin = request.getHeader("origin");
+    if (request.method !== "OPTIONS" || request.header("access-control-request-method") === "") return undefined;
+    const origin = request.header("origin");
     if (!this.isForAll && !this.byOrigin.has(origin)) throw foreignPage("use this server", "cors.origins");
-    const names = request.getHeader("access-control-request-headers");
+    const names = request.header("access-control-request-headers");
     return [
       ["Access-Control-Allow-Methods", methods.join(", ")],
       ...(HEADER_NAMES.test(names) ? ([["Access-Control-Allow-Headers", names]] as const) : []),

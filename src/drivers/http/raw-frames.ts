@@ -14,7 +14,14 @@ import { type CloseStream, type OpenStream, readControl } from "./stream-control
 const NOTHING = new Uint8Array(0);
 const NO_NAMES = { sequenceId: undefined, start: false, trace: undefined };
 
+/** Told which numbers stand for which state ids, where somebody else steps them. */
+export interface NumberListener {
+  opened(number: number, stateId: string, ownsState: boolean): void;
+  ended(number: number, dropsState: boolean): void;
+}
+
 export class RawFrames {
+  private listener: NumberListener | undefined;
   private readonly streams: (Stream | undefined)[] = [];
 
   /**
@@ -27,18 +34,23 @@ export class RawFrames {
     private readonly count: number,
   ) {}
 
+  /** Tells of the numbers that are opened and ended from now on. */
+  tell(listener: NumberListener): void {
+    this.listener = listener;
+  }
+
   /** Those that have begun and have not ended. */
   get open(): Stream[] {
     return this.streams.filter((stream) => stream !== undefined);
   }
 
   /** A frame of a connection that has a single stream. */
-  take(stream: Stream, bytes: ArrayBuffer): void {
+  take(stream: Stream, bytes: Uint8Array): void {
     this.step(stream, bytes, 0);
   }
 
   /** A frame with a number in front. */
-  takeNumbered(bytes: ArrayBuffer): void {
+  takeNumbered(bytes: Uint8Array): void {
     const number = numberOf(bytes) ?? -1;
     const stream = this.streams[number];
     if (stream !== undefined && bytes.byteLength > NUMBER_BYTES) this.step(stream, bytes, NUMBER_BYTES);
@@ -51,7 +63,7 @@ export class RawFrames {
   }
 
   /** A frame that is not to be run. */
-  refuse(bytes: ArrayBuffer, isNumbered: boolean, error: HeadraceError): void {
+  refuse(bytes: Uint8Array, isNumbered: boolean, error: HeadraceError): void {
     const { answers } = this.owner;
     const number = isNumbered ? numberOf(bytes) : undefined;
     const isKnown = number !== undefined && number < this.count;
@@ -94,7 +106,7 @@ export class RawFrames {
   }
 
   /** The first frame of a number that was not opened by a control frame. */
-  private begin(number: number, bytes: ArrayBuffer): void {
+  private begin(number: number, bytes: Uint8Array): void {
     let stream: Stream;
     try {
       stream = this.openStream(number, NO_NAMES);
@@ -116,6 +128,8 @@ export class RawFrames {
     lane.isHeld = true;
     const stream = new Stream(this.owner, endpoint.inference, { stateId, ownsState, number, trace }, lane);
     this.streams[number] = stream;
+    // What belongs to a trace is told to those who follow the stream, which only this side does.
+    if (trace === undefined) this.listener?.opened(number, stateId, ownsState);
     return stream;
   }
 
@@ -144,12 +158,13 @@ export class RawFrames {
     const stream = this.streams[number];
     if (stream === undefined) return;
     stream.end(dropsState);
+    this.listener?.ended(number, dropsState);
     this.streams[number] = undefined;
     this.owner.ids.closeNumber();
     this.owner.answers.release(stream.lane);
   }
 
-  private step(stream: Stream, bytes: ArrayBuffer, offset: number): void {
+  private step(stream: Stream, bytes: Uint8Array, offset: number): void {
     const { answers, endpoint } = this.owner;
     const { lane } = stream;
     if (lane.isClear && !endpoint.isDraining && stream.step(bytes, offset)) {
@@ -158,7 +173,7 @@ export class RawFrames {
     }
     const slot = answers.slot(lane, stream.number);
     try {
-      const request = { ...decodeRawInfer(new Uint8Array(bytes, offset), this.input), trace: stream.trace };
+      const request = { ...decodeRawInfer(bytes.subarray(offset), this.input), trace: stream.trace };
       const stateId = endpoint.inference.stateful ? stream.stateId : undefined;
       run(this.owner, slot, request, stateId, {}, (outputs) => encodeRawAnswer(outputs).slice());
     } catch (error) {
@@ -173,6 +188,7 @@ export class RawFrames {
 }
 
 /** The number in front of a frame; undefined where there is none. */
-function numberOf(bytes: ArrayBuffer): number | undefined {
-  return bytes.byteLength < NUMBER_BYTES ? undefined : new Uint32Array(bytes, 0, 1)[0];
+function numberOf(bytes: Uint8Array): number | undefined {
+  if (bytes.byteLength < NUMBER_BYTES) return undefined;
+  return new DataView(bytes.buffer, bytes.byteOffset, NUMBER_BYTES).getUint32(0, true);
 }

@@ -1,9 +1,10 @@
 /** V2's repository API: which models there are, and loading and unloading them. */
-import type { HttpRequest } from "uWebSockets.js";
+
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import { encodeV2Error, parseJson, utf8Text } from "../../protocol/index.js";
 import { repositoryControl, repositoryIndex } from "../../serving/repository.js";
 import { shown } from "../../shown.js";
+import type { HttpRequest } from "../../transport/index.js";
 import type { Exchange } from "./exchange.js";
 import type { HttpListener } from "./listener.js";
 import type { Router } from "./router.js";
@@ -20,7 +21,7 @@ export class RepositoryRoutes {
     for (const action of ["load", "unload"] as const) {
       router.route(`/v2/repository/models/:model/${action}`, encodeV2Error, {
         POST: (exchange, request) => {
-          const name = decoded(request.getParameter(0) ?? "");
+          const name = decoded(request.parameter(0));
           this.answer(exchange, request, async (body) => {
             await repositoryControl(this.listener.repository)[action](name, objectOf(body.parameters, "parameters"));
             return {};

@@ -1,7 +1,8 @@
 /** What follows one request from its arrival to its end: its id, and its line in the access log. */
-import type { HttpRequest, HttpResponse } from "uWebSockets.js";
+
 import { randomUUID } from "node:crypto";
 import type { Logger } from "../../log.js";
+import type { HttpRequest, HttpResponse } from "../../transport/index.js";
 import { type ErrorEncoder, Exchange, type ExchangeOwner } from "./exchange.js";
 import type { Gate } from "./gate.js";
 
@@ -70,22 +71,22 @@ export class Exchanges {
 
   /** Must be called synchronously in the route's handler. */
   open(response: HttpResponse, request: HttpRequest, encodeError: ErrorEncoder, route = ""): Exchange {
-    const exchange = new Exchange(response, this.owner, encodeError, route, request.getHeader("accept-encoding"));
+    const exchange = new Exchange(response, this.owner, encodeError, route, request.header("accept-encoding"));
     if (this.gate.cors !== undefined) exchange.pageHeaders = this.gate.cors.of(request);
-    const sent = request.getHeader(REQUEST_ID_FIELD);
+    const sent = request.header(REQUEST_ID_FIELD);
     if (sent !== "" || this.accessLog !== undefined) {
       const id = REQUEST_ID.test(sent) ? sent : randomUUID();
-      exchange.trace = new RequestTrace(id, this.logged(response, request), this.accessLog);
+      exchange.trace = new RequestTrace(id, this.logged(request), this.accessLog);
     }
     return exchange;
   }
 
-  private logged(response: HttpResponse, request: HttpRequest): LoggedRequest | undefined {
+  private logged(request: HttpRequest): LoggedRequest | undefined {
     if (this.accessLog === undefined) return undefined;
     return {
-      method: request.getMethod().toUpperCase(),
-      path: request.getUrl(),
-      remote: this.gate.remoteAddress(response),
+      method: request.method,
+      path: request.path,
+      remote: this.gate.remoteAddress(request),
       since: performance.now(),
     };
   }

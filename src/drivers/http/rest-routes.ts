@@ -1,7 +1,8 @@
 /** The plain REST routes, for people and for clients that know JSON only: predictions, waited for or as tasks. */
-import type { HttpRequest } from "uWebSockets.js";
+
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import { encodeRestError, parseJson, utf8Text } from "../../protocol/index.js";
+import type { HttpRequest } from "../../transport/index.js";
 import { valuesToJson } from "../../types/index.js";
 import type { Exchange } from "./exchange.js";
 import type { HttpListener } from "./listener.js";
@@ -24,8 +25,8 @@ export class RestRoutes {
   register(router: Router): void {
     const { models } = this.listener;
     const only: Finder = () => models.only();
-    const named: Finder = (request) => models.find(request.getParameter(0) ?? "");
-    const versioned: Finder = (request) => models.find(request.getParameter(0) ?? "", request.getParameter(1));
+    const named: Finder = (request) => models.find(request.parameter(0));
+    const versioned: Finder = (request) => models.find(request.parameter(0), request.parameter(1));
     for (const [prefix, find] of [
       ["", only],
       ["/models/:model", named],
@@ -68,8 +69,8 @@ export class RestRoutes {
   }
 
   private task(exchange: Exchange, request: HttpRequest): void {
-    const taskId = request.getParameter(0) ?? "";
-    const waitMs = waitOf(request.getQuery("waitMs"));
+    const taskId = request.parameter(0);
+    const waitMs = waitOf(request.query("waitMs"));
     const answer = async (): Promise<void> => {
       const signal = goneSignal(exchange);
       for (const endpoint of this.listener.models.all()) {
@@ -86,7 +87,7 @@ export class RestRoutes {
   }
 
   private deleteTask(exchange: Exchange, request: HttpRequest): void {
-    const taskId = request.getParameter(0) ?? "";
+    const taskId = request.parameter(0);
     const answer = async (): Promise<void> => {
       for (const endpoint of this.listener.models.all()) {
         if (!(await endpoint.tasks.delete(taskId))) continue;

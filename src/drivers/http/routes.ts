@@ -1,5 +1,5 @@
 /** The routes of V2 and health. Those of plain REST are in rest-routes.ts, those of numbers in metrics-routes.ts. */
-import type { HttpRequest } from "uWebSockets.js";
+
 import { jsonText } from "../../engine/json.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import {
@@ -18,6 +18,7 @@ import type { InferDone, RequestHead, TimedStep } from "../../serving/infer-type
 import { platformOf } from "../../serving/model-config.js";
 import type { PreparedInfer } from "../../serving/prepared-infer.js";
 import { SERVER } from "../../serving/server-metadata.js";
+import type { HttpRequest } from "../../transport/index.js";
 import type { BodyPieces, Exchange } from "./exchange.js";
 import type { HttpListener } from "./listener.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
@@ -52,7 +53,7 @@ export class Routes {
   }
 
   private endpoint(request: HttpRequest, versioned: boolean): ModelEndpoint {
-    return this.listener.models.find(request.getParameter(0) ?? "", versioned ? request.getParameter(1) : undefined);
+    return this.listener.models.find(request.parameter(0), versioned ? request.parameter(1) : undefined);
   }
 
   private metadata(exchange: Exchange, endpoint: ModelEndpoint): void {
@@ -79,7 +80,7 @@ export class Routes {
 
   private readInfer(exchange: Exchange, request: HttpRequest, endpoint: ModelEndpoint): void {
     if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
-    const headerLength = parseHeaderLength(request.getHeader(HEADER_LENGTH_FIELD.toLowerCase()));
+    const headerLength = parseHeaderLength(request.header(HEADER_LENGTH_FIELD.toLowerCase()));
     const failed = (error: unknown): void => exchange.error(endpoint.service.refused(error));
     const { decoder } = this.listener;
     const { maxBodyBytes } = this.listener.parameters;

@@ -2,12 +2,12 @@
  * One WebSocket of the V2 stream (docs/stream-protocol.md): frames in, answers out. What a frame is, message-frames.ts and
  * raw-frames.ts know; the order of the answers is kept in answers.ts. This is the socket: its limits, its writes, its end.
  */
-import type { WebSocket } from "uWebSockets.js";
 import { HeadraceError } from "../../errors.js";
 import { closeFrameOf, type TensorMetadata, utf8Text } from "../../protocol/index.js";
 import type { Access } from "../../serving/access.js";
 import type { AdmittedClient } from "../../serving/client-gate.js";
 import type { InferDecoder } from "../../serving/infer-decoder.js";
+import type { NativeModel, WebSocket } from "../../transport/index.js";
 import { Answers, type Frame } from "./answers.js";
 import type { FrameOwner } from "./frames.js";
 import { MessageFrames } from "./message-frames.js";
@@ -36,7 +36,9 @@ export interface StreamRequest {
 export class StreamConnection implements FrameOwner, EndpointSocket {
   readonly answers = new Answers();
   readonly ids: StateIds;
-  private socket: WebSocket<unknown> | undefined;
+  private socket: WebSocket | undefined;
+  /** Whether it was ended, and counted, here. */
+  private isRefused = false;
   /** The stream of what names no state id, where the connection has no numbered ones. */
   private readonly own: Stream | undefined;
   private readonly raw: RawFrames | undefined;
@@ -58,18 +60,31 @@ export class StreamConnection implements FrameOwner, EndpointSocket {
     this.own = new Stream(this, endpoint.inference, names, this.answers.main);
   }
 
-  opened(socket: WebSocket<unknown>): void {
+  opened(socket: WebSocket): void {
     this.socket = socket;
     this.endpoint.counters.streamsOpened += 1;
     this.endpoint.streams.add(this);
   }
 
-  /** Whether every answer has been given, and read as far as the operating system takes it. */
-  get isIdle(): boolean {
-    return this.answers.inFlight === 0 && !this.answers.hasOutput && !this.socket?.getBufferedAmount();
+  /** Raw frames go past this from now on: what comes here is what is no ordinary one. To be called before it is opened. */
+  goesNatively(model: NativeModel, connection: number): void {
+    this.raw?.tell({
+      opened: (number, stateId, ownsState) => model.openStream(connection, number, stateId, ownsState),
+      ended: (number, dropsState) => model.closeStream(connection, number, dropsState),
+    });
   }
 
-  message(bytes: ArrayBuffer, isBinary: boolean): void {
+  /** How many numbered streams share it; 0: none is numbered. */
+  get streams(): number {
+    return this.request.streams ?? 0;
+  }
+
+  /** Whether every answer has been given. Those that go past this are the model's to count. */
+  get isIdle(): boolean {
+    return this.answers.inFlight === 0 && !this.answers.hasOutput;
+  }
+
+  message(bytes: Uint8Array, isBinary: boolean): void {
     if (this.socket === undefined) return;
     const { maxInFlightPerConnection: limit, maxBodyBytes, maxFrameBytes } = this.endpoint.parameters;
     if (bytes.byteLength > maxBodyBytes || bytes.byteLength > maxFrameBytes) {
@@ -124,31 +139,29 @@ export class StreamConnection implements FrameOwner, EndpointSocket {
   flush(): void {
     const { socket } = this;
     if (socket === undefined || !this.answers.hasOutput) return;
-    socket.cork(() => this.answers.write(socket));
-    const limit = this.endpoint.parameters.maxBackpressureBytes;
-    const unread = socket.getBufferedAmount();
-    if (unread > limit) {
-      this.end(
-        new HeadraceError("RESOURCE_EXHAUSTED", `${unread} bytes of answers were not read, at most ${limit} are kept`),
-      );
-    }
+    this.answers.write(socket);
   }
 
   /** Closes the connection because of an error; its reason says which. */
   end(error: HeadraceError): void {
     const { code, reason } = closeFrameOf(error);
+    this.isRefused = true;
     this.endpoint.streamRefused(error.code, error.message);
     this.socket?.end(code, reason);
   }
 
   /** Closes a connection that has had all its answers. */
   goAway(): void {
-    this.socket?.end(1001, "UNAVAILABLE: the server is stopping");
+    this.socket?.goAway("UNAVAILABLE: the server is stopping");
   }
 
   /** The socket is gone: what waits is cancelled, states that were this connection's own are freed. */
-  closed(): void {
+  closed(code: number, reason: string): void {
     this.socket = undefined;
+    // The transport ends those that do not read, or send too much.
+    if (!this.isRefused && (code === 1013 || code === 1009)) {
+      this.endpoint.streamRefused(code === 1013 ? "RESOURCE_EXHAUSTED" : "PAYLOAD_TOO_LARGE", reason);
+    }
     this.endpoint.streams.delete(this);
     this.answers.abandon();
     const streams = [...(this.own === undefined ? [] : [this.own]), ...(this.raw?.open ?? [])];
@@ -157,16 +170,16 @@ export class StreamConnection implements FrameOwner, EndpointSocket {
   }
 
   /** A frame beyond the client's rate is answered in its place, and the stream goes on: nothing has changed its state. */
-  private refuse(bytes: ArrayBuffer, isBinary: boolean, error: HeadraceError): void {
+  private refuse(bytes: Uint8Array, isBinary: boolean, error: HeadraceError): void {
     if (!isBinary) this.text(bytes, error);
     else if (this.raw !== undefined) this.raw.refuse(bytes, this.isNumbered, error);
     else this.messages.binary(bytes, error);
   }
 
-  private text(bytes: ArrayBuffer, refusal: HeadraceError | undefined): void {
-    // uWebSockets.js has seen to it that it is UTF-8.
+  private text(bytes: Uint8Array, refusal: HeadraceError | undefined): void {
+    // The transport has seen to it that it is UTF-8.
     const mayBeControl = this.isNumbered && bytes.byteLength <= MAX_CONTROL_BYTES;
-    if (mayBeControl && this.raw?.control(utf8Text(new Uint8Array(bytes), "frame"), refusal)) return;
+    if (mayBeControl && this.raw?.control(utf8Text(bytes, "frame"), refusal)) return;
     this.messages.text(bytes, refusal);
   }
 }

@@ -1,131 +1,115 @@
 /** The WebSockets of a listener: which model and which streams a connection is for. */
-import type { HttpRequest, WebSocket } from "uWebSockets.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
 import { canonicalSequenceId, encodeV2Error, type TensorMetadata } from "../../protocol/index.js";
 import type { AdmittedClient } from "../../serving/client-gate.js";
-import type { AppLease, StreamLimits } from "./app-pool.js";
+import type { HttpRequest, HttpResponse, WebSocketLimits } from "../../transport/index.js";
 import { chosenProtocol } from "./gate.js";
 import type { HttpListener } from "./listener.js";
-import type { ListenerParameters } from "./listener-parameters.js";
 import type { ModelEndpoint } from "./model-endpoint.js";
 import { roleOf } from "./route-roles.js";
+import type { Router } from "./router.js";
 import { StreamConnection } from "./stream-connection.js";
 import { Subscriber } from "./subscriber.js";
 import type { ResultForm } from "./subscriptions.js";
 
-/** What uWebSockets.js can count. */
+/** What a length in a frame can be, as far as anybody means it. */
 const MAX_FRAME_BYTES = 2 ** 31;
 
-/** What a WebSocket is for. */
-interface Connection {
-  opened(socket: WebSocket<unknown>): void;
-  message(bytes: ArrayBuffer, isBinary: boolean): void;
-  /** Some of what was written has been read. */
-  drained?(): void;
-  closed(): void;
-}
+/** Opens what an upgrade asks for. Throws what is wrong with the request. */
+type Opener = (upgrade: Upgrade, endpoint: ModelEndpoint, client: AdmittedClient | undefined) => void;
 
-/** uWebSockets.js copies the properties of what it is given, so the connection must be one. */
-interface UserData {
-  readonly connection: Connection;
-}
-
-/** Makes the connection that an upgrade asks for. */
-type Opener = (request: HttpRequest, endpoint: ModelEndpoint, client: AdmittedClient | undefined) => Connection;
-
-/** What uWebSockets.js itself enforces. */
-export function streamLimits(parameters: ListenerParameters): StreamLimits<UserData> {
-  const { maxBodyBytes, maxFrameBytes, idleTimeoutSeconds } = parameters;
-  return {
-    // Ours to refuse (StreamConnection.message), with a close code: uWebSockets.js just drops the connection. It still
-    // does so for what is far too large, before it is all there.
-    maxPayloadLength: Math.min(2 * Math.min(maxBodyBytes, maxFrameBytes), MAX_FRAME_BYTES),
-    // Ours to watch (StreamConnection.flush): uWebSockets.js would drop answers silently.
-    maxBackpressure: 0,
-    idleTimeout: idleTimeoutSeconds,
-    sendPingsAutomatically: true,
-  };
+/** A request for a WebSocket. */
+interface Upgrade {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  /** More lines of the answer. */
+  readonly fields: string;
 }
 
 export class StreamRoutes {
   constructor(private readonly listener: HttpListener) {}
 
-  register(app: AppLease, limits: StreamLimits<UserData>): void {
+  register(router: Router): void {
     for (const [name, open] of [
-      ["stream", (request, endpoint, client) => this.stream(request, endpoint, client)],
-      ["subscribe", (request, endpoint, client) => this.subscriber(request, endpoint, client)],
+      ["stream", (upgrade, endpoint, client) => this.stream(upgrade, endpoint, client)],
+      ["subscribe", (upgrade, endpoint, client) => this.subscribe(upgrade, endpoint, client)],
     ] satisfies [string, Opener][]) {
-      this.route(app, `/v2/models/:model/${name}`, false, limits, open);
-      this.route(app, `/v2/models/:model/versions/:version/${name}`, true, limits, open);
+      this.route(router, `/v2/models/:model/${name}`, false, open);
+      this.route(router, `/v2/models/:model/versions/:version/${name}`, true, open);
     }
   }
 
-  private route(
-    app: AppLease,
-    pattern: string,
-    versioned: boolean,
-    limits: StreamLimits<UserData>,
-    open: Opener,
-  ): void {
+  private route(router: Router, pattern: string, versioned: boolean, open: Opener): void {
     const role = roleOf("WS", pattern);
-    app.stream<UserData>(pattern, limits, {
-      upgrade: (response, request, context) => {
-        let connection: Connection;
-        let protocol: string;
-        try {
-          const client = this.listener.gate.admitStream(response, request, role);
-          connection = open(request, this.endpoint(request, versioned), client);
-          protocol = chosenProtocol(request);
-        } catch (error) {
-          this.listener.exchanges.open(response, request, encodeV2Error).error(toHeadraceError(error));
-          return;
-        }
-        response.upgrade(
-          { connection },
-          request.getHeader("sec-websocket-key"),
-          protocol,
-          request.getHeader("sec-websocket-extensions"),
-          context,
-        );
-      },
-      open: (socket) => socket.getUserData().connection.opened(socket),
-      message: (socket, message, isBinary) => socket.getUserData().connection.message(message, isBinary),
-      drain: (socket) => socket.getUserData().connection.drained?.(),
-      close: (socket) => socket.getUserData().connection.closed(),
+    router.stream(pattern, (request, response) => {
+      try {
+        const client = this.listener.gate.admitStream(request, role);
+        const protocol = chosenProtocol(request);
+        const fields = protocol === "" ? "" : `Sec-WebSocket-Protocol: ${protocol}\r\n`;
+        open({ request, response, fields }, this.endpoint(request, versioned), client);
+      } catch (error) {
+        this.listener.exchanges.open(response, request, encodeV2Error).error(toHeadraceError(error));
+      }
     });
+  }
+
+  /** @param maxUnsentBytes  more unread answers end it */
+  private limits(maxUnsentBytes: number): WebSocketLimits {
+    const { maxBodyBytes, maxFrameBytes, idleTimeoutSeconds } = this.listener.parameters;
+    // Ours to refuse (StreamConnection.message), in words; what is far too large never gets here.
+    const maxMessageBytes = Math.min(2 * Math.min(maxBodyBytes, maxFrameBytes), MAX_FRAME_BYTES);
+    return { maxMessageBytes, idleTimeoutSeconds, maxUnsentBytes };
   }
 
   private endpoint(request: HttpRequest, versioned: boolean): ModelEndpoint {
     const { models } = this.listener;
-    const endpoint = models.find(request.getParameter(0) ?? "", versioned ? request.getParameter(1) : undefined);
+    const endpoint = models.find(request.parameter(0), versioned ? request.parameter(1) : undefined);
     if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
     return endpoint;
   }
 
-  private stream(request: HttpRequest, endpoint: ModelEndpoint, client: AdmittedClient | undefined): Connection {
-    const raw = request.getQuery("raw");
-    const streams = request.getQuery("streams");
-    const limit = endpoint.parameters.maxStreamsPerConnection;
-    const { outbox, decoder } = this.listener;
-    return new StreamConnection(endpoint, outbox, decoder, {
+  private stream({ request, response, fields }: Upgrade, endpoint: ModelEndpoint, client: AdmittedClient | undefined) {
+    const { outbox, decoder, server, isTracing, gate } = this.listener;
+    const raw = request.query("raw");
+    const streams = request.query("streams");
+    const { maxStreamsPerConnection, maxBackpressureBytes, maxInFlightPerConnection } = endpoint.parameters;
+    const connection = new StreamConnection(endpoint, outbox, decoder, {
       client,
-      isTracing: this.listener.isTracing,
-      sequenceId: canonicalSequenceId(request.getQuery("sequence_id"), "sequence_id"),
+      isTracing,
+      sequenceId: canonicalSequenceId(request.query("sequence_id"), "sequence_id"),
       raw: raw === undefined ? undefined : rawInput(endpoint.service.inputs, raw),
-      streams: streams === undefined ? undefined : numberOfStreams(streams, raw, limit),
-      isOrderedByStream: orderOf(request.getQuery("order")) === "stream",
+      streams: streams === undefined ? undefined : numberOfStreams(streams, raw, maxStreamsPerConnection),
+      isOrderedByStream: orderOf(request.query("order")) === "stream",
     });
+    const limits = this.limits(maxBackpressureBytes);
+    const model = endpoint.native?.takesRaw === true ? endpoint.native.model : undefined;
+    // Where each frame is somebody's to look at, it comes here.
+    if (raw === undefined || model === undefined || isTracing || gate.clients.limiter !== undefined) {
+      server.accept(response, fields, limits, connection);
+      return;
+    }
+    const { base: stateId, isOwn: ownsState } = connection.ids;
+    const options = { stateId, streams: connection.streams, ownsState, maxInFlight: maxInFlightPerConnection, limits };
+    connection.goesNatively(model, response.connection);
+    server.acceptRaw(response, fields, model, options, connection);
   }
 
-  private subscriber(request: HttpRequest, endpoint: ModelEndpoint, client: AdmittedClient | undefined): Connection {
+  private subscribe(
+    { request, response, fields }: Upgrade,
+    endpoint: ModelEndpoint,
+    client: AdmittedClient | undefined,
+  ) {
     if (!endpoint.inference.stateful) {
       throw new InvalidArgumentError("the model keeps no state, so there are no streams to follow", {
         path: "stateId",
       });
     }
-    const query = new URLSearchParams(request.getQuery());
     const limit = endpoint.parameters.maxStreamsPerConnection;
-    return new Subscriber(endpoint, client, watchedStates(query.getAll("stateId"), limit), formOf(query.get("format")));
+    const names = watchedStates(request.queryAll("stateId"), limit);
+    const { server } = this.listener;
+    const subscriber = new Subscriber(endpoint, client, server.topics, names, formOf(request.query("format")));
+    // It drops results before that much is unread.
+    server.accept(response, fields, this.limits(MAX_FRAME_BYTES), subscriber);
   }
 }
 
@@ -143,8 +127,8 @@ function watchedStates(names: readonly string[], limit: number): string[] {
   throw new InvalidArgumentError(message, { path: "stateId" });
 }
 
-function formOf(format: string | null): ResultForm {
-  if (format === null || format === "json") return "json";
+function formOf(format: string | undefined): ResultForm {
+  if (format === undefined || format === "json") return "json";
   if (format === "binary") return "binary";
   throw new InvalidArgumentError(`expected json or binary, got '${format}'`, { path: "format" });
 }

@@ -69,8 +69,10 @@ export class Stream implements StepSink {
   }
 
   /** Submits the bytes of a raw frame from `offset`; false: they have to go the long way, which also says what is wrong. */
-  step(bytes: ArrayBuffer, offset: number): boolean {
-    const request = this.direct?.engine.submit(this, bytes, offset, bytes.byteLength - offset, this.key, 0, 0);
+  step(bytes: Uint8Array, offset: number): boolean {
+    const { buffer, byteOffset, byteLength } = bytes;
+    const from = byteOffset + offset;
+    const request = this.direct?.engine.submit(this, buffer as ArrayBuffer, from, byteLength - offset, this.key, 0, 0);
     if (request === undefined || request < 0) return false;
     this.pending += 1;
     return true;

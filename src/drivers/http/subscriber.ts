@@ -2,16 +2,16 @@
  * A WebSocket that watches state ids. It is sent results and sends nothing. One that does not read as fast as they come is
  * left out until it has caught up: results are dropped, counted, and it is told how many.
  */
-import type { WebSocket } from "uWebSockets.js";
 import { HeadraceError } from "../../errors.js";
 import { closeFrameOf } from "../../protocol/index.js";
 import type { Access } from "../../serving/access.js";
 import type { AdmittedClient } from "../../serving/client-gate.js";
+import type { Topics, WebSocket } from "../../transport/index.js";
 import type { EndpointSocket, ModelEndpoint } from "./model-endpoint.js";
 import type { ResultForm, Topic, Watcher } from "./subscriptions.js";
 
 export class Subscriber implements EndpointSocket, Watcher {
-  private socket: WebSocket<unknown> | undefined;
+  private socket: WebSocket | undefined;
   private readonly topics: Topic[] = [];
   private isBehind = false;
   /** Results that were dropped and not told yet. */
@@ -21,32 +21,32 @@ export class Subscriber implements EndpointSocket, Watcher {
   constructor(
     private readonly endpoint: ModelEndpoint,
     private readonly client: AdmittedClient | undefined,
+    private readonly all: Topics,
     private readonly stateIds: readonly string[],
     readonly form: ResultForm,
   ) {}
 
-  opened(socket: WebSocket<unknown>): void {
+  opened(socket: WebSocket): void {
     this.socket = socket;
     this.endpoint.counters.subscriptionsOpened += 1;
     this.endpoint.streams.add(this);
     for (const stateId of this.stateIds) {
       const topic = this.endpoint.subscriptions.join(stateId, this);
       this.topics.push(topic);
-      socket.subscribe(topic.nameOf(this.form));
+      this.all.subscribe(topic.nameOf(this.form), socket);
     }
   }
 
   get isIdle(): boolean {
-    return !this.socket?.getBufferedAmount();
+    return !this.socket?.hasUnread(0);
   }
 
   takes(topic: Topic): boolean {
     const { socket } = this;
     if (socket === undefined) return false;
-    const unread = socket.getBufferedAmount();
     const limit = this.endpoint.parameters.maxBackpressureBytes;
-    if (this.isBehind && unread <= limit / 2) this.catchUp(socket);
-    else if (!this.isBehind && unread > limit) this.fallBehind(socket);
+    if (this.isBehind) this.mayCatchUp(socket, limit);
+    else if (socket.hasUnread(limit)) this.fallBehind(socket);
     if (!this.isBehind) return true;
     this.dropped.set(topic, (this.dropped.get(topic) ?? 0) + 1);
     this.endpoint.counters.resultsDropped += 1;
@@ -56,8 +56,7 @@ export class Subscriber implements EndpointSocket, Watcher {
   /** Some of what was written has been read. */
   drained(): void {
     const { socket } = this;
-    if (socket === undefined || !this.isBehind) return;
-    if (socket.getBufferedAmount() <= this.endpoint.parameters.maxBackpressureBytes / 2) this.catchUp(socket);
+    if (socket !== undefined && this.isBehind) this.mayCatchUp(socket, this.endpoint.parameters.maxBackpressureBytes);
   }
 
   /** The client sent something. */
@@ -79,9 +78,13 @@ export class Subscriber implements EndpointSocket, Watcher {
   }
 
   closed(): void {
+    const { socket } = this;
     this.socket = undefined;
     this.endpoint.streams.delete(this);
-    for (const topic of this.topics) this.endpoint.subscriptions.leave(topic, this);
+    for (const topic of this.topics) {
+      if (socket !== undefined) this.all.unsubscribe(topic.nameOf(this.form), socket);
+      this.endpoint.subscriptions.leave(topic, this);
+    }
   }
 
   private end(error: HeadraceError): void {
@@ -90,19 +93,18 @@ export class Subscriber implements EndpointSocket, Watcher {
     this.socket?.end(code, reason);
   }
 
-  private fallBehind(socket: WebSocket<unknown>): void {
+  private fallBehind(socket: WebSocket): void {
     this.isBehind = true;
-    for (const topic of this.topics) socket.unsubscribe(topic.nameOf(this.form));
+    for (const topic of this.topics) this.all.unsubscribe(topic.nameOf(this.form), socket);
   }
 
-  private catchUp(socket: WebSocket<unknown>): void {
+  private mayCatchUp(socket: WebSocket, limit: number): void {
+    if (socket.hasUnread(limit / 2)) return;
     this.isBehind = false;
-    socket.cork(() => {
-      for (const [topic, dropped] of this.dropped) {
-        socket.send(JSON.stringify({ sequence_id: topic.stateId, dropped }), false);
-      }
-    });
+    for (const [topic, dropped] of this.dropped) {
+      socket.send(JSON.stringify({ sequence_id: topic.stateId, dropped }), false);
+    }
     this.dropped.clear();
-    for (const topic of this.topics) socket.subscribe(topic.nameOf(this.form));
+    for (const topic of this.topics) this.all.subscribe(topic.nameOf(this.form), socket);
   }
 }

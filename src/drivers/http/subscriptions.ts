@@ -1,6 +1,6 @@
 /**
  * Results of streams for WebSockets that only watch: each is encoded once for each form that somebody wants, and handed to the
- * publish and subscribe of uWebSockets.js, which writes it to all of them.
+ * publish and subscribe of the transport, which writes it to all of them.
  */
 import { jsonText } from "../../engine/json.js";
 import { toHeadraceError } from "../../errors.js";
@@ -66,7 +66,7 @@ export class Topic implements StepListener {
     this.stop = inference.subscribe(stateId, this);
   }
 
-  /** What uWebSockets.js knows those by who want this form. */
+  /** The topic of those who want this form. */
   nameOf(form: ResultForm): string {
     return `${form}-${this.serial}`;
   }

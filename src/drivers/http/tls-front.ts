@@ -1,7 +1,6 @@
 /**
- * Certificates of clients. uWebSockets.js verifies one that is shown, but can neither insist on one nor say whose it is. So
- * Node.js does TLS in front of it, and hands each connection on over the loopback, with a PROXY header (version 2) in front in
- * which the client's address is a random number: what it stands for is looked up here.
+ * TLS, and the certificates of clients: Node.js' own, in front of the transport. Each connection is handed on over the loopback,
+ * with a PROXY header (version 2) in front in which the client's address is a random number: what it stands for is looked up here.
  *
  * Nobody else can come that way. A connection that did not pass here has no number that is known, nor can a client that sends a
  * PROXY header of its own guess another's: it is 128 random bits, and never leaves the process.
@@ -30,8 +29,8 @@ const READ_GRACE_MILLIS = 1000;
 
 export interface TlsFrontInit {
   readonly files: TlsFiles;
-  /** Whether clients without a certificate are sent away. */
-  readonly requireClientCert: boolean;
+  /** Whether clients are asked for a certificate, and those without one sent away. */
+  readonly clientCert: "required" | "optional" | "none";
   /** How many clients may be here at a time. */
   readonly maxConnections: number;
   /** The port of the loopback where what clients say goes. */
@@ -55,8 +54,8 @@ export class TlsFront {
         passphrase,
         minVersion: "TLSv1.2",
         ALPNProtocols: ["http/1.1"],
-        requestCert: true,
-        rejectUnauthorized: init.requireClientCert,
+        requestCert: init.clientCert !== "none",
+        rejectUnauthorized: init.clientCert === "required",
       },
       (socket) => this.accept(socket),
     );
@@ -90,15 +89,15 @@ export class TlsFront {
   }
 
   /** Who sent a request. Throws UNAUTHENTICATED for one that came past this. */
-  client(proxied: ArrayBuffer): TlsClient {
+  client(proxied: string): TlsClient {
     const client = this.find(proxied);
     if (client !== undefined) return client;
     throw new HeadraceError("UNAUTHENTICATED", "the connection did not come over TLS");
   }
 
   /** As `client`; undefined where `client` throws. */
-  find(proxied: ArrayBuffer): TlsClient | undefined {
-    return this.clients.get(Buffer.from(proxied).toString("hex"));
+  find(proxied: string): TlsClient | undefined {
+    return this.clients.get(proxied);
   }
 
   private accept(socket: TLSSocket): void {

@@ -1,5 +1,4 @@
 /** How much of a server one client gets: requests, frames, connections, headers, depth, shapes. */
-import { once } from "node:events";
 import t from "tap";
 import type { HttpParameters } from "../../../src/drivers/http/index.js";
 import { myPipeline } from "../../support/cells.js";
@@ -102,20 +101,27 @@ t.test("one connection more than maxConnections is closed, WebSockets counted", 
   t.equal((await third.answer()).status, 200);
 });
 
-t.test("headers that come in pieces have a limit", async (t) => {
+t.test("heads have a limit, in one piece or in many", async (t) => {
   const { port } = await serve(t, myPipeline());
-  const fits = await RawConnection.open(t, port);
-  await fits.write(`GET /v2 HTTP/1.1\r\nHost: x\r\nX-Long: ${"a".repeat(3000)}`);
-  await fits.write("\r\n\r\n");
-  t.equal((await fits.answer()).status, 200);
-  const tooLong = await RawConnection.open(t, port);
-  let text = "";
-  tooLong.socket.on("data", (chunk: Buffer) => {
-    text += chunk;
-  });
-  await tooLong.write(`GET /v2 HTTP/1.1\r\nHost: x\r\nX-Long: ${"a".repeat(5000)}`);
-  await once(tooLong.socket, "close");
-  t.match(text, /^HTTP\/1\.1 431 /);
+  const request = (target: string, fields: string) => `GET ${target} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`;
+  const long = (bytes: number) => `X-Long: ${"a".repeat(bytes)}\r\n`;
+  const many = (count: number) => Array.from({ length: count }, (_, index) => `X-${index}: 1\r\n`).join("");
+  for (const [what, text, status] of [
+    ["16 KB of fields", request("/v2", long(16_000)), 200],
+    ["17 KB of fields", request("/v2", long(17_000)), 431],
+    ["99 fields and the host", request("/v2", many(99)), 200],
+    ["100 fields and the host", request("/v2", many(100)), 431],
+    ["a target of 8 KB", request(`/v2?${"a".repeat(8000)}`, ""), 200],
+    ["a target of 9 KB", request(`/v2?${"a".repeat(9000)}`, ""), 414],
+  ] as const) {
+    for (const pieces of [1, 3]) {
+      const connection = await RawConnection.open(t, port);
+      const size = Math.ceil(text.length / pieces);
+      for (let at = 0; at < text.length; at += size) await connection.write(text.slice(at, at + size));
+      t.equal((await connection.answer()).status, status, `${what}, ${pieces} pieces`);
+      if (status !== 200) await connection.closed;
+    }
+  }
 });
 
 const nested = (depth: number, inner = "0") => `${"[".repeat(depth)}${inner}${"]".repeat(depth)}`;

@@ -70,10 +70,9 @@ t.test("an id that is not printable ASCII of at most 128 characters is replaced"
     return (await connection.answer()).headers["x-request-id"];
   };
   t.equal(await echoed("a".repeat(128)), "a".repeat(128));
-  for (const id of ["a".repeat(129), "a\tb"]) t.match(await echoed(id), UUID, id);
+  for (const id of ["a".repeat(129), "a\tb", "\u00e4"]) t.match(await echoed(id), UUID, id);
   t.not(await echoed("a\tb"), await echoed("a\tb"), "each its own");
-  // uWebSockets.js gives no value with other bytes than ASCII.
-  for (const id of ["", "\u00e4"]) t.equal(await echoed(id), undefined, "it counts as none");
+  t.equal(await echoed(""), undefined, "it counts as none");
 });
 
 t.test("errors of plain REST name the request, those of V2 have their message only", async (t) => {

@@ -9,6 +9,7 @@ import { inspect } from "node:util";
 import t, { type Test } from "tap";
 import { HeadraceClient } from "../../../src/client/index.js";
 import { HttpDriver, type HttpParameters } from "../../../src/drivers/http/index.js";
+import { TransportServer } from "../../../src/transport/index.js";
 import { myPipeline } from "../../support/cells.js";
 import { Authority, type Certificate, noOpenssl } from "../../support/certificates.js";
 import { gruPipeline, serve, start } from "../../support/serve.js";
@@ -200,7 +201,7 @@ t.test("a client cannot say that it is another connection", { skip }, async (t) 
     socket.write(Buffer.concat([proxyHeader(source), Buffer.from(ask)]));
     const answer = await allOf(socket);
     t.notMatch(answer, /^HTTP\/1\.1 200/, "a header of its own");
-    t.match(answer, /^HTTP\/1\.1 (401|505)/);
+    t.match(answer, /^HTTP\/1\.1 40[01]/);
   }
 });
 
@@ -225,25 +226,31 @@ t.test("nobody comes in behind TLS", { skip }, async (t) => {
   const authority = new Authority(t);
   const tls = { ...files(authority.server()), caFile: authority.caFile };
   const listened: number[] = [];
-  const { us_socket_local_port: portOf } = (await import("uWebSockets.js")).default;
-  const uWS = (await import("uWebSockets.js")).default as unknown as { us_socket_local_port(socket: object): number };
-  uWS.us_socket_local_port = (socket) => {
-    const port = portOf(socket as never);
+  const { listen } = TransportServer.prototype;
+  TransportServer.prototype.listen = function (this: TransportServer, ...where) {
+    const port = listen.apply(this, where);
     listened.push(port);
     return port;
   };
-  t.teardown(() => Object.assign(uWS, { us_socket_local_port: portOf }));
+  t.teardown(() => Object.assign(TransportServer.prototype, { listen }));
   const { port } = await serve(t, myPipeline(), { tls });
   const [inner] = listened;
   t.ok(inner !== undefined && inner !== port);
   const ask = Buffer.from("GET /v2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-  for (const bytes of [ask, Buffer.concat([proxyHeader(Buffer.alloc(16, 7)), ask])]) {
+  const sent = async (bytes: Buffer): Promise<string> => {
     const socket = connectTcp(inner ?? 0, "127.0.0.1");
+    socket.on("error", () => {});
     t.teardown(() => socket.destroy());
+    let answer = "";
+    socket.on("data", (chunk: Buffer) => {
+      answer += chunk;
+    });
     socket.write(bytes);
-    const [chunk] = await once(socket, "data");
-    t.match(String(chunk), /^HTTP\/1\.1 401/);
-  }
+    await once(socket, "close");
+    return answer;
+  };
+  t.equal(await sent(ask), "", "without a PROXY header nothing is heard");
+  t.match(await sent(Buffer.concat([proxyHeader(Buffer.alloc(16, 7)), ask])), /^HTTP\/1\.1 401/, "nobody's number");
 });
 
 t.test("a new certificate in the same files is used by the next driver", { skip }, async (t) => {
@@ -259,7 +266,7 @@ t.test("a new certificate in the same files is used by the next driver", { skip 
     return serialNumber;
   };
   const before = await serialOf();
-  t.equal(await serialOf(), before, "apps are used again");
+  t.equal(await serialOf(), before);
   const second = authority.server("second");
   writeFileSync(first.keyFile, second.key);
   writeFileSync(first.certFile, second.cert);

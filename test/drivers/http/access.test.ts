@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import t from "tap";
 import { WebSocket } from "ws";
-import { AppLease } from "../../../src/drivers/http/app-pool.js";
 import { HttpDriver, type HttpParameters, openHttpPort } from "../../../src/drivers/http/index.js";
 import { ROUTE_ROLES, roleOf } from "../../../src/drivers/http/route-roles.js";
+import { Router } from "../../../src/drivers/http/router.js";
 import { init } from "../../../src/runtime/index.js";
 import { sha256Hex } from "../../../src/serving/access-options.js";
 import { myPipeline } from "../../support/cells.js";
@@ -35,21 +35,21 @@ interface Route {
 
 /** What is registered while `work` runs. */
 async function registered(work: () => Promise<unknown>): Promise<Route[]> {
-  const { route, stream } = AppLease.prototype;
+  const { route, stream } = Router.prototype;
   const found: Route[] = [];
-  AppLease.prototype.route = function (this: AppLease, method, pattern, handler) {
-    found.push({ method: method === "del" ? "DELETE" : method.toUpperCase(), pattern });
-    route.call(this, method, pattern, handler);
+  Router.prototype.route = function (this: Router, pattern, encode, methods) {
+    for (const method of Object.keys(methods)) found.push({ method, pattern });
+    route.call(this, pattern, encode, methods);
   };
-  AppLease.prototype.stream = function (this: AppLease, pattern: string, ...rest: unknown[]) {
+  Router.prototype.stream = function (this: Router, pattern, handler) {
     found.push({ method: "WS", pattern });
-    stream.call(this, pattern, ...(rest as Parameters<typeof stream> extends [string, ...infer R] ? R : never));
-  } as typeof stream;
+    stream.call(this, pattern, handler);
+  };
   try {
     await work();
     return found;
   } finally {
-    Object.assign(AppLease.prototype, { route, stream });
+    Object.assign(Router.prototype, { route, stream });
   }
 }
 

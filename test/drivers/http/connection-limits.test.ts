@@ -136,17 +136,17 @@ t.test("the server pings who is silent, and closes who does not answer", async (
   t.equal(floatsOf(answer).length, 8, "a pong is a sign of life");
 });
 
-t.test("what breaks the WebSocket protocol itself ends the connection without a close frame", async (t) => {
+t.test("what breaks the WebSocket protocol itself ends the connection, and says why", async (t) => {
   const { open } = await gru(t);
-  const wrong: [string, (peer: Peer) => void][] = [
+  const wrong: [string, number, (peer: Peer) => void][] = [
     // ws sends what it is given; the flag says text.
-    ["text that is not UTF-8", (peer) => peer.socket.send(Buffer.of(0xff, 0xfe), { binary: false })],
-    ["a frame of far more than is allowed", (peer) => peer.send(Buffer.alloc((128 << 20) + 1))],
+    ["text that is not UTF-8", 1007, (peer) => peer.socket.send(Buffer.of(0xff, 0xfe), { binary: false })],
+    ["a frame of far more than is allowed", 1009, (peer) => peer.send(Buffer.alloc((128 << 20) + 1))],
   ];
-  for (const [what, send] of wrong) {
+  for (const [what, code, send] of wrong) {
     const peer = await open("");
     send(peer);
-    t.equal((await peer.closed).code, 1006, what);
+    t.equal((await peer.closed).code, code, what);
   }
 });
 

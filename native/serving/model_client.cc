@@ -1,0 +1,125 @@
+#include "model_client.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "status.h"
+
+namespace headrace {
+namespace {
+
+// So long may a turn run a model before the sockets are looked at again.
+constexpr Nanos kTurnBudget = 5'000'000;
+
+}  // namespace
+
+ModelClient::ModelClient(IoThread& io, std::shared_ptr<Engine> engine, uint32_t handle)
+    : io_(io),
+      engine_(std::move(engine)),
+      handle_(handle),
+      queue_(std::make_shared<CompletionQueue>([&io] { io.wake(); })) {
+  const ModelPlan& plan = engine_->session().plan();
+  is_fixed_ = plan.fixed_inputs();
+  for (const DataOutput& output : plan.outputs) {
+    is_fixed_ = is_fixed_ && output.fixed;
+    const size_t bytes = output.fixed ? checked_elements(output.row_dims) * element_size(output.info.type) : 0;
+    outputs_.push_back({bytes});
+    output_bytes_ += bytes;
+  }
+  io_.add(*this);
+}
+
+ModelClient::~ModelClient() {
+  io_.remove(*this);
+  scheduler().detach(*queue_);
+}
+
+Code ModelClient::submit(StepSink& sink, const StepSpec& spec, std::span<const InputBytes> inputs) {
+  uint32_t request = 0;
+  return submit(sink, spec, inputs, request);
+}
+
+Code ModelClient::submit(StepSink& sink, const StepSpec& spec, std::span<const InputBytes> inputs, uint32_t& request) {
+  if (is_diverted_) return Code::Unavailable;
+  const Code code = scheduler().submit(*queue_, spec, inputs, request);
+  if (code != Code::Ok) return code;
+  if (request >= sinks_.size()) sinks_.resize(std::max<size_t>(2 * sinks_.size(), request + 64));
+  sinks_[request] = &sink;
+  ++under_way_;
+  is_due_ = true;
+  return Code::Ok;
+}
+
+void ModelClient::cancel(const StepSink& sink, uint32_t request) {
+  if (request >= sinks_.size() || sinks_[request] != &sink) return;
+  sinks_[request] = nullptr;
+  scheduler().cancel(request, Code::Cancelled);
+  is_due_ = true;
+}
+
+void ModelClient::forget(const StepSink& sink) {
+  for (uint32_t request = 0; request < sinks_.size(); ++request) cancel(sink, request);
+}
+
+bool ModelClient::turn() {
+  if (under_way_ == 0 && !is_due_) return false;
+  const bool was_due = std::exchange(is_due_, false);
+  if (!scheduler().is_inline()) {
+    if (was_due) scheduler().kick();
+  } else if (was_due) {
+    // A batch's worth, however many wait: its answers then travel while the next one runs. Where few streams sent far
+    // ahead that is several small batches: a turn costs each socket a read and a write. What is left may be another
+    // thread's, which sleeps.
+    is_due_ = scheduler().run_inline(kTurnBudget, queue_.get(), engine_->calibration().max_batch);
+  }
+  hand_out();
+  return is_due_;
+}
+
+void ModelClient::hand_out() {
+  queue_->drain(completions_);
+  if (completions_.empty()) return;
+  releasable_.clear();
+  for (const Completion& completion : completions_) {
+    if (StepSink* sink = std::exchange(sinks_[completion.request], nullptr)) sink->completed(completion);
+    releasable_.push_back(completion.request);
+  }
+  scheduler().release(releasable_, false);
+  under_way_ -= completions_.size();
+}
+
+const std::byte* ModelClient::output(const Completion& completion, size_t output) {
+  if (completion.batch >= rows_.size()) rows_.resize(completion.batch + 1);
+  auto& rows = rows_[completion.batch];
+  if (rows.empty()) rows.resize(outputs_.size());
+  if (!rows[output]) rows[output] = scheduler().output_buffer(completion.batch, output);
+  return rows[output]->data() + completion.row * outputs_[output].bytes;
+}
+
+void ModelClient::copy_outputs(const Completion& completion, std::byte* to) {
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    std::memcpy(to, output(completion, i), outputs_[i].bytes);
+    to += outputs_[i].bytes;
+  }
+}
+
+void ModelClient::tap(uint32_t key, bool on) {
+  if (on)
+    tapped_.insert(key);
+  else
+    tapped_.erase(key);
+}
+
+void ModelClient::tell_tapped(Connection& connection, uint32_t key, const Completion& completion) {
+  const bool is_ok = completion.code == Code::Ok;
+  Event event{.kind = EventKind::Tapped, .connection = connection.id(), .flags = is_ok ? event_flags::kSucceeded : 0};
+  event.body_bytes = static_cast<uint32_t>(is_ok ? output_bytes_ : 0);
+  event.extra[0] = key;
+  event.extra[1] = handle_;
+  std::byte* room = io_.tell(event, event.body_bytes);
+  if (is_ok) copy_outputs(completion, room);
+  connection.told(event.body_bytes);
+}
+
+}  // namespace headrace

@@ -1,0 +1,408 @@
+#include "io_thread.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <future>
+
+#include "status.h"
+
+namespace headrace {
+namespace {
+
+constexpr size_t kScratchBytes = 256 << 10;
+constexpr int kMaxReady = 256;
+constexpr Nanos kTick = 1'000'000'000;
+constexpr size_t kSpareBlocks = 8;
+constexpr size_t kSpareBatches = 8;
+// A spare batch keeps at most so much memory.
+constexpr size_t kSpareBatchBytes = 1 << 20;
+
+uint32_t interest(bool reads, bool writes) { return (reads ? EPOLLIN : 0U) | (writes ? EPOLLOUT : 0U); }
+
+}  // namespace
+
+IoThread::IoThread(unsigned index, const ServerOptions& options, ServerCounters& counters, std::function<void()> wake)
+    : index_(index),
+      options_(options),
+      counters_(counters),
+      wake_(std::move(wake)),
+      poller_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      scratch_(kScratchBytes) {
+  if (!poller_ || !wake_fd_) throw Error(Code::ResourceExhausted, "there are no file descriptors left for a server");
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = &wake_fd_}};
+  if (epoll_ctl(poller_.get(), EPOLL_CTL_ADD, wake_fd_.get(), &event) != 0) {
+    throw Error(Code::ResourceExhausted, "the system has no room for what a server watches");
+  }
+  thread_ = std::thread([this] { run(); });
+}
+
+IoThread::~IoThread() { stop(0); }
+
+void IoThread::post(std::function<void()> task) {
+  {
+    MutexLock lock(mutex_);
+    if (ended_) return;
+    if (inbox_.empty()) inbox_.emplace_back();
+    CommandBatch& batch = inbox_.back();
+    batch.commands.push_back({.kind = CommandKind::Task, .offset = batch.tasks.size()});
+    batch.tasks.push_back(std::move(task));
+  }
+  wake();
+}
+
+void IoThread::post_and_wait(const std::function<void()>& task) {
+  auto done = std::make_shared<std::promise<void>>();
+  const std::future<void> ran = done->get_future();
+  // A task that is dropped, because the thread has ended, takes the promise with it, and the wait is over too.
+  post([&task, done = std::move(done)] {
+    task();
+    done->set_value();
+  });
+  ran.wait();
+}
+
+void IoThread::submit(CommandBatch& batch) {
+  {
+    MutexLock lock(mutex_);
+    if (ended_) {
+      batch.clear();
+      return;
+    }
+    inbox_.push_back(std::move(batch));
+    if (spare_batches_.empty()) {
+      batch = CommandBatch();
+    } else {
+      batch = std::move(spare_batches_.back());
+      spare_batches_.pop_back();
+    }
+  }
+  wake();
+}
+
+const EventBlock* IoThread::drain() {
+  bool returned = false;
+  const EventBlock* next = nullptr;
+  {
+    MutexLock lock(mutex_);
+    if (lent_) {
+      returned_.push_back(std::move(lent_));
+      returned = true;
+    }
+    if (!ready_.empty()) {
+      lent_ = std::move(ready_.front());
+      ready_.pop_front();
+      next = lent_.get();
+    }
+  }
+  if (returned && throttled_.load() > 0) wake();
+  return next;
+}
+
+void IoThread::wake() {
+  wanted_.store(true);
+  if (!sleeping_.exchange(false)) return;
+  const uint64_t one = 1;
+  // It can only fail where the counter is full, and then the thread has a wake-up waiting.
+  static_cast<void>(write(wake_fd_.get(), &one, sizeof one) == sizeof one);
+}
+
+void IoThread::begin_stop(Nanos linger) {
+  linger_.store(linger);
+  stopping_.store(true);
+  wake();
+}
+
+void IoThread::stop(Nanos linger) {
+  if (!thread_.joinable()) return;
+  begin_stop(linger);
+  thread_.join();
+}
+
+void IoThread::run() {
+  now_ = now_nanos();
+  next_tick_ = now_ + kTick;
+  while (!stopping_.load()) turn();
+  close_all();
+}
+
+void IoThread::turn() {
+  std::array<epoll_event, kMaxReady> ready;
+  const int count = epoll_wait(poller_.get(), ready.data(), kMaxReady, sleep_millis());
+  sleeping_.store(false, std::memory_order_relaxed);
+  now_ = now_nanos();
+  // Before the sockets: what a client does after it has heard of a command's effect finds it there, whichever thread it
+  // does it over.
+  take_inbox();
+  for (int i = 0; i < count; ++i) serve(ready[static_cast<size_t>(i)].data.ptr, ready[static_cast<size_t>(i)].events);
+  proceed_all();
+  is_busy_ = false;
+  for (TurnWork* work : works_) is_busy_ |= work->turn();
+  flush_all();
+  if (now_ >= next_tick_) tick();
+  publish();
+  buried_.clear();
+}
+
+int IoThread::sleep_millis() {
+  if (is_busy_ || !resuming_.empty() || stopping_.load()) return 0;
+  sleeping_.store(true);
+  if (wanted_.exchange(false)) {
+    sleeping_.store(false);
+    return 0;
+  }
+  const Nanos left = next_tick_ - now_nanos();
+  return left <= 0 ? 0 : static_cast<int>(left / 1'000'000) + 1;
+}
+
+void IoThread::serve(const void* who, uint32_t what) {
+  if (who == &wake_fd_) {
+    uint64_t count = 0;
+    static_cast<void>(read(wake_fd_.get(), &count, sizeof count) == sizeof count);
+    return;
+  }
+  if (who == &door_) {
+    if (door_) accept_all();  // it may have been closed since the system was asked
+    return;
+  }
+  Connection& connection = *static_cast<Connection*>(const_cast<void*>(who));
+  const bool is_gone = (what & (EPOLLERR | EPOLLHUP)) != 0;
+  if (connection.is_open() && (is_gone || (what & EPOLLIN) != 0)) connection.readable(is_gone);
+  if (connection.is_open() && (what & EPOLLOUT) != 0) connection.flush();
+}
+
+void IoThread::take_inbox() {
+  wanted_.store(false);
+  {
+    MutexLock lock(mutex_);
+    taken_.swap(inbox_);
+    read_.swap(returned_);
+  }
+  for (const auto& block : read_) acknowledge(*block);
+  for (auto& block : read_) {
+    if (!block->is_standard() || spare_blocks_.size() >= kSpareBlocks) continue;
+    block->clear();
+    spare_blocks_.push_back(std::move(block));
+  }
+  read_.clear();
+  if (taken_.empty()) return;
+  for (CommandBatch& batch : taken_) {
+    execute(batch);
+    batch.clear();
+  }
+  MutexLock lock(mutex_);
+  for (CommandBatch& batch : taken_) {
+    if (spare_batches_.size() >= kSpareBatches || batch.bytes.capacity() > kSpareBatchBytes) continue;
+    spare_batches_.push_back(std::move(batch));
+  }
+  taken_.clear();
+}
+
+void IoThread::execute(const CommandBatch& batch) {
+  for (const Command& command : batch.commands) execute(command, batch);
+}
+
+void IoThread::execute(const Command& command, const CommandBatch& batch) {
+  if (command.kind == CommandKind::Task) {
+    batch.tasks[command.offset]();
+    return;
+  }
+  Connection* connection = find(command.connection);
+  if (connection == nullptr || !connection->is_open()) return;  // its client has gone, and JavaScript is told so
+  const std::span bytes(batch.bytes);
+  const std::span head = bytes.subspan(command.offset, command.head_bytes);
+  const std::span body = bytes.subspan(command.offset + command.head_bytes, command.body_bytes);
+  const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
+  switch (command.kind) {
+    case CommandKind::Respond:
+      return connection->respond(text, body, command.flags);
+    case CommandKind::Begin:
+      return connection->begin(text, command.flags);
+    case CommandKind::Write:
+      return connection->write(body);
+    case CommandKind::Finish:
+      return connection->finish();
+    case CommandKind::Abort:
+      return connection->close();
+    case CommandKind::PauseBody:
+      return connection->pause_body(true);
+    case CommandKind::ResumeBody:
+      return connection->pause_body(false);
+    case CommandKind::Accept:
+      connection->accept_for_events(text,
+                                    {command.numbers[0], static_cast<Nanos>(command.numbers[1]), command.numbers[2]});
+      return;
+    case CommandKind::Send:
+      return connection->send(static_cast<Opcode>(command.flags), body);
+    case CommandKind::End:
+      return connection->end(command.flags, text);
+    case CommandKind::Task:
+      return;
+  }
+}
+
+void IoThread::listen_on(int fd, bool proxied) {
+  door_.emplace(Door{fd, proxied});
+  open_door();
+}
+
+void IoThread::open_door() {
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = &door_}};
+  door_->is_open = epoll_ctl(poller_.get(), EPOLL_CTL_ADD, door_->fd, &event) == 0;
+}
+
+void IoThread::stop_listening() {
+  if (door_ && door_->is_open) epoll_ctl(poller_.get(), EPOLL_CTL_DEL, door_->fd, nullptr);
+  door_.reset();
+}
+
+void IoThread::adopt(UniqueFd fd, std::string address, bool proxied) {
+  const uint64_t id = next_id_++ * options_.threads + index_;
+  auto made = std::make_unique<Connection>(*this, id, std::move(fd), std::move(address));
+  Connection& connection = *made;
+  if (proxied) connection.expect_proxy_header();
+  connections_.emplace(id, std::move(made));
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = &connection}};
+  if (epoll_ctl(poller_.get(), EPOLL_CTL_ADD, connection.fd(), &event) != 0) connection.close();
+}
+
+void IoThread::add(TurnWork& work) { works_.push_back(&work); }
+void IoThread::remove(TurnWork& work) { std::erase(works_, &work); }
+void IoThread::add(RequestHandler& handler) { request_handlers_.push_back(&handler); }
+void IoThread::remove(RequestHandler& handler) { std::erase(request_handlers_, &handler); }
+
+Connection* IoThread::find(uint64_t id) const {
+  const auto found = connections_.find(id);
+  return found == connections_.end() ? nullptr : found->second.get();
+}
+
+std::byte* IoThread::tell(const Event& event, size_t bytes) {
+  if (!block_ || !block_->has_room(bytes)) next_block(bytes);
+  return block_->add(event, bytes);
+}
+
+void IoThread::next_block(size_t bytes) {
+  if (block_ && !block_->empty()) full_.push_back(std::move(block_));
+  if (bytes > EventBlock::kBytes) {
+    block_ = std::make_unique<EventBlock>(bytes);
+  } else if (spare_blocks_.empty()) {
+    block_ = std::make_unique<EventBlock>();
+  } else {
+    block_ = std::move(spare_blocks_.back());
+    spare_blocks_.pop_back();
+  }
+}
+
+void IoThread::watch(Connection& connection, bool reads, bool writes) {
+  epoll_event event{.events = interest(reads, writes), .data = {.ptr = &connection}};
+  if (epoll_ctl(poller_.get(), EPOLL_CTL_MOD, connection.fd(), &event) != 0) connection.close();
+}
+
+void IoThread::bury(Connection& connection) {
+  if (connection.is_resuming) std::erase(resuming_, &connection);
+  if (connection.is_dirty) std::erase(dirty_, &connection);
+  const auto found = connections_.find(connection.id());
+  if (found == connections_.end()) bug("a connection was closed that its thread does not have");
+  buried_.push_back(std::move(found->second));
+  connections_.erase(found);
+  load.fetch_sub(1);
+  counters_.connections.fetch_sub(1);
+}
+
+std::string_view IoThread::date_field() {
+  const int64_t second = now_ / 1'000'000'000;
+  if (second != date_second_) {
+    date_second_ = second;
+    const std::time_t time = std::time(nullptr);
+    std::tm parts{};
+    gmtime_r(&time, &parts);
+    std::array<char, 64> text{};
+    const size_t size = std::strftime(text.data(), text.size(), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+    date_field_.assign(text.data(), size);
+  }
+  return date_field_;
+}
+
+void IoThread::proceed_all() {
+  // Those that could go on may be able to again at once: they get their next turn in the next one.
+  std::vector<Connection*> now;
+  now.swap(resuming_);
+  for (Connection* connection : now) connection->proceed();
+}
+
+void IoThread::flush_all() {
+  // Flushing may close a connection, which takes it off the list.
+  while (!dirty_.empty()) {
+    Connection* connection = dirty_.back();
+    dirty_.pop_back();
+    connection->is_dirty = false;
+    connection->flush();
+  }
+}
+
+void IoThread::tick() {
+  next_tick_ = now_ + kTick;
+  if (door_ && !door_->is_open) open_door();
+  std::vector<Connection*> all;
+  all.reserve(connections_.size());
+  for (const auto& [id, connection] : connections_) all.push_back(connection.get());
+  for (Connection* connection : all) connection->tick(now_);
+  flush_all();
+}
+
+void IoThread::publish() {
+  if (block_ && !block_->empty()) full_.push_back(std::move(block_));
+  if (full_.empty()) return;
+  bool was_empty = false;
+  {
+    MutexLock lock(mutex_);
+    was_empty = ready_.empty();
+    for (auto& block : full_) ready_.push_back(std::move(block));
+  }
+  full_.clear();
+  if (was_empty) wake_();
+}
+
+void IoThread::acknowledge(const EventBlock& block) {
+  for (const Event& event : block.events()) {
+    if (!waits_for_reader(event.kind)) continue;
+    if (Connection* connection = find(event.connection)) connection->acknowledged(event.body_bytes);
+  }
+}
+
+// Only writes, and hears of clients that close.
+void IoThread::turn_while_closing() {
+  std::array<epoll_event, kMaxReady> ready;
+  const int count = epoll_wait(poller_.get(), ready.data(), kMaxReady, 10);
+  now_ = now_nanos();
+  for (int i = 0; i < count; ++i) serve(ready[static_cast<size_t>(i)].data.ptr, ready[static_cast<size_t>(i)].events);
+  flush_all();
+  if (now_ >= next_tick_) tick();
+  buried_.clear();
+}
+
+void IoThread::close_all() {
+  stop_listening();
+  take_inbox();
+  const Nanos until = now_nanos() + linger_.load();
+  std::vector<Connection*> all;
+  for (const auto& [id, connection] : connections_) all.push_back(connection.get());
+  for (Connection* connection : all) connection->end_after_flush();
+  flush_all();
+  while (!connections_.empty() && now_nanos() < until) turn_while_closing();
+  all.clear();
+  for (const auto& [id, connection] : connections_) all.push_back(connection.get());
+  for (Connection* connection : all) connection->close();
+  publish();
+  buried_.clear();
+  MutexLock lock(mutex_);
+  ended_ = true;
+  inbox_.clear();
+}
+
+}  // namespace headrace

@@ -1,0 +1,37 @@
+/** A server of the transport: what it makes of clients that come and go. */
+import { EventEmitter, once } from "node:events";
+import { connect } from "node:net";
+import t from "tap";
+import { type HttpResponse, TransportServer } from "../../src/transport/index.js";
+
+const HANDSHAKE = [
+  "GET / HTTP/1.1",
+  "Host: here",
+  "Upgrade: websocket",
+  "Connection: Upgrade",
+  "Sec-WebSocket-Version: 13",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  "\r\n",
+].join("\r\n");
+
+const LIMITS = { maxMessageBytes: 1000, idleTimeoutSeconds: 0, maxUnsentBytes: 1000 };
+
+t.test("a WebSocket whose client has gone before it was accepted is told of its end", async (t) => {
+  const messages = new EventEmitter();
+  const server = new TransportServer(
+    { threads: 1, maxConnections: 10 },
+    {
+      request(_, response: HttpResponse) {
+        // The thread has noticed, and nobody here has been told yet.
+        while (server.connections > 0) {}
+        const closed = (code: number): boolean => messages.emit("closed", code);
+        server.accept(response, "", LIMITS, { opened() {}, message() {}, closed });
+      },
+    },
+  );
+  t.teardown(() => server.close());
+  const client = connect(server.listen("127.0.0.1", 0), "127.0.0.1");
+  client.end(HANDSHAKE);
+  t.strictSame(await once(messages, "closed"), [1006]);
+  client.destroy();
+});
