@@ -1,5 +1,6 @@
 /** `headrace tune`: the configuration for a model under a latency objective. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CAC } from "cac";
@@ -85,6 +86,13 @@ async function run(model: string, options: TuneCliOptions): Promise<void> {
   const usable = cores.server.length === 0 ? availableParallelism() : cores.server.length;
   const busy = loadavg()[0] ?? 0;
   const progress = progressLine();
+  // Without a handler a signal ends the process before its servers.
+  for (const [signal, status] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    process.once(signal, () => process.exit(status));
+  }
   const result = await withFile(requests, async (file) => {
     const open = serverOpener({ model, cell, requests, file, cores, seconds: counts.seconds, warmup: counts.warmup });
     const calibration = { ...description, lanes: Math.min(description.lanes, usable) };
@@ -170,12 +178,15 @@ function shapesOf({ shape }: TuneCliOptions): Shapes {
 /** The requests in a file, for as long as they are needed. */
 async function withFile<T>({ bytes }: RequestFile, work: (file: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "headrace-tune-"));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove);
   try {
     const file = join(folder, "requests");
     await writeFile(file, bytes);
     return await work(file);
   } finally {
-    await rm(folder, { recursive: true });
+    process.off("exit", remove);
+    remove();
   }
 }
 

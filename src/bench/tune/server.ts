@@ -51,7 +51,14 @@ function start({ model, cell, cores }: ServerOptions, configuration: TuneConfigu
   const serve = [COMMAND, "serve", model, "--port", "0", ...serveArguments(cell, configuration)];
   const pinned = ["taskset", "-c", cores.server.join(","), process.execPath, ...serve];
   const [program = "", ...args] = cores.server.length === 0 ? [process.execPath, ...serve] : pinned;
-  return spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] }) as Child;
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] }) as Child;
+  // A search that is broken off must not leave a server behind.
+  const end = (): void => {
+    child.kill("SIGKILL");
+  };
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
+  return child;
 }
 
 async function listening(child: Child): Promise<number> {
