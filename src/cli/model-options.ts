@@ -22,7 +22,10 @@ export function addModelOptions(command: Command): Command {
     .option("--name <name>", "Name of the model on the wire (default: the file's name without .onnx)")
     .option("--constant <input=value>", "An input that is always the same, e.g. sr=16000; may be given several times")
     .option("--context <input=n>", "Keep the last n elements of an input for the next step; may be given several times")
-    .option("--execution <how>", "inline (on the thread that took the steps) or lanes (threads of its own) (default: auto)")
+    .option(
+      "--execution <how>",
+      "inline (on the thread that took the steps) or lanes (threads of its own) (default: auto)",
+    )
     .option("--lanes <n>", "Threads that run the model (default: one for each core)")
     .option("--max-batch <n>", "The most steps in one run (default: measured at load, at most 128)")
     .option("--max-delay <us>", "Microseconds that an idle model waits for more steps (default: 0)")

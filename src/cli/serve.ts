@@ -36,7 +36,9 @@ export function registerServe(cli: CAC): void {
     .example("  headrace serve gru.onnx                        a bare recurrent model; its state pairs are recognised")
     .example("  headrace serve silero.onnx --constant sr=16000 --context input=64")
     .example("  headrace serve ./pipeline.mjs --port 9000      a module that default-exports an Inference")
-    .example("  headrace serve gru.onnx --threads 2            two threads for the sockets, on a machine with cores for them")
+    .example(
+      "  headrace serve gru.onnx --threads 2            two threads for the sockets, on a machine with cores for them",
+    )
     .example("  headrace serve --models models                 models/NAME/VERSION/model.onnx, as Triton has them")
     .example("  headrace serve gru.onnx --host 0.0.0.0 --tokens tokens.yaml --tls-key server.key --tls-cert server.pem")
     .example("  headrace serve --models models --model-control explicit --load-model gru")
