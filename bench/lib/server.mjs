@@ -27,7 +27,7 @@ const PORTS = 10_000;
  * @template T
  * @param {Server} server
  * @param {number} core
- * @param {(address: { port: number, ports: number[], pid: number }) => Promise<T>} use
+ * @param {(address: { port: number, ports: number[], pid: number, output: () => { stdout: string } }) => Promise<T>} use
  * @returns {Promise<T>}
  */
 export async function withServer(server, core, use) {
@@ -39,7 +39,7 @@ export async function withServer(server, core, use) {
   const program = await start(pinned(core, server.command(...ports)), { environment });
   try {
     await ready(program, ports[0], server);
-    return await use({ port: ports[0], ports, pid: program.pid });
+    return await use({ port: ports[0], ports, pid: program.pid, output: program.output });
   } finally {
     await stop(program);
   }

@@ -25,7 +25,7 @@ async function bench(target: string | undefined, cli: BenchCliOptions): Promise<
   if (target === undefined) {
     throw new InvalidArgumentError("expected a model file, a module or a URL; see headrace bench --help");
   }
-  const options = benchOptions(target, cli, ["headrace", ...process.argv.slice(2)]);
+  const options = benchOptions(target, cli, ["headrace", ...withoutSecrets(process.argv.slice(2))]);
   exitOnSignals();
   const progress = progressLine(process.stderr);
   let result: BenchResult;
@@ -92,4 +92,13 @@ function progressLine(stream: NodeJS.WriteStream): ProgressLine {
     },
     clear: () => show(""),
   };
+}
+
+/** The command as others may read it: a header may well be a token. */
+function withoutSecrets(args: readonly string[]): string[] {
+  return args.map((arg, index) => {
+    const isHeader = args[index - 1] === "--header";
+    if (isHeader) return arg.replace(/:.*/s, ": ***");
+    return arg.replace(/^(--header=[^:]*):.*/s, "$1: ***");
+  });
 }
