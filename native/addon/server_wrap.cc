@@ -51,6 +51,7 @@ Napi::Function ServerWrap::define(Napi::Env env) {
                          InstanceMethod<&ServerWrap::listen>("listen"),
                          InstanceMethod<&ServerWrap::stop_listening>("stopListening"),
                          InstanceMethod<&ServerWrap::close>("close"),
+                         InstanceMethod<&ServerWrap::let_go>("letGo"),
                          InstanceMethod<&ServerWrap::reference>("reference"),
                          InstanceMethod<&ServerWrap::connections>("connections"),
                          InstanceMethod<&ServerWrap::refused_connections>("refusedConnections"),
@@ -149,6 +150,13 @@ Napi::Value ServerWrap::close(const Napi::CallbackInfo& info) {
   const Napi::Promise promise = worker->promise();
   worker.release()->Queue();  // it frees itself when it has run
   return promise;
+}
+
+// letGo(): after close and the last drain; the wake-up, which keeps JavaScript's side alive, and the blocks go now
+void ServerWrap::let_go(const Napi::CallbackInfo&) {
+  wake_up_->close();
+  block_ = nullptr;
+  buffers_.clear();
 }
 
 // reference(on): whether the event loop stays alive for its events

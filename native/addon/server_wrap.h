@@ -37,6 +37,7 @@ class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
   Napi::Value listen(const Napi::CallbackInfo& info);
   Napi::Value stop_listening(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
+  void let_go(const Napi::CallbackInfo& info);
   Napi::Value reference(const Napi::CallbackInfo& info);
   Napi::Value connections(const Napi::CallbackInfo& info);
   Napi::Value refused_connections(const Napi::CallbackInfo& info);

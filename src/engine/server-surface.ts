@@ -93,6 +93,8 @@ export interface NativeServer {
   listen(host: string, port: number, proxied: boolean): number;
   stopListening(): void;
   close(): Promise<void>;
+  /** After `close` and the last `drain`: frees what would otherwise wait for this object to be collected, or keep it. */
+  letGo(): void;
   reference(on: boolean): void;
   connections(): number;
   refusedConnections(): number;

@@ -82,7 +82,7 @@ export class TransportServer implements ResponseOwner {
   async close(): Promise<void> {
     await this.native.close();
     this.drain();
-    this.native.reference(false);
+    this.native.letGo();
   }
 
   get connections(): number {
