@@ -85,25 +85,6 @@ void IoThread::submit(CommandBatch& batch) {
   wake();
 }
 
-const EventBlock* IoThread::drain() {
-  bool returned = false;
-  const EventBlock* next = nullptr;
-  {
-    MutexLock lock(mutex_);
-    if (lent_) {
-      returned_.push_back(std::move(lent_));
-      returned = true;
-    }
-    if (!ready_.empty()) {
-      lent_ = std::move(ready_.front());
-      ready_.pop_front();
-      next = lent_.get();
-    }
-  }
-  if (returned && throttled_.load() > 0) wake();
-  return next;
-}
-
 void IoThread::wake() {
   wanted_.store(true);
   if (!sleeping_.exchange(false)) return;
@@ -281,23 +262,6 @@ Connection* IoThread::find(uint64_t id) const {
   return found == connections_.end() ? nullptr : found->second.get();
 }
 
-std::byte* IoThread::tell(const Event& event, size_t bytes) {
-  if (!block_ || !block_->has_room(bytes)) next_block(bytes);
-  return block_->add(event, bytes);
-}
-
-void IoThread::next_block(size_t bytes) {
-  if (block_ && !block_->empty()) full_.push_back(std::move(block_));
-  if (bytes > EventBlock::kBytes) {
-    block_ = std::make_unique<EventBlock>(bytes);
-  } else if (spare_blocks_.empty()) {
-    block_ = std::make_unique<EventBlock>();
-  } else {
-    block_ = std::move(spare_blocks_.back());
-    spare_blocks_.pop_back();
-  }
-}
-
 void IoThread::watch(Connection& connection, bool reads, bool writes) {
   epoll_event event{.events = interest(reads, writes), .data = {.ptr = &connection}};
   if (epoll_ctl(poller_.get(), EPOLL_CTL_MOD, connection.fd(), &event) != 0) connection.close();
@@ -353,26 +317,6 @@ void IoThread::tick() {
   for (const auto& [id, connection] : connections_) all.push_back(connection.get());
   for (Connection* connection : all) connection->tick(now_);
   flush_all();
-}
-
-void IoThread::publish() {
-  if (block_ && !block_->empty()) full_.push_back(std::move(block_));
-  if (full_.empty()) return;
-  bool was_empty = false;
-  {
-    MutexLock lock(mutex_);
-    was_empty = ready_.empty();
-    for (auto& block : full_) ready_.push_back(std::move(block));
-  }
-  full_.clear();
-  if (was_empty) wake_();
-}
-
-void IoThread::acknowledge(const EventBlock& block) {
-  for (const Event& event : block.events()) {
-    if (!waits_for_reader(event.kind)) continue;
-    if (Connection* connection = find(event.connection)) connection->acknowledged(event.body_bytes);
-  }
 }
 
 // Only writes, and hears of clients that close.
