@@ -7,7 +7,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { HeadraceClient } from "headrace/client";
 import { buildNative } from "./lib/build.mjs";
-import { BARE_LOOP, CLI, GRU_MODEL, LOADGEN, ONNXRUNTIME_LIBRARY, SILERO_MODEL } from "./lib/paths.mjs";
+import { BARE_LOOP, CLI, GRU_MODEL, LOADGEN, ONNXRUNTIME_LIBRARY, SILERO_MODEL, VAD_EXAMPLE } from "./lib/paths.mjs";
 import { pinned, run, stopAllProcesses } from "./lib/processes.mjs";
 import { withServer } from "./lib/server.mjs";
 
@@ -49,7 +49,7 @@ const gru = (options = [], node = []) => serverOf(GRU_MODEL, options, node);
 const residentMib = (pid) => (Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096) / (1 << 20);
 
 /** Raw frames of 256 streams on 16 connections, in a closed loop. */
-async function load({ port, pid }, model, { floats, reply, core = 1, time = seconds }) {
+async function load({ port, pid }, model, { floats, reply, core, time = seconds }) {
   const path = `/v2/models/${model}/stream?raw=input&streams=16`;
   const shape = [
     "--connections",
@@ -65,6 +65,8 @@ async function load({ port, pid }, model, { floats, reply, core = 1, time = seco
   ];
   const program = [LOADGEN, "--mode", "ws-raw", "--path", path, ...shape];
   program.push("--port", String(port), "--server-pid", String(pid), "--seconds", String(time), "--warmup", "1");
+  // Without a core of its own a generator that polls takes the server's.
+  if (core === undefined) program.push("--spin", "0");
   const { status, stdout, stderr } = await run(core === undefined ? program : pinned(core, program));
   if (status !== 0) throw new Error(stderr || stdout);
   return JSON.parse(stdout);
@@ -84,7 +86,7 @@ async function bare(kind, model, core) {
 async function states() {
   const result = {};
   await withServer(vad(["--max-states", String(STATES + 1000), "--state-ttl", "3600"]), 0, async (server) => {
-    const few = await load(server, "silero-vad", SILERO);
+    const few = await load(server, "silero-vad", { ...SILERO, core: 1 });
     const before = residentMib(server.pid);
     const client = new HeadraceClient({ url: `http://127.0.0.1:${server.port}`, model: "silero-vad" });
     const input = { datatype: "FP32", shape: [1, 512], data: new Float32Array(512).fill(0.01) };
@@ -95,7 +97,7 @@ async function states() {
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, worker));
     result.addedMib = residentMib(server.pid) - before;
-    const many = await load(server, "silero-vad", SILERO);
+    const many = await load(server, "silero-vad", { ...SILERO, core: 1 });
     Object.assign(result, { stepsPerSecondOfFew: few.rate, stepsPerSecondOfMany: many.rate });
     result.costGrowth = few.rate / many.rate - 1;
   });
@@ -109,7 +111,7 @@ async function streams() {
   for (const share of [0.8, 0.85, 0.9, 0.95]) {
     const count = Math.floor(capacity * share);
     const file = `${process.env.TMPDIR ?? "/tmp"}/headrace-streams-${process.pid}.json`;
-    const args = [CLI, "bench", SILERO_MODEL, ...VAD_OPTIONS, "--protocol", "ws-raw", "--streams", String(count)];
+    const args = [CLI, "bench", VAD_EXAMPLE, "--protocol", "ws-raw", "--streams", String(count)];
     args.push("--repetitions", "1", "--duration", seconds, "--max-duration", seconds, "--server-cores", "0");
     const { status, stderr } = await run([process.execPath, ...args, "--generator-core", "1", "--json", file]);
     if (status === 1 || status === 2) throw new Error(stderr);
@@ -128,7 +130,7 @@ async function cores() {
   const one = await bare("silero", SILERO_MODEL, 0);
   let result = {};
   await withServer(vad(["--threads", "2"]), "0,1", async (server) => {
-    const { rate, client_busy_fraction: client } = await load(server, "silero-vad", { ...SILERO, core: undefined });
+    const { rate, client_busy_fraction: client } = await load(server, "silero-vad", SILERO);
     result = {
       stepsPerSecond: rate,
       bareOfOneCore: one,
@@ -145,7 +147,7 @@ async function garbage() {
   let steps = 0;
   await withServer(gru([], ["--trace-gc"]), 0, async (server) => {
     const before = server.output().stdout.length;
-    steps = (await load(server, "gru512", { ...GRU, time: 60 })).requests;
+    steps = (await load(server, "gru512", { ...GRU, core: 1, time: 60 })).requests;
     lines = server
       .output()
       .stdout.slice(before)

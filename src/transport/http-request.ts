@@ -1,3 +1,14 @@
+/** What the line of a field begins with, by its name: the same few are asked for with every request. */
+const labels = new Map<string, string>();
+
+function labelOf(name: string): string {
+  const known = labels.get(name);
+  if (known !== undefined) return known;
+  const label = `\n${name}:`;
+  labels.set(name, label);
+  return label;
+}
+
 /**
  * The head of a request, as one text that is looked through when something is asked for: most of what a client sends nobody asks
  * for.
@@ -22,7 +33,7 @@ export class HttpRequest {
 
   /** The value of the first field of a name in lower case; "" where there is none. */
   header(name: string): string {
-    const label = `\n${name}:`;
+    const label = labelOf(name);
     const at = this.head.indexOf(label);
     if (at < 0) return "";
     const from = at + label.length;
