@@ -69,7 +69,8 @@ export interface GeneratorListener {
   window(window: GeneratorWindow): void;
 }
 
-const PROGRAM = fileURLToPath(new URL("../../build/native/Release/headrace-loadgen", import.meta.url));
+/** Beside the addon. */
+export const GENERATOR = fileURLToPath(new URL("../../build/native/Release/headrace-loadgen", import.meta.url));
 
 const MODES = { "http-binary": "http", "http-json": "http", "ws-raw": "ws", "ws-binary": "ws", grpc: "grpc" } as const;
 
@@ -111,7 +112,7 @@ function commandOf(run: GeneratorRun): [string, ...string[]] {
   if (sequenceLength !== undefined) {
     Object.assign(options, { "min-length": sequenceLength.min, "max-length": sequenceLength.max });
   }
-  return [PROGRAM, ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])];
+  return [GENERATOR, ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])];
 }
 
 /** @throws NATIVE_UNAVAILABLE where the generator is not built. */
@@ -125,7 +126,7 @@ export function needGenerator(program: string): void {
 }
 
 export async function generate(run: GeneratorRun, listener: GeneratorListener): Promise<GeneratorOutcome> {
-  needGenerator(PROGRAM);
+  needGenerator(GENERATOR);
   return runProgram(pinned(run.core, commandOf(run)), listener);
 }
 

@@ -85,7 +85,12 @@ export async function sha256(file: string): Promise<string> {
   }
 }
 
-async function serveOwn(options: TargetOptions, protocol: BenchProtocol, cores: string | undefined): Promise<Served> {
+/** A fresh `headrace serve` of a model or module. @throws UNAVAILABLE with its words where it does not start. */
+export async function serveOwn(
+  options: TargetOptions,
+  protocol: BenchProtocol,
+  cores: string | undefined,
+): Promise<Served> {
   const grpc = protocol === "grpc" ? ["--grpc-port", "0"] : [];
   const args = ["serve", options.target, "--port", "0", ...grpc, "--grace", "1", ...options.serveArguments];
   const child = await Child.start(pinned(cores, [process.execPath, CLI, ...args]));

@@ -4,13 +4,13 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CAC } from "cac";
+import { GENERATOR, needGenerator } from "../bench/generator.js";
 import {
   type Goal,
   parseObjective,
   pasteable,
   type RequestFile,
   requestFile,
-  requireGenerator,
   type Shapes,
   serverOpener,
   sharedOut,
@@ -78,7 +78,7 @@ async function run(model: string, options: TuneCliOptions): Promise<void> {
   const objective = parseObjective(String(options.objective));
   const goal = goalOf(options);
   const counts = numbers(options);
-  requireGenerator();
+  needGenerator(GENERATOR);
   const cell = bareCell(model, options);
   const description = await describeModel(cell);
   const requests = requestFile(cell.name, description, shapesOf(options));

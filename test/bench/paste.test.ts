@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import t from "tap";
-import { coreList } from "../../src/bench/tune/cores.js";
+import { coreList } from "../../src/bench/cores.js";
 import { pasteable, serveArguments } from "../../src/bench/tune/paste.js";
 import { loadConfig, onnxCell } from "../../src/index.js";
 import { readModelConfig } from "../../src/repository/model-config.js";

@@ -1,14 +1,11 @@
-/** The load generator as a child process: what it is told, and what it prints. */
-import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { HeadraceError } from "../../index.js";
-import type { LatencyMedians } from "../result.js";
+/** The load generator under one load: what it is told, and what is of interest here of what it prints. */
+import { pinned } from "../cores.js";
+import { GENERATOR, type GeneratorListener, type GeneratorOutcome, runProgram } from "../generator.js";
 import type { RequestFile } from "./request-file.js";
 import type { Measured, TuneLoad } from "./trial.js";
 
-/** Beside the addon. */
-const PROGRAM = fileURLToPath(new URL("../../../build/native/Release/headrace-loadgen", import.meta.url));
+/** A measurement of a second or two is not followed. */
+const UNHEARD: GeneratorListener = { begin: () => {}, window: () => {} };
 
 /** In an open loop so many may be in flight; what is due beyond waits, and its waiting counts. */
 const OPEN_SLOTS = 256;
@@ -32,22 +29,11 @@ export interface Generation {
   readonly core: number | undefined;
 }
 
-/** Throws NATIVE_UNAVAILABLE where it was not built. */
-export function requireGenerator(): void {
-  if (existsSync(PROGRAM)) return;
-  const message = `there is no load generator at ${PROGRAM}; build it with \`npm run build:native\` in the headrace package (Linux)`;
-  throw new HeadraceError("NATIVE_UNAVAILABLE", message);
-}
-
 /** One measurement. Throws UNAVAILABLE with the generator's words when it measured nothing. */
 export async function generate(generation: Generation): Promise<Measured> {
   const { core } = generation;
-  const args = generatorArguments(generation);
-  const [program, all] = core === undefined ? [PROGRAM, args] : ["taskset", ["-c", String(core), PROGRAM, ...args]];
-  const { stdout, stderr } = await output(program, all);
-  const line = stdout.trim().split("\n").at(-1) ?? "";
-  if (line === "") throw new HeadraceError("UNAVAILABLE", stderr.trim() || "the load generator printed nothing");
-  return measuredOf(JSON.parse(line) as GeneratorResult);
+  const command = pinned(core === undefined ? undefined : String(core), [GENERATOR, ...generatorArguments(generation)]);
+  return measuredOf(await runProgram(command, UNHEARD));
 }
 
 function generatorArguments({ port, serverPid, requests, file, load, seconds, warmup }: Generation): string[] {
@@ -73,28 +59,7 @@ function generatorArguments({ port, serverPid, requests, file, load, seconds, wa
   return Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
 }
 
-function output(program: string, args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
-  return new Promise((resolve, reject) => {
-    // It exits with 1 when a request failed, and has printed its figures all the same.
-    execFile(program, args, { maxBuffer: 64 * 2 ** 20 }, (error, stdout, stderr) => {
-      if (error !== null && typeof error.code !== "number") reject(error);
-      else resolve({ stdout, stderr });
-    });
-  });
-}
-
-interface GeneratorResult {
-  readonly rate: number;
-  readonly offered_rate?: number;
-  readonly errors: number;
-  readonly first_error?: string;
-  readonly unfinished: number;
-  readonly latency_us: LatencyMedians;
-  readonly server_cpu_fraction?: number;
-  readonly saturated: boolean;
-}
-
-function measuredOf(result: GeneratorResult): Measured {
+function measuredOf(result: GeneratorOutcome): Measured {
   const { p50, p90, p99, p999, max } = result.latency_us;
   return {
     ratePerSecond: result.rate,
@@ -104,6 +69,6 @@ function measuredOf(result: GeneratorResult): Measured {
     ...(result.first_error ? { firstError: result.first_error } : {}),
     unfinished: result.unfinished,
     saturated: result.saturated,
-    ...(result.server_cpu_fraction === undefined ? {} : { cpuFraction: result.server_cpu_fraction }),
+    cpuFraction: result.server_cpu_fraction,
   };
 }

@@ -1,7 +1,6 @@
 /** Finding the configuration of a model: see docs/benchmarking.md. */
-export { sharedOut } from "./cores.js";
+export { sharedOut } from "../cores.js";
 export type { Goal } from "./evaluate.js";
-export { requireGenerator } from "./generator.js";
 export { parseObjective } from "./objective.js";
 export { pasteable } from "./paste.js";
 export { type RequestFile, requestFile, type Shapes } from "./request-file.js";

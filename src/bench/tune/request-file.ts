@@ -2,6 +2,7 @@
 import { DATATYPES } from "../../datatype.js";
 import { InvalidArgumentError, type ModelDescription, type TensorDescription } from "../../index.js";
 import { seededRandom } from "../bootstrap.js";
+import { FIRST_SEQUENCE, type Gap, requestFile as packedRequests, type RequestBody } from "../request-file.js";
 
 /** What the generator is told besides the file. */
 export interface RequestFile {
@@ -15,10 +16,6 @@ export type Shapes = Readonly<Record<string, readonly number[]>>;
 
 /** So many different steps, over and over. */
 const STEPS = 16;
-
-/** In a gap of ten digits the generator writes the number of the sequence. */
-const GAP = "1000000000";
-const GAP_KINDS = { none: 0, digits: 1 } as const;
 
 /**
  * A raw WebSocket where the model has one input, which is the cheapest protocol there is; else V2's binary data over HTTP.
@@ -36,18 +33,19 @@ export function requestFile(model: string, { inputs, stateful }: ModelDescriptio
   if (first !== undefined && others.length === 0) {
     const path = `/v2/models/${encodeURIComponent(model)}/stream?raw=${encodeURIComponent(first.name)}`;
     const bodies = steps.map(([input]) => ({ bytes: input?.data ?? Buffer.alloc(0), gap: 0 }));
-    return { mode: "ws", path, bytes: packed(GAP_KINDS.none, bodies) };
+    return { mode: "ws", path, bytes: packed("none", bodies) };
   }
   const path = `/v2/models/${encodeURIComponent(model)}/infer`;
-  const kind = stateful ? GAP_KINDS.digits : GAP_KINDS.none;
-  return {
-    mode: "http",
-    path,
-    bytes: packed(
-      kind,
-      steps.map((step) => httpRequest(path, step, stateful)),
-    ),
-  };
+  const bodies = steps.map((step) => httpRequest(path, step, stateful));
+  return { mode: "http", path, bytes: packed(stateful ? "digits" : "none", bodies) };
+}
+
+/** Each step has one form: its sequences do not end. */
+function packed(gap: Gap, bodies: readonly RequestBody[]): Buffer {
+  return packedRequests(
+    gap,
+    bodies.map((body) => [body]),
+  );
 }
 
 interface Input {
@@ -55,12 +53,6 @@ interface Input {
   readonly datatype: string;
   readonly shape: readonly number[];
   readonly data: Buffer;
-}
-
-interface Body {
-  readonly bytes: Buffer;
-  /** Where the gap is. */
-  readonly gap: number;
 }
 
 function inputOf(tensor: TensorDescription, shapes: Shapes, random: () => number): Input {
@@ -88,7 +80,7 @@ function write(data: Buffer, at: number, datatype: keyof typeof DATATYPES, share
   else data.writeUInt8(share < 0.5 ? 0 : 1, at);
 }
 
-function httpRequest(path: string, inputs: readonly Input[], stateful: boolean): Body {
+function httpRequest(path: string, inputs: readonly Input[], stateful: boolean): RequestBody {
   const described = inputs.map(({ name, datatype, shape, data }) => ({
     name,
     datatype,
@@ -96,7 +88,10 @@ function httpRequest(path: string, inputs: readonly Input[], stateful: boolean):
     parameters: { binary_data_size: data.length },
   }));
   const parameters = { binary_data_output: true, ...(stateful ? { sequence_id: 0 } : {}) };
-  const json = JSON.stringify({ parameters, inputs: described }).replace('"sequence_id":0', `"sequence_id":${GAP}`);
+  const json = JSON.stringify({ parameters, inputs: described }).replace(
+    '"sequence_id":0',
+    `"sequence_id":${FIRST_SEQUENCE}`,
+  );
   const size = Buffer.byteLength(json) + inputs.reduce((sum, { data }) => sum + data.length, 0);
   const head = [
     `POST ${path} HTTP/1.1`,
@@ -109,17 +104,4 @@ function httpRequest(path: string, inputs: readonly Input[], stateful: boolean):
   const bytes = Buffer.concat([Buffer.from(head + json), ...inputs.map(({ data }) => data)]);
   const at = json.indexOf('"sequence_id":');
   return { bytes, gap: at < 0 ? 0 : Buffer.byteLength(head) + at + '"sequence_id":'.length };
-}
-
-function packed(gapKind: number, bodies: readonly Body[]): Buffer {
-  const numbers = (...values: number[]): Buffer => {
-    const buffer = Buffer.alloc(values.length * 4);
-    for (const [i, value] of values.entries()) buffer.writeUInt32LE(value, i * 4);
-    return buffer;
-  };
-  return Buffer.concat([
-    Buffer.from("HRQ1"),
-    numbers(gapKind, 1, bodies.length),
-    ...bodies.flatMap(({ bytes, gap }) => [numbers(bytes.length, gap), bytes]),
-  ]);
 }
