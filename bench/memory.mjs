@@ -4,16 +4,15 @@
  *
  *   node bench/memory.mjs [--states 100000] [--minutes 10] [--json]
  */
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { HeadraceClient } from "headrace/client";
 import { buildNative } from "./lib/build.mjs";
-import { CLI, GRU_MODEL, LOADGEN } from "./lib/paths.mjs";
+import { headraceServer, residentMib, stepStates } from "./lib/headrace.mjs";
+import { GRU_MODEL, LOADGEN } from "./lib/paths.mjs";
 import { start, stopAllProcesses } from "./lib/processes.mjs";
 import { withServer } from "./lib/server.mjs";
 
-const CONCURRENCY = 256;
 const SAMPLE_SECONDS = 10;
 /** Growth over the traffic that counts as flat: what the allocator and the JavaScript heap sway by. */
 const FLAT_MIB = 8;
@@ -33,25 +32,10 @@ function mib(bytes) {
   return bytes / (1 << 20);
 }
 
-function residentMib(pid) {
-  const [, pages] = readFileSync(`/proc/${pid}/statm`, "utf8").split(" ");
-  return mib(Number(pages) * 4096);
-}
-
 async function engineStats(url) {
   const text = await (await fetch(`${url}/metrics`)).text();
   const of = (name) => Number(new RegExp(`^${name}\\{.*cell="[^"].*\\} (\\S+)$`, "m").exec(text)?.[1]);
   return { liveStates: of("headrace_states"), stateBytes: of("headrace_state_bytes") };
-}
-
-/** One step for each state id, so many at a time. */
-async function stepAll(client, count, options) {
-  const input = { datatype: "FP32", shape: [1, 512], data: new Float32Array(512).fill(0.25) };
-  let next = 0;
-  const worker = async () => {
-    for (let i = next++; i < count; i = next++) await client.infer({ input }, { stateId: `state-${i}`, ...options });
-  };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
 }
 
 function report(samples, line) {
@@ -95,22 +79,10 @@ if (values.help) {
 }
 const states = Number(values.states);
 await buildNative();
-const server = {
-  command: (port) => [
-    process.execPath,
-    CLI,
-    "serve",
-    GRU_MODEL,
-    "--port",
-    String(port),
-    "--max-states",
-    String(states + 1000),
-    "--state-ttl",
-    "3600",
-  ],
-  readyPath: "/v2/health/ready",
-  needs: [{ file: CLI, remedy: "npm run build" }],
-};
+const server = headraceServer(GRU_MODEL, {
+  options: ["--max-states", String(states + 1000), "--state-ttl", "3600"],
+});
+const inputs = { input: { datatype: "FP32", shape: [1, 512], data: new Float32Array(512).fill(0.25) } };
 
 const samples = [];
 let load = {};
@@ -120,9 +92,9 @@ try {
     const client = new HeadraceClient({ url, model: "gru512" });
     await sample(samples, "started", pid, url);
     for (const round of ["first", "second"]) {
-      await stepAll(client, states, { start: true });
+      await stepStates(client, inputs, states, { start: true });
       await sample(samples, `${round} round: ${states} opened`, pid, url);
-      await stepAll(client, states, { end: true });
+      await stepStates(client, inputs, states, { end: true });
       await sample(samples, `${round} round: ended`, pid, url);
     }
     load = await traffic(samples, port, pid, url, Number(values.minutes));

@@ -7,9 +7,9 @@ import { relative } from "node:path";
 import { buildNative, installPeer } from "./lib/build.mjs";
 import { describeMachine } from "./lib/machine.mjs";
 import { measureAll } from "./lib/measure.mjs";
-import { HELP, readOptions, UsageError } from "./lib/options.mjs";
+import { HELP, readOptions } from "./lib/options.mjs";
 import { REPOSITORY, RESULTS_FILE } from "./lib/paths.mjs";
-import { stopAllProcesses } from "./lib/processes.mjs";
+import { runProgram } from "./lib/program.mjs";
 import { progressLine } from "./lib/progress.mjs";
 import { renderReport } from "./lib/report.mjs";
 import { describeCommands, subjectsOf } from "./lib/subjects.mjs";
@@ -54,26 +54,4 @@ async function publish(results, options) {
   process.stderr.write(`wrote ${relative(REPOSITORY, file)}\n`);
 }
 
-for (const [signal, status] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-]) {
-  process.once(signal, () => {
-    stopAllProcesses();
-    process.exit(status);
-  });
-}
-
-try {
-  const options = readOptions(process.argv.slice(2));
-  if (options.help) {
-    process.stdout.write(HELP);
-  } else {
-    process.exitCode = (await bench(options)) ? 0 : 1;
-  }
-} catch (error) {
-  process.stderr.write(`bench: ${error.message}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-} finally {
-  stopAllProcesses();
-}
+await runProgram({ name: "bench", help: HELP, readOptions, work: bench });

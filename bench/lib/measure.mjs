@@ -49,7 +49,14 @@ async function measureOnce(subject, options) {
 }
 
 async function measured(command) {
-  const { status, stdout, stderr } = await run(command);
+  return outcomeOf(await run(command));
+}
+
+/**
+ * What a measuring program printed. Throws what went wrong, a failed request included.
+ * @param {{ status: number | string, stdout: string, stderr: string }} ended
+ */
+export function outcomeOf({ status, stdout, stderr }) {
   // The buckets are for drawing, and ten times as long as all the rest.
   const result =
     stdout === "" ? undefined : JSON.parse(stdout, (key, value) => (key === "buckets" ? undefined : value));

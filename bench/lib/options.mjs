@@ -59,41 +59,62 @@ Examples:
 
 /** @returns {Options} */
 export function readOptions(argv) {
-  const { values } = parse(argv);
-  const base = values.quick ? QUICK : DEFAULTS;
+  const { values, common } = measuringOptions(
+    argv,
+    {
+      json: { type: "boolean", default: false },
+      "silero-model": { type: "string", default: SILERO_MODEL },
+      out: { type: "string" },
+    },
+    { defaults: DEFAULTS, quick: QUICK, leastSeconds: 0.1 },
+  );
   return {
-    help: values.help,
+    ...common,
     json: values.json,
-    quick: values.quick,
-    only: values.only.flatMap((names) => names.split(",")).filter((name) => name !== ""),
-    repetitions: whole("repetitions", values.repetitions ?? base.repetitions, 1),
-    seconds: number("seconds", values.seconds ?? base.seconds, 0.1),
-    warmup: number("warmup", values.warmup ?? base.warmup, 0),
-    serverCore: whole("server-core", values["server-core"], 0),
-    clientCore: whole("client-core", values["client-core"], 0),
     sileroModel: resolve(values["silero-model"]),
     out: values.out === undefined ? undefined : resolve(values.out),
   };
 }
 
-function parse(argv) {
+/** What all that measure in repetitions take. */
+const MEASURING = {
+  help: { type: "boolean", short: "h", default: false },
+  quick: { type: "boolean", default: false },
+  only: { type: "string", multiple: true, default: [] },
+  repetitions: { type: "string" },
+  seconds: { type: "string" },
+  warmup: { type: "string" },
+  "server-core": { type: "string", default: "0" },
+  "client-core": { type: "string", default: "1" },
+};
+
+/**
+ * The options that all have, checked, and the values of a program's own.
+ * @param {string[]} argv
+ * @param {import("node:util").ParseArgsConfig["options"]} own
+ * @param {{ defaults: object, quick: object, leastSeconds: number }} lengths  repetitions, seconds and warmup; the former
+ *   unless --quick is given
+ */
+export function measuringOptions(argv, own, { defaults, quick, leastSeconds }) {
+  const values = parse(argv, { ...MEASURING, ...own });
+  const base = values.quick ? quick : defaults;
+  const common = {
+    help: values.help,
+    quick: values.quick,
+    only: values.only.flatMap((names) => names.split(",")).filter((name) => name !== ""),
+    repetitions: whole("repetitions", values.repetitions ?? base.repetitions, 1),
+    seconds: number("seconds", values.seconds ?? base.seconds, leastSeconds),
+    warmup: number("warmup", values.warmup ?? base.warmup, 0),
+    serverCore: whole("server-core", values["server-core"], 0),
+    clientCore: whole("client-core", values["client-core"], 0),
+  };
+  return { values, common };
+}
+
+/** @param {import("node:util").ParseArgsConfig["options"]} options */
+export function parse(argv, options) {
   try {
-    return parseArgs({
-      args: argv,
-      options: {
-        help: { type: "boolean", short: "h", default: false },
-        json: { type: "boolean", default: false },
-        quick: { type: "boolean", default: false },
-        only: { type: "string", multiple: true, default: [] },
-        repetitions: { type: "string" },
-        seconds: { type: "string" },
-        warmup: { type: "string" },
-        "server-core": { type: "string", default: "0" },
-        "client-core": { type: "string", default: "1" },
-        "silero-model": { type: "string", default: SILERO_MODEL },
-        out: { type: "string" },
-      },
-    });
+    return parseArgs({ args: argv, options }).values;
   } catch (error) {
     throw new UsageError(`${error.message}; see --help`);
   }
@@ -107,7 +128,7 @@ export function number(name, value, least) {
   return parsed;
 }
 
-export function whole(name, value, least) {
+function whole(name, value, least) {
   const parsed = number(name, value, least);
   if (!Number.isInteger(parsed)) throw new UsageError(`--${name} wants a whole number, not "${value}"`);
   return parsed;

@@ -1,6 +1,7 @@
 // What is measured: every subject with its server, its load and the figure that counts.
 
 import { relative } from "node:path";
+import { headraceServer } from "./headrace.mjs";
 import { UsageError } from "./options.mjs";
 import {
   BARE_LOOP,
@@ -270,17 +271,6 @@ function load(mode, path, replySize, shape) {
 
 function wsLoad(path, replyBytes, shape) {
   return load("ws-raw", path, replyBytes, shape);
-}
-
-function headraceServer(model) {
-  return {
-    command: (port) => [process.execPath, CLI, "serve", model, "--port", String(port)],
-    readyPath: "/v2/health/ready",
-    needs: [
-      { file: CLI, remedy: "run `npm run build` first" },
-      { file: model, remedy: "it is part of the repository" },
-    ],
-  };
 }
 
 /** Its HTTP takes any free port; ready is who can be connected to. */

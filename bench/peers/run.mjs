@@ -6,9 +6,9 @@ import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { buildNative } from "../lib/build.mjs";
 import { describeMachine } from "../lib/machine.mjs";
-import { UsageError } from "../lib/options.mjs";
 import { BENCH, PEERS, REPOSITORY } from "../lib/paths.mjs";
-import { pinned, stopAllProcesses } from "../lib/processes.mjs";
+import { pinned } from "../lib/processes.mjs";
+import { runProgram } from "../lib/program.mjs";
 import { readableCommand } from "../lib/subjects.mjs";
 import { prepareCheck } from "./lib/check.mjs";
 import { install } from "./lib/install.mjs";
@@ -99,26 +99,4 @@ async function publish(results, options) {
   for (const file of [RESULTS_PAGE, RESULTS_DATA]) process.stderr.write(`wrote ${relative(REPOSITORY, file)}\n`);
 }
 
-for (const [signal, status] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-]) {
-  process.once(signal, () => {
-    stopAllProcesses();
-    process.exit(status);
-  });
-}
-
-try {
-  const options = readOptions(process.argv.slice(2));
-  if (options.help) {
-    process.stdout.write(HELP);
-  } else {
-    process.exitCode = (await bench(options)) ? 0 : 1;
-  }
-} catch (error) {
-  process.stderr.write(`bench:peers: ${error.message}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-} finally {
-  stopAllProcesses();
-}
+await runProgram({ name: "bench:peers", help: HELP, readOptions, work: bench });

@@ -1,6 +1,7 @@
 // Runs the servers, interleaved: A B C, A B C, … so that a machine that slows down or warms up hits all alike.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { outcomeOf } from "../../lib/measure.mjs";
 import { LOADGEN, REPOSITORY } from "../../lib/paths.mjs";
 import { cpuSecondsOf } from "../../lib/process-tree.mjs";
 import { pinned, start } from "../../lib/processes.mjs";
@@ -71,13 +72,7 @@ async function measureForm(form, address, { clientCore, seconds, warmup }) {
   const cpu = await serverCpu(address.pid, { seconds, warmup });
   const status = await program.ended;
   clearTimeout(timer);
-  const { stdout, stderr } = program.output();
-  // The buckets are for drawing, and ten times as long as all the rest.
-  const result =
-    stdout === "" ? undefined : JSON.parse(stdout, (key, value) => (key === "buckets" ? undefined : value));
-  if (result?.errors > 0) throw new Error(`${result.errors} errors, the first: ${result.first_error}`);
-  if (status !== 0 || result === undefined) throw new Error(stderr.trim() || `the generator ended with ${status}`);
-  return { ...result, server_cpu_fraction: cpu };
+  return { ...outcomeOf({ status, ...program.output() }), server_cpu_fraction: cpu };
 }
 
 /** A program's complaint without what is this machine's alone: where the repository lies, and where packages come from. */

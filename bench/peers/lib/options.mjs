@@ -1,7 +1,6 @@
 // The command line of `npm run bench:peers`.
 
-import { parseArgs } from "node:util";
-import { number, UsageError, whole } from "../../lib/options.mjs";
+import { measuringOptions } from "../../lib/options.mjs";
 
 /**
  * @typedef {object} Options
@@ -50,44 +49,20 @@ Examples:
 
 /** @returns {Options} */
 export function readOptions(argv) {
-  const { values } = parse(argv);
-  const base = values.quick ? QUICK : DEFAULTS;
-  const only = values.only.flatMap((names) => names.split(",")).filter((name) => name !== "");
+  const { values, common } = measuringOptions(
+    argv,
+    {
+      install: { type: "boolean", default: false },
+      write: { type: "boolean", default: false },
+      python: { type: "string" },
+    },
+    { defaults: DEFAULTS, quick: QUICK, leastSeconds: 0.5 },
+  );
   return {
-    help: values.help,
+    ...common,
     install: values.install,
-    quick: values.quick,
-    only,
     // A quick or partial run must not pass for the project's figures.
-    write: values.write || (!values.quick && only.length === 0),
-    repetitions: whole("repetitions", values.repetitions ?? base.repetitions, 1),
-    seconds: number("seconds", values.seconds ?? base.seconds, 0.5),
-    warmup: number("warmup", values.warmup ?? base.warmup, 0),
-    serverCore: whole("server-core", values["server-core"], 0),
-    clientCore: whole("client-core", values["client-core"], 0),
+    write: values.write || (!common.quick && common.only.length === 0),
     python: values.python,
   };
-}
-
-function parse(argv) {
-  try {
-    return parseArgs({
-      args: argv,
-      options: {
-        help: { type: "boolean", short: "h", default: false },
-        install: { type: "boolean", default: false },
-        quick: { type: "boolean", default: false },
-        write: { type: "boolean", default: false },
-        only: { type: "string", multiple: true, default: [] },
-        repetitions: { type: "string" },
-        seconds: { type: "string" },
-        warmup: { type: "string" },
-        "server-core": { type: "string", default: "0" },
-        "client-core": { type: "string", default: "1" },
-        python: { type: "string" },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(`${error.message}; see --help`);
-  }
 }
