@@ -10,6 +10,7 @@
 #include "ort.h"
 #include "server_wrap.h"
 #include "sharing.h"
+#include "stream_error.h"
 
 namespace headrace {
 namespace {
@@ -38,12 +39,19 @@ Napi::Value attach(const Napi::CallbackInfo& info) {
   });
 }
 
+// stepErrorMessage(code, detail): what a step's code means to whoever submitted it
+Napi::Value step_message(const Napi::CallbackInfo& info) {
+  const auto code = static_cast<Code>(info[0].As<Napi::Number>().Int32Value());
+  return Napi::String::New(info.Env(), step_error_message(code, info[1].As<Napi::String>().Utf8Value()));
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   auto data = std::make_unique<EnvData>();
   data->engine_class = Napi::Persistent(EngineWrap::define(env));
   env.SetInstanceData(data.release());  // freed by the environment
   exports.Set("openOnnxRuntime", Napi::Function::New<open_runtime>(env, "openOnnxRuntime"));
   exports.Set("load", Napi::Function::New<load>(env, "load"));
+  exports.Set("stepErrorMessage", Napi::Function::New<step_message>(env, "stepErrorMessage"));
   exports.Set("NativeJson", JsonWrap::define(env));
   exports.Set("NativeServer", ServerWrap::define(env));
   exports.Set("attach", Napi::Function::New<attach>(env, "attach"));

@@ -49,12 +49,7 @@ class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
 
   // Commands (server_wrap_commands.cc)
   void respond(const Napi::CallbackInfo& info);
-  void begin(const Napi::CallbackInfo& info);
-  void write(const Napi::CallbackInfo& info);
-  void finish(const Napi::CallbackInfo& info);
   void abort(const Napi::CallbackInfo& info);
-  void pause_body(const Napi::CallbackInfo& info);
-  void resume_body(const Napi::CallbackInfo& info);
   void accept(const Napi::CallbackInfo& info);
   void send(const Napi::CallbackInfo& info);
   void end(const Napi::CallbackInfo& info);

@@ -65,23 +65,7 @@ void ServerWrap::respond(const Napi::CallbackInfo& info) {
   command.flags = u32(info, 3);
 }
 
-// begin(id, head, flags)
-void ServerWrap::begin(const Napi::CallbackInfo& info) {
-  Command& command = say(info, CommandKind::Begin);
-  command.head_bytes = append_latin1(info.Env(), info[1], batch_of(command.connection).bytes);
-  command.flags = u32(info, 2);
-}
-
-// write(id, data)
-void ServerWrap::write(const Napi::CallbackInfo& info) {
-  Command& command = say(info, CommandKind::Write);
-  command.body_bytes = append_data(info.Env(), info[1], batch_of(command.connection).bytes);
-}
-
-void ServerWrap::finish(const Napi::CallbackInfo& info) { say(info, CommandKind::Finish); }
 void ServerWrap::abort(const Napi::CallbackInfo& info) { say(info, CommandKind::Abort); }
-void ServerWrap::pause_body(const Napi::CallbackInfo& info) { say(info, CommandKind::PauseBody); }
-void ServerWrap::resume_body(const Napi::CallbackInfo& info) { say(info, CommandKind::ResumeBody); }
 
 // accept(id, head, maxMessageBytes, idleTimeoutSeconds, maxUnsentBytes)
 void ServerWrap::accept(const Napi::CallbackInfo& info) {

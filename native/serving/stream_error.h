@@ -9,8 +9,8 @@
 
 namespace headrace {
 
-// What a code means to whoever submitted a step: the same words as MESSAGES in src/engine/engine.ts. `detail` is what
-// the model said where it failed.
+// What a code means to whoever submitted a step, in JavaScript or over the network. `detail` is what the model said
+// where it failed.
 std::string step_error_message(Code code, std::string_view detail);
 
 // The text frame in the place of an answer that failed (docs/stream-protocol.md). `stream`: its number; below 0: none.

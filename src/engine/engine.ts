@@ -238,7 +238,7 @@ export class Engine {
     const name = NATIVE_CODES[Math.abs(code)] ?? "INTERNAL";
     if (name === "OK" || !isErrorCode(name)) return new HeadraceError("INTERNAL", "a step ended without an outcome");
     const detail = name === "INTERNAL" && request !== undefined ? this.native.errorOf(request) : "";
-    return new HeadraceError(name, detail === "" ? (MESSAGES[name] ?? name) : `the model failed: ${detail}`);
+    return new HeadraceError(name, addon().stepErrorMessage(Math.abs(code), detail));
   }
 
   /** A key for a state id, valid until `unpin`. */
@@ -452,14 +452,6 @@ export class Engine {
     return view;
   }
 }
-
-const MESSAGES: Record<string, string> = {
-  INVALID_ARGUMENT: "the bytes of the inputs do not have the size that their shapes need",
-  RESOURCE_EXHAUSTED: "the queue or the table of states is full; retry later, or raise queueSize or maxStates",
-  DEADLINE_EXCEEDED: "the timeout passed before the step was done; its state is as it was before",
-  CANCELLED: "the step was cancelled; its state is as it was before",
-  UNAVAILABLE: "the model is being stopped",
-};
 
 function stateError(code: number, stateId: string): HeadraceError {
   const name = NATIVE_CODES[code];

@@ -105,12 +105,7 @@ export interface NativeServer {
   block(): ArrayBuffer;
 
   respond(connection: number, head: string, body: string | Uint8Array | undefined, flags: number): void;
-  begin(connection: number, head: string, flags: number): void;
-  write(connection: number, data: string | Uint8Array): void;
-  finish(connection: number): void;
   abort(connection: number): void;
-  pauseBody(connection: number): void;
-  resumeBody(connection: number): void;
   accept(
     connection: number,
     fields: string,

@@ -231,6 +231,8 @@ export interface Addon {
   NativeJson: new () => NativeJson;
   NativeServer: NativeServerClass;
   openOnnxRuntime(libraryPath: string): string;
+  /** What a step's code means to whoever submitted it; `detail` is what the model said, or "". */
+  stepErrorMessage(code: number, detail: string): string;
   load(config: NativeModelConfig, onWake: () => void): Promise<NativeEngine>;
   attach(token: number, onWake: () => void): NativeEngine;
 }

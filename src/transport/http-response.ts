@@ -66,28 +66,6 @@ export class HttpResponse {
     this.owner.commanded();
   }
 
-  /** Begins an answer whose body comes in pieces. */
-  begin(head: string, isLast: boolean): void {
-    this.owner.native.begin(this.connection, head, isLast ? RespondFlags.close : 0);
-    this.owner.commanded();
-  }
-
-  /** `sent` is called when the system has taken it, and what was written before. */
-  write(piece: string | Uint8Array, sent?: () => void): void {
-    if (this.isOver) return;
-    this.onSent = sent;
-    this.owner.native.write(this.connection, piece);
-    this.owner.commanded();
-  }
-
-  finish(): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.owner.native.finish(this.connection);
-    this.owner.over(this.connection);
-    this.owner.commanded();
-  }
-
   /** Ends the connection at once. */
   abort(): void {
     this.isOver = true;
