@@ -1,0 +1,62 @@
+// The server under test: a process of its own on one core, and the client on the other.
+
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export const SERVER_CORE = 0;
+const CLIENT_CORE = 1;
+const POLL_MS = 20;
+
+/** Pins this process with all its threads: a client must not take time from the server. */
+export function pinClient() {
+  execFileSync("taskset", ["-a", "-c", "-p", String(CLIENT_CORE), String(process.pid)], { stdio: "ignore" });
+}
+
+/** @param {number} pid @returns {number} the file descriptors that a process has open, sockets included */
+export function openFiles(pid) {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** The most of a process that ever was in memory, in MiB. */
+export function peakMib(pid) {
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+}
+
+/**
+ * Looks until something is so; what is looked at has no event, as it is of another process.
+ * @param {() => boolean | Promise<boolean>} isSo
+ * @param {number} millis  at most
+ * @returns {Promise<number | undefined>} the milliseconds that it took; undefined: it did not come to be
+ */
+export async function until(isSo, millis) {
+  const began = performance.now();
+  for (;;) {
+    if (await isSo()) return performance.now() - began;
+    if (performance.now() - began > millis) return undefined;
+    await sleep(POLL_MS);
+  }
+}
+
+/** @param {number[]} values @param {number} share @returns {number} the value that this share of them does not exceed; 0: the least */
+export function percentile(values, share) {
+  if (values.length === 0) return Number.NaN;
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+}
+
+/**
+ * Waits for a promise, but not for ever. Rejects after `millis`.
+ * @template T @param {number} millis @param {Promise<T>} promise @param {string} what @returns {Promise<T>}
+ */
+export async function within(millis, promise, what) {
+  let timer;
+  const late = new Promise((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: nothing came within ${millis} ms`)), millis);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
