@@ -14,6 +14,8 @@ import type { ResultForm } from "./subscriptions.js";
 
 /** What a length in a frame can be, as far as anybody means it. */
 const MAX_FRAME_BYTES = 2 ** 31;
+/** A message that is larger than allowed by no more than this is refused with the name of the limit, for whoever just missed it. */
+const REFUSED_IN_WORDS_BYTES = 64 << 10;
 
 /** Opens what an upgrade asks for. Throws what is wrong with the request. */
 type Opener = (upgrade: Upgrade, endpoint: ModelEndpoint, client: AdmittedClient | undefined) => void;
@@ -56,8 +58,8 @@ export class StreamRoutes {
   /** @param maxUnsentBytes  more unread answers end it */
   private limits(maxUnsentBytes: number): WebSocketLimits {
     const { maxBodyBytes, maxFrameBytes, idleTimeoutSeconds } = this.listener.parameters;
-    // Ours to refuse (StreamConnection.message), in words; what is far too large never gets here.
-    const maxMessageBytes = Math.min(2 * Math.min(maxBodyBytes, maxFrameBytes), MAX_FRAME_BYTES);
+    // Ours to refuse (StreamConnection.message), in words; what is larger still never gets here, nor into memory.
+    const maxMessageBytes = Math.min(Math.min(maxBodyBytes, maxFrameBytes) + REFUSED_IN_WORDS_BYTES, MAX_FRAME_BYTES);
     return { maxMessageBytes, idleTimeoutSeconds, maxUnsentBytes };
   }
 
