@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { cpuSecondsOf } from "../../../bench/lib/process-tree.mjs";
 
 export const SERVER_CORE = 0;
 const CLIENT_CORE = 1;
@@ -21,6 +22,29 @@ export function openFiles(pid) {
 /** The most of a process that ever was in memory, in MiB. */
 export function peakMib(pid) {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+}
+
+const TICKS_PER_SECOND = 100;
+
+/** What has run on the server's core so far, whoever it was, in seconds: all of /proc/stat but idle and iowait. */
+function coreSeconds() {
+  const line = readFileSync("/proc/stat", "utf8")
+    .split("\n")
+    .find((text) => text.startsWith(`cpu${SERVER_CORE} `));
+  const [user, nice, system, , , irq, softirq, steal] = line.split(" ").slice(1).map(Number);
+  return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND;
+}
+
+/**
+ * A clock that stands still while others have the server's core: what a server gets done in its time does not depend on them.
+ * @param {number} pid  of the server
+ * @returns {() => number} the seconds so far, of which those of others are left out
+ */
+export function ownTime(pid) {
+  const others = () => coreSeconds() - cpuSecondsOf(pid);
+  const began = performance.now();
+  const before = others();
+  return () => (performance.now() - began) / 1000 - Math.max(0, others() - before);
 }
 
 /**
