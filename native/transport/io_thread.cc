@@ -33,6 +33,7 @@ IoThread::IoThread(unsigned index, const ServerOptions& options, ServerCounters&
       wake_(std::move(wake)),
       poller_(epoll_create1(EPOLL_CLOEXEC)),
       wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      connections_(index, options.threads),
       scratch_(kScratchBytes) {
   if (!poller_ || !wake_fd_) throw Error(Code::ResourceExhausted, "there are no file descriptors left for a server");
   epoll_event event{.events = EPOLLIN, .data = {.ptr = &wake_fd_}};
@@ -243,11 +244,15 @@ void IoThread::stop_listening() {
 }
 
 void IoThread::adopt(UniqueFd fd, std::string address, bool proxied) {
-  const uint64_t id = next_id_++ * options_.threads + index_;
-  auto made = std::make_unique<Connection>(*this, id, std::move(fd), std::move(address));
-  Connection& connection = *made;
+  if (connections_.is_full()) {
+    load.fetch_sub(1);
+    counters_.connections.fetch_sub(1);
+    counters_.refused.fetch_add(1);
+    return;
+  }
+  Connection& connection = connections_.add(
+      [&](uint64_t id) { return std::make_unique<Connection>(*this, id, std::move(fd), std::move(address)); });
   if (proxied) connection.expect_proxy_header();
-  connections_.emplace(id, std::move(made));
   epoll_event event{.events = EPOLLIN, .data = {.ptr = &connection}};
   if (epoll_ctl(poller_.get(), EPOLL_CTL_ADD, connection.fd(), &event) != 0) connection.close();
 }
@@ -257,10 +262,7 @@ void IoThread::remove(TurnWork& work) { std::erase(works_, &work); }
 void IoThread::add(RequestHandler& handler) { request_handlers_.push_back(&handler); }
 void IoThread::remove(RequestHandler& handler) { std::erase(request_handlers_, &handler); }
 
-Connection* IoThread::find(uint64_t id) const {
-  const auto found = connections_.find(id);
-  return found == connections_.end() ? nullptr : found->second.get();
-}
+Connection* IoThread::find(uint64_t id) const { return connections_.find(id); }
 
 void IoThread::watch(Connection& connection, bool reads, bool writes) {
   epoll_event event{.events = interest(reads, writes), .data = {.ptr = &connection}};
@@ -270,10 +272,9 @@ void IoThread::watch(Connection& connection, bool reads, bool writes) {
 void IoThread::bury(Connection& connection) {
   if (connection.is_resuming) std::erase(resuming_, &connection);
   if (connection.is_dirty) std::erase(dirty_, &connection);
-  const auto found = connections_.find(connection.id());
-  if (found == connections_.end()) bug("a connection was closed that its thread does not have");
-  buried_.push_back(std::move(found->second));
-  connections_.erase(found);
+  auto taken = connections_.take(connection.id());
+  if (taken == nullptr) bug("a connection was closed that its thread does not have");
+  buried_.push_back(std::move(taken));
   load.fetch_sub(1);
   counters_.connections.fetch_sub(1);
 }
@@ -312,10 +313,7 @@ void IoThread::flush_all() {
 void IoThread::tick() {
   next_tick_ = now_ + kTick;
   if (door_ && !door_->is_open) open_door();
-  std::vector<Connection*> all;
-  all.reserve(connections_.size());
-  for (const auto& [id, connection] : connections_) all.push_back(connection.get());
-  for (Connection* connection : all) connection->tick(now_);
+  for (Connection* connection : connections_.all()) connection->tick(now_);
   flush_all();
 }
 
@@ -334,14 +332,10 @@ void IoThread::close_all() {
   stop_listening();
   take_inbox();
   const Nanos until = now_nanos() + linger_.load();
-  std::vector<Connection*> all;
-  for (const auto& [id, connection] : connections_) all.push_back(connection.get());
-  for (Connection* connection : all) connection->end_after_flush();
+  for (Connection* connection : connections_.all()) connection->end_after_flush();
   flush_all();
   while (!connections_.empty() && now_nanos() < until) turn_while_closing();
-  all.clear();
-  for (const auto& [id, connection] : connections_) all.push_back(connection.get());
-  for (Connection* connection : all) connection->close();
+  for (Connection* connection : connections_.all()) connection->close();
   publish();
   buried_.clear();
   MutexLock lock(mutex_);

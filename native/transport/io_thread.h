@@ -14,11 +14,11 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "commands.h"
 #include "connection.h"
+#include "connection_table.h"
 #include "events.h"
 #include "handlers.h"
 #include "mutex.h"
@@ -142,7 +142,7 @@ class IoThread {
   UniqueFd poller_;
   UniqueFd wake_fd_;
   std::optional<Door> door_;
-  std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
+  ConnectionTable<Connection> connections_;
   std::vector<std::unique_ptr<Connection>> buried_;
   std::vector<Connection*> dirty_;
   std::vector<Connection*> resuming_;
@@ -152,7 +152,6 @@ class IoThread {
   HttpHead head_;
   std::unique_ptr<EventBlock> block_;  // being filled
   std::vector<std::unique_ptr<EventBlock>> full_;
-  uint64_t next_id_ = 1;
   Nanos now_ = 0;
   Nanos next_tick_ = 0;
   bool is_busy_ = false;

@@ -7,6 +7,12 @@
 
 import type { Datatype } from "../datatype.js";
 
+/**
+ * Connections of one thread at a time; a connection's number modulo this times the threads is its own among all that are open. The mirror
+ * of kSlots in native/transport/connection_table.h.
+ */
+export const CONNECTION_SLOTS = 2 ** 20;
+
 /** By the numbers of headrace::EventKind in native/transport/events.h. */
 export const EventKind = {
   request: 1,

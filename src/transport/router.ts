@@ -21,8 +21,11 @@ export class Router<T> {
   /** Those with names, by their number of segments. */
   private readonly named = new Map<number, Entry<T>[]>();
   private count = 0;
+  /** What patterns without names were found to be for: not searched for again. */
+  private readonly known = new Map<string, Found<T>>();
 
   add(pattern: string, value: T): void {
+    this.known.clear();
     const segments = pattern.split("/");
     const entry = { segments, order: this.count++, value };
     if (!segments.some((segment) => segment.startsWith(":"))) {
@@ -35,7 +38,16 @@ export class Router<T> {
   }
 
   find(path: string): Found<T> | undefined {
+    const known = this.known.get(path);
+    if (known !== undefined) return known;
     const exact = this.exact.get(path);
+    const found = this.search(path, exact);
+    // As many as there are patterns, and not one more for each path that somebody asks for.
+    if (found !== undefined && exact !== undefined) this.known.set(path, found);
+    return found;
+  }
+
+  private search(path: string, exact: Entry<T> | undefined): Found<T> | undefined {
     const segments = path.split("/");
     for (const entry of this.named.get(segments.length) ?? []) {
       if (exact !== undefined && exact.order < entry.order) break;

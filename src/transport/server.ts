@@ -5,6 +5,7 @@
 import { addon } from "../engine/load.js";
 import { EVENT_FIELDS, EventField, EventFlags, EventKind, type NativeServer } from "../engine/server-surface.js";
 import { HeadraceError } from "../errors.js";
+import { ByConnection } from "./by-connection.js";
 import { HttpRequest } from "./http-request.js";
 import { HttpResponse, type ResponseOwner } from "./http-response.js";
 import { NativeModel, type RawOptions, type StepFollower } from "./native-model.js";
@@ -28,13 +29,16 @@ const HEAD_TIMEOUT_MILLIS = 10_000;
 /** Idle connections are closed after that; longer than what proxies keep theirs for. */
 const KEEP_ALIVE_TIMEOUT_MILLIS = 75_000;
 
+/** What follows it runs when this turn's JavaScript is over. Cheaper than queueMicrotask, which makes a resource for each call. */
+const TURN = Promise.resolve();
+
 export class TransportServer implements ResponseOwner {
   readonly native: NativeServer;
   readonly topics = new Topics();
   private readonly records: Float64Array;
   private readonly threads: number;
-  private readonly responses = new Map<number, HttpResponse>();
-  private readonly sockets = new Map<number, WebSocket>();
+  private readonly responses: ByConnection<HttpResponse>;
+  private readonly sockets: ByConnection<WebSocket>;
   private readonly models = new Map<number, NativeModel>();
   private isDraining = false;
   private isFlushScheduled = false;
@@ -45,6 +49,8 @@ export class TransportServer implements ResponseOwner {
   ) {
     const { threads, maxConnections } = options;
     this.threads = threads;
+    this.responses = new ByConnection(threads);
+    this.sockets = new ByConnection(threads);
     this.native = new (addon().NativeServer)(
       {
         threads,
@@ -127,11 +133,13 @@ export class TransportServer implements ResponseOwner {
     if (this.isDraining || this.isFlushScheduled) return;
     this.isFlushScheduled = true;
     // After what else is said in this turn, and before the event loop waits.
-    queueMicrotask(() => {
-      this.isFlushScheduled = false;
-      this.native.flush();
-    });
+    void TURN.then(this.flush);
   }
+
+  private readonly flush = (): void => {
+    this.isFlushScheduled = false;
+    this.native.flush();
+  };
 
   over(connection: number): void {
     this.responses.delete(connection);
@@ -140,7 +148,7 @@ export class TransportServer implements ResponseOwner {
   private open({ connection }: HttpResponse, handler: MessageHandler, isRaw: boolean): void {
     this.responses.delete(connection);
     const socket = new WebSocket(this, connection, handler, isRaw);
-    this.sockets.set(connection, socket);
+    this.sockets.add(socket);
     handler.opened(socket);
   }
 
@@ -206,7 +214,7 @@ export class TransportServer implements ResponseOwner {
 
   private request(connection: number, head: string, body: Uint8Array, flags: number): void {
     const response = new HttpResponse(this, connection, (flags & EventFlags.upgrade) !== 0);
-    this.responses.set(connection, response);
+    this.responses.add(response);
     response.begun(body, (flags & EventFlags.bodyComplete) !== 0);
     this.handlers.request(new HttpRequest(head), response);
     response.handOverFirst();
