@@ -1,4 +1,5 @@
 import { HeadraceError } from "../errors.js";
+import type { Member } from "./crowd.js";
 
 /** When a prediction is to be given up. */
 export interface CancelOptions {
@@ -10,7 +11,9 @@ export interface CancelOptions {
  * Whether one prediction was given up, and why. Much cheaper than an AbortController, and most predictions need nothing
  * more; a real signal is made for the cell that asks for one.
  */
-export class Cancellation {
+export class Cancellation implements Member {
+  /** Kept for the crowd that it is in. */
+  place = -1;
   /** For how long the prediction waited for its turn, in milliseconds: what follows it is told here, too. */
   waitedMillis = 0;
   private why: HeadraceError | undefined;

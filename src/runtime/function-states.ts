@@ -1,6 +1,7 @@
 import { HeadraceError, InvalidArgumentError } from "../errors.js";
 import type { FunctionCell } from "../pipeline/index.js";
-import { copyValue, parseValues } from "../types/index.js";
+import { copyValue, defaultValues, parseValues } from "../types/index.js";
+import { type Linked, LinkedList } from "./linked-list.js";
 
 /** The states of all function cells of one state id, by cell ref. */
 export type CellStates = Map<string, Record<string, unknown>>;
@@ -11,7 +12,8 @@ export interface StateLimits {
   readonly evict: "refuse" | "lru";
 }
 
-interface Entry {
+interface Entry extends Linked<Entry> {
+  readonly stateId: string;
   states: CellStates;
   /** Whether any step has ended well: before, there is nothing to keep. */
   committed: boolean;
@@ -22,12 +24,11 @@ interface Entry {
   dropped?: boolean;
 }
 
-/**
- * The states of function cells: the rules of docs/architecture.md, "State", as the engine keeps them for ONNX cells. The
- * map is ordered by the last step, so what expires first is at its front.
- */
+/** The states of function cells: the rules of docs/architecture.md, "State", as the engine keeps them for ONNX cells. */
 export class FunctionStates {
   private readonly entries = new Map<string, Entry>();
+  /** By the last step: what expires first is in front. */
+  private readonly order = new LinkedList<Entry>();
   private evictionCount = 0;
   private evicted: { stateId: string; reason: "ttl" | "lru" }[] = [];
 
@@ -56,13 +57,12 @@ export class FunctionStates {
     const now = performance.now();
     let entry = this.entries.get(stateId);
     if (entry !== undefined && entry.users === 0 && this.expired(entry, now)) {
-      this.evict(stateId, "ttl");
+      this.evict(entry, "ttl");
       entry = undefined;
     }
     if (entry === undefined) {
       this.makeRoom(now);
-      entry = { states: this.initial(), committed: false, lastStep: now, users: 0 };
-      this.entries.set(stateId, entry);
+      entry = this.add(stateId, this.initial(), false, now);
     }
     entry.users += 1;
     entry.dropped = false;
@@ -77,9 +77,8 @@ export class FunctionStates {
     entry.states = end ? this.initial() : copyOf(states);
     entry.committed = !end;
     entry.lastStep = performance.now();
-    this.entries.delete(stateId);
-    const over = entry.users === 0 && (end || entry.dropped === true);
-    if (!over) this.entries.set(stateId, entry);
+    if (entry.users === 0 && (end || entry.dropped === true)) this.remove(entry);
+    else this.order.toBack(entry);
   }
 
   /** The step failed: the state is as it was, and one that it made is gone. */
@@ -87,7 +86,7 @@ export class FunctionStates {
     const entry = stateId === undefined ? undefined : this.entries.get(stateId);
     if (stateId === undefined || entry === undefined) return;
     entry.users -= 1;
-    if (entry.users === 0 && (!entry.committed || entry.dropped === true)) this.entries.delete(stateId);
+    if (entry.users === 0 && (!entry.committed || entry.dropped === true)) this.remove(entry);
   }
 
   /** The state between two of its steps; undefined where there is none. Throws UNAVAILABLE while a step is under way. */
@@ -99,11 +98,12 @@ export class FunctionStates {
 
   /** Throws UNAVAILABLE while a step is under way, RESOURCE_EXHAUSTED for a new id when full. */
   write(stateId: string, states: CellStates): void {
-    refuseBusy(stateId, this.entries.get(stateId));
+    const known = this.entries.get(stateId);
+    refuseBusy(stateId, known);
     const now = performance.now();
-    if (!this.entries.has(stateId)) this.makeRoom(now);
-    this.entries.delete(stateId);
-    this.entries.set(stateId, { states, committed: true, lastStep: now, users: 0 });
+    if (known === undefined) this.makeRoom(now);
+    else this.remove(known);
+    this.add(stateId, states, true, now);
   }
 
   /** States from elsewhere, validated: those of each cell, whole. Throws INVALID_ARGUMENT. */
@@ -117,7 +117,7 @@ export class FunctionStates {
   drop(stateId: string): void {
     const entry = this.entries.get(stateId);
     if (entry === undefined) return;
-    if (entry.users === 0) this.entries.delete(stateId);
+    if (entry.users === 0) this.remove(entry);
     else entry.dropped = true;
   }
 
@@ -131,13 +131,20 @@ export class FunctionStates {
 
   private initial(): CellStates {
     const states: CellStates = new Map();
-    for (const [ref, cell] of this.cells) {
-      states.set(
-        ref,
-        Object.fromEntries(Object.entries(cell.state).map(([name, type]) => [name, type.defaultValue()])),
-      );
-    }
+    for (const [ref, cell] of this.cells) states.set(ref, defaultValues(cell.state));
     return states;
+  }
+
+  private add(stateId: string, states: CellStates, committed: boolean, now: number): Entry {
+    const entry = { stateId, states, committed, lastStep: now, users: 0, before: undefined, after: undefined };
+    this.entries.set(stateId, entry);
+    this.order.add(entry);
+    return entry;
+  }
+
+  private remove(entry: Entry): void {
+    this.entries.delete(entry.stateId);
+    this.order.remove(entry);
   }
 
   private makeRoom(now: number): void {
@@ -145,9 +152,9 @@ export class FunctionStates {
     this.evictExpired(now);
     if (this.entries.size < this.limits.maxStates) return;
     if (this.limits.evict === "lru") {
-      for (const [stateId, { users }] of this.entries) {
-        if (users > 0) continue;
-        this.evict(stateId, "lru");
+      for (const entry of this.order) {
+        if (entry.users > 0) continue;
+        this.evict(entry, "lru");
         return;
       }
     }
@@ -158,9 +165,9 @@ export class FunctionStates {
   }
 
   private evictExpired(now: number): void {
-    for (const [stateId, entry] of this.entries) {
+    for (const entry of this.order) {
       if (!this.expired(entry, now)) return;
-      if (entry.users === 0) this.evict(stateId, "ttl");
+      if (entry.users === 0) this.evict(entry, "ttl");
     }
   }
 
@@ -168,17 +175,24 @@ export class FunctionStates {
     return now - entry.lastStep > this.limits.ttlMillis;
   }
 
-  private evict(stateId: string, reason: "ttl" | "lru"): void {
-    this.entries.delete(stateId);
+  private evict(entry: Entry, reason: "ttl" | "lru"): void {
+    this.remove(entry);
     this.evictionCount += 1;
-    this.evicted.push({ stateId, reason });
+    this.evicted.push({ stateId: entry.stateId, reason });
   }
 }
 
 function copyOf(states: CellStates): CellStates {
   const copy: CellStates = new Map();
-  for (const [ref, state] of states) {
-    copy.set(ref, Object.fromEntries(Object.entries(state).map(([name, value]) => [name, copyValue(value)])));
+  for (const [ref, state] of states) copy.set(ref, copyOfState(state));
+  return copy;
+}
+
+function copyOfState(state: Record<string, unknown>): Record<string, unknown> {
+  const copy = { ...state };
+  for (const name in copy) {
+    const value = copy[name];
+    if (typeof value === "object") copy[name] = copyValue(value);
   }
   return copy;
 }

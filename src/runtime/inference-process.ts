@@ -7,6 +7,7 @@ import { checkTypes } from "../pipeline/index.js";
 import { shown } from "../shown.js";
 import type { Types } from "../types/index.js";
 import { Cancellation } from "./cancellation.js";
+import { Crowd } from "./crowd.js";
 import { type DirectModel, directModel } from "./direct-model.js";
 import type { DriverClass, PipelineDriver } from "./driver.js";
 import type { AnyDriverProcess, DriverProcess, StopOptions } from "./driver-process.js";
@@ -68,7 +69,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   private readonly sweeper: NodeJS.Timeout;
   private readonly log: Logger;
   /** The predictions under way. */
-  private readonly running = new Set<Cancellation>();
+  private readonly running = new Crowd<Cancellation>();
   private idle: (() => void) | undefined;
   private stopping: Promise<void> | undefined;
   /** The models are being closed, or have been. */
@@ -285,7 +286,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   private whenIdle(graceMillis: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        for (const prediction of this.running) prediction.cancel();
+        for (const prediction of this.running.all()) prediction.cancel();
         setImmediate(resolve);
       }, graceMillis);
       this.idle = () => {

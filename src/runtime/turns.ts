@@ -1,21 +1,47 @@
+/** The steps of one state id: one of them, or none, has its turn. */
+interface Line {
+  isTaken: boolean;
+  /** Those that wait. */
+  readonly queue: (() => void)[];
+}
+
+/** So many lines that nobody is in are kept: ids come back, and a Map that changes all the time is slow to be collected. */
+const MAX_IDLE = 1024;
+
 /** Lets the steps of one state id through one at a time, in the order they came; others pass freely. */
 export class Turns {
-  /** The ids that have a step under way, and who waits behind it. */
-  private readonly waiting = new Map<string, (() => void)[]>();
+  private readonly lines = new Map<string, Line>();
+  private idle = 0;
 
   /** Undefined where it is this step's turn at once, else a promise of it. `leave` follows each turn, whatever became of it. */
   enter(stateId: string | undefined): Promise<void> | undefined {
     if (stateId === undefined) return undefined;
-    const queue = this.waiting.get(stateId);
-    if (queue !== undefined) return new Promise((resolve) => queue.push(resolve));
-    this.waiting.set(stateId, []);
+    const line = this.lines.get(stateId);
+    if (line === undefined) {
+      this.lines.set(stateId, { isTaken: true, queue: [] });
+      return undefined;
+    }
+    if (line.isTaken) return new Promise((resolve) => line.queue.push(resolve));
+    line.isTaken = true;
+    this.idle -= 1;
     return undefined;
   }
 
   leave(stateId: string | undefined): void {
-    if (stateId === undefined) return;
-    const next = this.waiting.get(stateId)?.shift();
-    if (next === undefined) this.waiting.delete(stateId);
-    else next();
+    const line = stateId === undefined ? undefined : this.lines.get(stateId);
+    if (line === undefined) return;
+    const next = line.queue.shift();
+    if (next !== undefined) {
+      next();
+      return;
+    }
+    line.isTaken = false;
+    this.idle += 1;
+    if (this.idle > MAX_IDLE) this.forgetIdle();
+  }
+
+  private forgetIdle(): void {
+    for (const [stateId, { isTaken }] of this.lines) if (!isTaken) this.lines.delete(stateId);
+    this.idle = 0;
   }
 }

@@ -49,6 +49,7 @@ export {
   IntegerRangeType,
 } from "./range.js";
 export {
+  defaultValues,
   fakeValues,
   type InputsOf,
   type NoTypes,

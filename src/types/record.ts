@@ -36,11 +36,31 @@ export function parseValues<T extends Types>(types: T, values: unknown, path: st
     if (!Object.hasOwn(types, name)) throw unknownName(name, types, path);
   }
   const parsed: Record<string, unknown> = {};
-  for (const [name, type] of Object.entries(types)) {
+  for (const { name, type, step } of fieldsOf(types)) {
     const value = Object.hasOwn(values, name) ? values[name] : undefined;
-    parsed[name] = value === undefined ? missing(type, pathTo(path, name)) : type.parse(value, pathTo(path, name));
+    const at = path === "" ? name : path + step;
+    parsed[name] = value === undefined ? missing(type, at) : type.parse(value, at);
   }
   return parsed as ValuesOf<T>;
+}
+
+/** One of some named types. */
+interface Field {
+  readonly name: string;
+  readonly type: AnyValueType;
+  /** What the path of its values has after the path of the whole. */
+  readonly step: string;
+}
+
+const known = new WeakMap<Types, readonly Field[]>();
+
+/** Named types as a list, made once: with every step they are walked through several times. */
+function fieldsOf(types: Types): readonly Field[] {
+  const made = known.get(types);
+  if (made !== undefined) return made;
+  const fields = Object.entries(types).map(([name, type]) => ({ name, type, step: pathTo("x", name).slice(1) }));
+  known.set(types, fields);
+  return fields;
 }
 
 function missing(type: AnyValueType, path: string): unknown {
@@ -50,8 +70,8 @@ function missing(type: AnyValueType, path: string): unknown {
 }
 
 function unknownName(name: string, types: Types, path: string): InvalidArgumentError {
-  const known = Object.keys(types).join(", ") || "none";
-  return new InvalidArgumentError(`is not a known name; known: ${known}`, { path: pathTo(path, name) });
+  const names = Object.keys(types).join(", ") || "none";
+  return new InvalidArgumentError(`is not a known name; known: ${names}`, { path: pathTo(path, name) });
 }
 
 /**
@@ -63,7 +83,16 @@ function unknownName(name: string, types: Types, path: string): InvalidArgumentE
  */
 export function valuesToJson<T extends Types>(types: T, values: ValuesOf<T>): { readonly [name: string]: Json } {
   const named: Readonly<Record<string, unknown>> = values;
-  return Object.fromEntries(Object.entries(types).map(([name, type]) => [name, type.toJson(named[name])]));
+  const json: Record<string, Json> = {};
+  for (const { name, type } of fieldsOf(types)) json[name] = type.toJson(named[name]);
+  return json;
+}
+
+/** The values that named types have where none is given; undefined where a type has no default. */
+export function defaultValues(types: Types): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const { name, type } of fieldsOf(types)) values[name] = type.defaultValue();
+  return values;
 }
 
 /**
