@@ -1,0 +1,115 @@
+/** Clients that never read, that send a byte now and then, or that go away within a request: they cost little, and nobody else. */
+import { headraceServer } from "../../bench/lib/headrace.mjs";
+import { GRU_MODEL } from "../../bench/lib/paths.mjs";
+import { withServer } from "../../bench/lib/server.mjs";
+import { bystanders } from "./lib/bystanders.mjs";
+import { trustCheck } from "./lib/check.mjs";
+import { randomOf } from "./lib/random.mjs";
+import { openFiles, peakMib, pinClient, prefer, SERVER_CORE, until } from "./lib/server.mjs";
+import { ANSWER_BYTES, disconnect, SENDERS_SECONDS, senders, slowLoris } from "./lib/slow-ones.mjs";
+
+const ABOUT = `Beside streams of others: WebSockets that never read, connections that send a byte now and then, and clients that
+go away within their request. The short form has fewer of each, and the others are watched for seconds.`;
+
+const SHORT = { readers: 16, lorises: 200, disconnects: 1000, quietSeconds: 2, secondsBetweenBytes: 2 };
+const LONG = { readers: 200, lorises: 1000, disconnects: 10_000, quietSeconds: 20, secondsBetweenBytes: 10 };
+
+/** A head has to come within 10 s (docs/http.md), and the server looks every second. */
+const GIVEN_UP_SECONDS = 12.5;
+const MIB = 1 << 20;
+/** maxBackpressureBytes, the answer that was one too many, what waits of the client's, and what a buffer grows by. */
+const READER_MIB = 2 * ((1 * MIB + ANSWER_BYTES + 512 * 1024) / MIB);
+/** A connection costs some kilobytes (maxConnections in docs/http.md). */
+const CONNECTION_MIB = 16 / 1024;
+/** What V8 has uncollected at one time and not at another. */
+const HEAP_MIB = 64;
+const GOAL_RATIO = 2;
+/** Below this a p99 is that of the machine. */
+const LEAST_MICROS = 2000;
+const HANDLES_MILLIS = 10_000;
+/** For a client that does not read its close frame, and a tick. */
+const CLOSED_MILLIS = 4000;
+
+/** Runs something beside the others, for as long as it takes and at least `seconds`. */
+async function beside(server, seconds, work) {
+  const watched = bystanders(server, seconds);
+  const [others, outcome] = await Promise.all([watched, work()]);
+  return { others, outcome };
+}
+
+/** @param {import("./lib/check.mjs").Check} check */
+function holdsOthers({ holds, figure }, what, quietMicros, { p99Micros, errors, problem }) {
+  figure("quiet_p99_ms", quietMicros / 1000);
+  const goal = GOAL_RATIO * Math.max(quietMicros, LEAST_MICROS);
+  const measured = `${(p99Micros / 1000).toFixed(2)} ms${errors > 0 ? `, ${errors} errors: ${problem}` : ""}`;
+  const isMet = p99Micros < goal && errors === 0;
+  holds(
+    `p99 of other streams beside ${what}`,
+    `< ${(goal / 1000).toFixed(1)} ms, twice a quiet run's`,
+    measured,
+    isMet,
+  );
+}
+
+/** The same work for clients that behave: what is made once is there then, and what V8 keeps of it. */
+async function baselineOf({ port, pid }, counts, random) {
+  const files = openFiles(pid);
+  await disconnect(port, 100, random);
+  for (const socket of await senders(port, counts.readers, true)) socket.destroy();
+  await until(() => openFiles(pid) <= files, HANDLES_MILLIS);
+  return { files, mib: peakMib(pid) };
+}
+
+async function work(check) {
+  pinClient();
+  const counts = check.isLong ? LONG : SHORT;
+  const random = randomOf(check.seed);
+  await withServer(headraceServer(GRU_MODEL), SERVER_CORE, async (server) => {
+    const { pid } = server;
+    prefer(pid);
+    check.progress("clients that read");
+    const baseline = await baselineOf(server, counts, random);
+    check.progress("a quiet run");
+    const quiet = await bystanders(server, counts.quietSeconds);
+    const attacked = await attack(check, server, counts, { files: baseline.files, random });
+    check.progress("another quiet run");
+    const after = await bystanders(server, counts.quietSeconds);
+    for (const [what, others] of attacked) holdsOthers(check, what, Math.max(quiet.p99Micros, after.p99Micros), others);
+    const files = await until(() => openFiles(pid) <= baseline.files, HANDLES_MILLIS);
+    const now = `${openFiles(pid)} of ${baseline.files}`;
+    check.holds("open handles afterwards", "as many as before", now, files !== undefined);
+    const bound = counts.readers * READER_MIB + counts.lorises * CONNECTION_MIB + HEAP_MIB;
+    const growth = peakMib(pid) - baseline.mib;
+    check.figure("peak_mib", peakMib(pid));
+    const goal = `<= ${bound.toFixed(0)} MiB more than with clients that read, by the documented limits`;
+    check.holds("the server's memory at its peak", goal, `${growth.toFixed(0)} MiB`, growth <= bound);
+  });
+}
+
+/** @returns {Promise<[string, Awaited<ReturnType<typeof bystanders>>][]>} what was done, and how the others fared beside it */
+async function attack(check, server, counts, { files, random }) {
+  const { port, pid } = server;
+  check.progress(`${counts.lorises} slow clients and ${counts.readers} that do not read`);
+  const lorises = await slowLoris(port, counts.lorises, counts.secondsBetweenBytes);
+  const seconds = counts.readers * SENDERS_SECONDS;
+  const readers = await beside(server, seconds, () => senders(port, counts.readers, false));
+  // Those that are raw are not listened to any more; a close frame is waited for before the others are gone.
+  const left = files + counts.lorises + counts.readers / 2;
+  const closed = await until(() => openFiles(pid) <= left, CLOSED_MILLIS);
+  const stay = openFiles(pid) - files;
+  check.holds("who does not read messages", "closed", `${stay} connections stay`, closed !== undefined);
+  check.progress(`${counts.disconnects} disconnects`);
+  const gone = await beside(server, counts.quietSeconds, () => disconnect(port, counts.disconnects, random));
+  check.progress("the slow clients are given up");
+  const { told, last } = await lorises.end();
+  const measured = `${told} of ${counts.lorises}, the last after ${last.toFixed(1)} s`;
+  const isMet = told === counts.lorises && last <= GIVEN_UP_SECONDS;
+  check.holds("slow clients", `408 within ${GIVEN_UP_SECONDS} s`, measured, isMet);
+  for (const socket of readers.outcome) socket.destroy();
+  return [
+    [`${counts.readers} that do not read and ${counts.lorises} slow ones`, readers.others],
+    [`${counts.disconnects} that go away`, gone.others],
+  ];
+}
+
+await trustCheck({ name: "slow-clients", about: ABOUT, work });
