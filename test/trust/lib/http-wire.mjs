@@ -13,6 +13,8 @@ const NO_BODY = new Set([204, 304]);
 /** Takes answers from what came, piece by piece. Throws what is none. */
 export class AnswerReader {
   #rest = Buffer.alloc(0);
+  /** What follows 101 is of another protocol. */
+  #isUpgraded = false;
 
   /** @param {Buffer} bytes @returns {Answer[]} those that are complete now */
   push(bytes) {
@@ -28,7 +30,7 @@ export class AnswerReader {
   }
 
   #next() {
-    const end = this.#rest.indexOf(HEAD_END);
+    const end = this.#isUpgraded ? -1 : this.#rest.indexOf(HEAD_END);
     if (end < 0) return undefined;
     const { status, headers } = headOf(this.#rest.subarray(0, end).toString("latin1"));
     const begin = end + HEAD_END.length;
@@ -37,6 +39,7 @@ export class AnswerReader {
     const body = this.#rest.subarray(begin, begin + length);
     this.#rest = this.#rest.subarray(begin + length);
     if (status === 100) return this.#next();
+    this.#isUpgraded = status === 101;
     return { status, headers, body, at: performance.now() };
   }
 }
