@@ -26,10 +26,13 @@ export function gruInference(cell = {}, inference = {}) {
   return new Inference({ pipeline: factory.build(), ...inference });
 }
 
-/** The 64 floats of an exported state: the last of the bytes that the engine gave. @param {Uint8Array} exported */
-export function stateFloats(exported) {
-  const bytes = deserialize(exported.subarray(EXPORT_HEAD)).models.get("gru");
-  return new Float32Array(Uint8Array.from(bytes.subarray(bytes.length - STATE * 4)).buffer);
+/**
+ * The floats of an exported state, of a pipeline with one model: the last of the bytes that the engine gave.
+ * @param {Uint8Array} exported
+ */
+export function stateFloats(exported, count = STATE) {
+  const [bytes] = deserialize(exported.subarray(EXPORT_HEAD)).models.values();
+  return new Float32Array(Uint8Array.from(bytes.subarray(bytes.length - count * 4)).buffer);
 }
 
 export const initialState = () => new Float32Array(STATE);
@@ -46,6 +49,9 @@ export class GruReference {
   static async load() {
     return new GruReference(await ort.InferenceSession.create(GRU, { intraOpNumThreads: 1 }));
   }
+
+  width = WIDTH;
+  initial = initialState;
 
   /**
    * One step from a state, which stays as it is.
