@@ -96,6 +96,7 @@ export class HttpDriver extends PipelineDriver<HttpParameters> {
     endpoint?.drain();
     listener?.leave(this);
     while (!signal.aborted && (endpoint?.isBusy || (listener?.isDraining && listener.isBusy))) {
+      if (endpoint?.isBusy) listener?.stillBusy();
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MILLIS));
     }
     endpoint?.close();

@@ -170,8 +170,7 @@ export class HttpListener implements SharedListener {
     this.users.delete(user);
     if (!this.isDraining) return;
     this.closeListenSocket();
-    // Of requests that threads answered by themselves it is not known when they ended.
-    this.lastEnded = performance.now();
+    this.stillBusy();
   }
 
   /** Whether requests are taken, and every model gets on with its own. */
@@ -187,6 +186,11 @@ export class HttpListener implements SharedListener {
    */
   get isBusy(): boolean {
     return this.underWay > 0 || performance.now() - this.lastEnded < LAST_REQUEST_MILLIS;
+  }
+
+  /** A model has requests under way. Of those that threads answer by themselves nobody is told when they end. */
+  stillBusy(): void {
+    this.lastEnded = performance.now();
   }
 
   /** To be called when a model came or went, or its access log was switched on or off. */
