@@ -75,8 +75,13 @@ async function afterRun(server, stream, way) {
   });
 }
 
-/** Resolves when so many steps more have come to the gate. */
-const atGate = ({ gate }, arrivals) => until(() => gate.arrivals === arrivals, "the step to come to the gate");
+/** Resolves when so many steps have come to the gate, all in all. */
+async function atGate({ gate, proc }, arrivals) {
+  const late = () => proc.requests().outcomes.DEADLINE_EXCEEDED ?? 0n;
+  const before = late();
+  await until(() => gate.arrivals === arrivals || late() > before, "the step to come to the gate");
+  if (gate.arrivals !== arrivals) throw new Missed("its time was over on the way to the gate");
+}
 
 /** Behind a step of its stream that is held at the gate, and given up afterwards. */
 async function queuedAtGate(server, stream, way) {

@@ -42,12 +42,15 @@ function predictRequest(_server, { stateId, row }) {
 /** @type {CancelWay} */
 async function httpTimeout(server, stream, arrive) {
   const wire = new HttpWire(await openSocket(server.port));
-  wire.write(inferRequest(server, stream, server.timeoutMs * 1000));
-  await arrive();
-  const { status, body } = await wire.answer();
-  wire.close();
-  if (status === 200) return "done";
-  return errorSays(status === 504 ? "DEADLINE_EXCEEDED" : `HTTP ${status}`, JSON.parse(body).error);
+  try {
+    wire.write(inferRequest(server, stream, server.timeoutMs * 1000));
+    await arrive();
+    const { status, body } = await wire.answer();
+    if (status === 200) return "done";
+    return errorSays(status === 504 ? "DEADLINE_EXCEEDED" : `HTTP ${status}`, JSON.parse(body).error);
+  } finally {
+    wire.close();
+  }
 }
 
 /** Goes away, and waits until the server has counted what became of the step. */

@@ -45,3 +45,22 @@ export const DRIVERS = {
     }),
   ],
 };
+
+/** How often what is done, of a hundred. @type {[number, string][]} */
+const WEIGHTS = [
+  [10, "start"],
+  [5, "stop"],
+  [5, "stopUnderLoad"],
+  [3, "stopWhileStarting"],
+  [4, "stopWhileAdding"],
+  [18, "addDriver"],
+  [12, "removeDriver"],
+  [6, "setReplicas"],
+  [8, "setParameters"],
+  [15, "predict"],
+  [13, "request"],
+  [1, "restart"],
+];
+
+/** Their names, each as often as its weight. */
+export const OPERATIONS = WEIGHTS.flatMap(([weight, what]) => Array(weight).fill(what));

@@ -3,7 +3,7 @@
 import { init } from "../../../dist/index.js";
 import { WIDTH } from "./gru.mjs";
 import { HttpWire, post } from "./http-wire.mjs";
-import { DRIVERS, KINDS } from "./lifecycle-kinds.mjs";
+import { DRIVERS, KINDS, OPERATIONS } from "./lifecycle-kinds.mjs";
 import { within } from "./server.mjs";
 
 /** Processes at a time; one more stops one first. */
@@ -14,24 +14,6 @@ const HUNG = "it hung";
 const MOST_PROBLEMS = 10;
 /** What an operation may come to where its process or driver was stopped beside it. */
 const ENDED = new Set(["UNAVAILABLE", "CANCELLED", "DRIVER_NOT_FOUND", "ECONNREFUSED", "ECONNRESET", "NO_ANSWER"]);
-
-/** How often what is done, of a hundred. @type {[number, string][]} */
-const WEIGHTS = [
-  [10, "start"],
-  [5, "stop"],
-  [5, "stopUnderLoad"],
-  [3, "stopWhileStarting"],
-  [4, "stopWhileAdding"],
-  [18, "addDriver"],
-  [12, "removeDriver"],
-  [6, "setReplicas"],
-  [8, "setParameters"],
-  [15, "predict"],
-  [13, "request"],
-  [1, "restart"],
-];
-
-const OPERATIONS = WEIGHTS.flatMap(([weight, what]) => Array(weight).fill(what));
 
 const codeOf = (error) => error.code ?? (/^no answer/.test(error.message) ? "NO_ANSWER" : error.message);
 
