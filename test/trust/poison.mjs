@@ -7,6 +7,7 @@ import { trustCheck } from "./lib/check.mjs";
 import { HttpWire } from "./lib/http-wire.mjs";
 import { httpCases } from "./lib/poison-http.mjs";
 import { wsCases } from "./lib/poison-ws.mjs";
+import { poisonedStreams } from "./lib/poisoned-streams.mjs";
 import { peakMib, percentile, pinClient, SERVER_CORE, within } from "./lib/server.mjs";
 import { frame, OPCODE, WsWire } from "./lib/ws-wire.mjs";
 
@@ -15,6 +16,7 @@ datatypes and lengths that do not fit, heads and JSON without measure, bombs of 
 
 const SHORT_ROUNDS = 3;
 const LONG_ROUNDS = 200;
+const STREAMS_MILLIS = 2000;
 const GOAL_MILLIS = 100;
 const PATIENCE_MILLIS = 5000;
 /** Two bodies may be held at their limit of 64 MiB, once as they came and once put together, and an inflated one is copied. */
@@ -136,7 +138,18 @@ async function work(check) {
       check.progress(`round ${i} of ${rounds}`);
       outcomes.push(...(await round(port, cases)));
     }
+    check.progress("poisoned streams");
+    const began = performance.now();
+    const poisoned = await poisonedStreams(port, () => performance.now() - began > STREAMS_MILLIS);
     judge(check, outcomes, [...cases.http, ...cases.ws]);
+    const { steps, stepsOfRun, problem } = poisoned;
+    const shared = problem ?? `${steps} steps, ${stepsOfRun.toFixed(1)} in a run`;
+    check.holds(
+      "NaN and infinities in the same runs",
+      ">= 2 steps in a run",
+      shared,
+      stepsOfRun >= 2 && problem === undefined,
+    );
     holdsCanary(check, await canary.stop());
     const growth = peakMib(pid) - before;
     check.holds(

@@ -1,8 +1,12 @@
 // Streams that have nothing to do with what is done to the server: their answers have to be the same, bit for bit.
 
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { randomOf } from "./random.mjs";
 import { frame, OPCODE, WsWire } from "./ws-wire.mjs";
+
+/** Between two steps: a stream that is always busy would be load of its own. */
+const PAUSE_MS = 1;
 
 /**
  * What a canary steps.
@@ -39,6 +43,7 @@ export async function sing(port, song) {
       if (opcode !== OPCODE.binary) throw new Error(`a canary was answered: ${payload}`);
       hash.update(payload);
       millis.push(at - sent);
+      await sleep(PAUSE_MS);
     }
   } finally {
     wire.close();
