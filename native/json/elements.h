@@ -93,7 +93,7 @@ bool store_number(const Decimal& number, const char* begin, const char* end, std
     return store_double<D>(to_double(number, begin, end), out);
   } else if constexpr (D == Datatype::Bool) {
     const double value = to_double(number, begin, end);
-    store(out, static_cast<uint8_t>(value));
+    store(out, static_cast<uint8_t>(value == 1 ? 1 : 0));
     return value == 0 || value == 1;
   } else {
     typename IntegerOf<D>::type value = 0;
