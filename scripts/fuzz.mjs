@@ -1,97 +1,63 @@
 /**
- * Builds the fuzz targets of what clients send under the address and undefined behaviour sanitizers, and runs each
- * for a while. What it learnt stays in build/fuzz/corpus, and what it found in build/fuzz/found.
+ * Fuzzes what reads bytes of clients, files and other processes: the decoders of C++ under the address and undefined behaviour
+ * sanitizers (native/fuzz), those of TypeScript by counters in their code (test/fuzz). An input that ends the program, leaks,
+ * breaks what a target demands or takes more than a second is a finding.
  *
- *   node scripts/fuzz.mjs [--seconds 30] [--only NAME] [--compiler clang++-16]
+ *   node scripts/fuzz.mjs [--seconds 30] [--seed N] [--jobs 1] [--only NAME] [--compiler clang++-16] [--minimise]
  *
- * Ends with one line, "N passed, N failed", where N counts targets.
+ * What it learnt stays in build/fuzz/corpus and build/fuzz-js/corpus, and what it found in `found` beside it. `--minimise` makes
+ * few inputs of all that it knows and puts them in the place of the seeds.
+ *
+ * Ends with one line, "N passed, N failed", where N counts targets and, where all of them ran, the coverage of the decoders.
  */
-import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync } from "node:fs";
-import { dirname, join, parse } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { ensureHeaders } from "./onnxruntime-headers.mjs";
-
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const SOURCES = join(ROOT, "native", "fuzz");
-const BUILD = join(ROOT, "build", "fuzz");
-
-function works(command, ...args) {
-  return spawnSync(command, args, { stdio: "ignore" }).status === 0;
-}
+import { LEAST_COVERAGE } from "./fuzz/decoders.mjs";
+import { minimiseNative, nativeTargets } from "./fuzz/native.mjs";
+import { COMPILER, fuzz, percent, shareOf } from "./fuzz/report.mjs";
+import { minimiseTypescript, typescriptTargets } from "./fuzz/typescript.mjs";
 
 function fail(message) {
   process.stderr.write(`${message}\n`);
   process.exit(1);
 }
 
-function run(command, args, { quiet = false } = {}) {
-  const result = spawnSync(command, args, { cwd: BUILD, encoding: "utf8", maxBuffer: 256 << 20 });
-  if (result.error) throw result.error;
-  if (!quiet || result.status !== 0) process.stdout.write(result.stdout + result.stderr);
-  return result;
+function number(name, text) {
+  if (!/^[1-9]\d*$/.test(text)) fail(`--${name} is '${text}', it may be a whole number from 1`);
+  return Number(text);
 }
 
-/** The folder of this name for a target, made where there is none. */
-function folder(kind, target) {
-  const path = join(BUILD, kind, target);
-  mkdirSync(path, { recursive: true });
-  return path;
-}
-
-/** Whether it found nothing. */
-function fuzz(target, seconds) {
-  const found = folder("found", target);
-  const { status, stderr } = run(
-    join(BUILD, "native", "fuzz", `fuzz_${target}`),
-    [
-      ...[`-max_total_time=${seconds}`, "-timeout=10", "-rss_limit_mb=1024", "-max_len=40000", "-len_control=20"],
-      ...[
-        `-dict=${join(SOURCES, target.includes("json") ? "json.dict" : "http.dict")}`,
-        `-artifact_prefix=${found}/`,
-        "-print_final_stats=1",
-      ],
-      ...[folder("corpus", target), join(SOURCES, "seeds", target)],
-    ],
-    { quiet: true },
-  );
-  const runs = /number_of_executed_units: *(\d+)/.exec(stderr)?.[1] ?? "no";
-  process.stdout.write(`${target}: ${runs} inputs, ${status === 0 ? "nothing found" : `see ${found}`}\n`);
-  return status === 0;
+function tell({ name, inputs, slowestMillis, findings }) {
+  const outcome =
+    findings.length === 0 ? "nothing found" : findings.map(({ file, why }) => `${why}\n  ${file}`).join("\n");
+  process.stdout.write(`${name}: ${inputs} inputs, the slowest ${Math.round(slowestMillis)} ms: ${outcome}\n`);
 }
 
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "30" },
+    seed: { type: "string", default: "1" },
+    jobs: { type: "string", default: "1" },
     only: { type: "string" },
-    compiler: { type: "string", default: "clang++-16" },
+    compiler: { type: "string", default: COMPILER },
+    minimise: { type: "boolean", default: false },
   },
 });
-if (!/^[1-9]\d*$/.test(values.seconds)) fail(`--seconds is '${values.seconds}', it may be a whole number from 1`);
-if (!works(values.compiler, "--version")) fail(`${values.compiler} was not found (Debian: apt-get install clang-16)`);
-const targets = readdirSync(SOURCES)
-  .filter((name) => name.endsWith(".cc"))
-  .map((name) => parse(name).name)
-  .filter((name) => values.only === undefined || name.includes(values.only));
-if (targets.length === 0) fail(`no fuzz target has '${values.only}' in its name`);
-
-mkdirSync(BUILD, { recursive: true });
-const configured = run(
-  "cmake",
-  [
-    ...["-S", ROOT, "-B", BUILD, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", `-DCMAKE_CXX_COMPILER=${values.compiler}`],
-    ...["-DHEADRACE_FUZZ=ON", "-DHEADRACE_WERROR=ON", "-DHEADRACE_SANITIZER=address"],
-    `-DONNXRUNTIME_INCLUDE_DIR=${await ensureHeaders()}`,
-    ...(works("ninja", "--version") ? ["-G", "Ninja"] : []),
-  ],
-  { quiet: true },
+const { only, compiler } = values;
+const [seconds, seed, jobs] = ["seconds", "seed", "jobs"].map((name) => number(name, values[name]));
+const report = await fuzz({ seconds, seed, jobs, only, compiler, told: tell }).catch((error) => fail(error.message));
+if (values.minimise) {
+  const chosen = (names) => names.filter((name) => name.includes(only ?? ""));
+  for (const name of chosen(nativeTargets())) await minimiseNative(name);
+  for (const name of chosen(typescriptTargets())) await minimiseTypescript(name);
+}
+for (const file of report.coverage) process.stdout.write(`${percent(shareOf([file])).padStart(8)} ${file.file}\n`);
+const share = shareOf(report.coverage);
+process.stdout.write(
+  `${percent(share)} of the decoders' lines are reached, at least ${percent(LEAST_COVERAGE)} are wanted\n`,
 );
-if (configured.status !== 0) process.exit(1);
-const jobs = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? "2";
-const wanted = targets.flatMap((target) => ["--target", `fuzz_${target}`]);
-if (run("cmake", ["--build", BUILD, "--parallel", jobs, ...wanted], { quiet: true }).status !== 0) process.exit(1);
-
-const failed = targets.filter((target) => !fuzz(target, Number(values.seconds))).length;
-process.stdout.write(`${targets.length - failed} passed, ${failed} failed\n`);
-process.exit(failed === 0 ? 0 : 1);
+const outcomes = report.targets.map(({ findings }) => findings.length === 0);
+// A part of the targets reaches a part of the lines.
+if (only === undefined) outcomes.push(share >= LEAST_COVERAGE);
+const passed = outcomes.filter((isGood) => isGood).length;
+process.stdout.write(`${passed} passed, ${outcomes.length - passed} failed\n`);
+process.exitCode = passed === outcomes.length ? 0 : 1;

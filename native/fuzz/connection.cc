@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "io_thread.h"
@@ -69,7 +70,6 @@ struct Host {
   Handler handler;
   ServerCounters counters;
   IoThread thread{0, ServerOptions{}, counters, [] {}};
-  uint64_t last_id = 0;
 };
 
 Host& host() {
@@ -81,7 +81,7 @@ Host& host() {
 class Session {
  public:
   // `seed` 0: dependable.
-  explicit Session(uint32_t seed) : seed_(seed), id_(++host().last_id) {
+  explicit Session(uint32_t seed) : seed_(seed) {
     int ends[2];
     demand(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0, "a pair of sockets");
     client_.reset(ends[0]);
@@ -105,10 +105,7 @@ class Session {
   std::string leave() {
     client_.reset();
     settle();
-    bool is_gone = false;
-    host().thread.post_and_wait([&] { is_gone = host().thread.find(id_) == nullptr; });
-    demand(is_gone, "a connection whose client has gone is gone");
-    demand(host().counters.connections.load() == 0, "connections are counted");
+    demand(host().counters.connections.load() == 0, "a connection whose client has gone is gone");
     demand(!is_asked_ && !is_accepted_, "whoever was asked is told of the end");
     return is_web_socket_ ? "" : received_;
   }
@@ -135,7 +132,8 @@ class Session {
     while (const EventBlock* block = host().thread.drain()) {
       for (const Event& event : block->events()) {
         any = true;
-        demand(event.connection == id_, "an event of this connection");
+        demand(event.connection == id_.value_or(event.connection), "an event of this connection");
+        id_ = event.connection;
         demand(size_t{event.offset} + event.head_bytes + event.body_bytes <= block->capacity(), "within the block");
         const char* const at = reinterpret_cast<const char*>(block->memory().get()) + event.offset;
         take(event, {at, event.head_bytes}, {at + event.head_bytes, event.body_bytes});
@@ -236,7 +234,7 @@ class Session {
   void say(CommandKind kind, std::string_view head = "", std::string_view body = "", uint32_t flags = 0,
            std::array<uint64_t, 3> numbers = {}) {
     CommandBatch batch;
-    batch.commands.push_back({.kind = kind, .flags = flags, .connection = id_, .numbers = numbers});
+    batch.commands.push_back({.kind = kind, .flags = flags, .connection = *id_, .numbers = numbers});
     batch.commands.back().head_bytes = head.size();
     batch.commands.back().body_bytes = body.size();
     for (const std::string_view text : {head, body}) {
@@ -247,7 +245,7 @@ class Session {
   }
 
   uint32_t seed_;
-  const uint64_t id_;
+  std::optional<uint64_t> id_;  // known from the first event on
   UniqueFd client_;
   std::string received_;
   std::string body_;
