@@ -69,7 +69,7 @@ export const ERROR_CODES = {
     http: 504,
     close: 1013,
     grpc: 4,
-    meaning: "The timeout passed first; the state is as it was before the step.",
+    meaning: "The timeout passed first, or was certain to; the state is as it was before the step.",
   },
   CANCELLED: {
     http: 499,

@@ -18,7 +18,8 @@ Scheduler::Scheduler(ModelSession& session, const Options& options)
       runner_(session),
       options_(options),
       fixed_inputs_(session.plan().fixed_inputs()),
-      states_(options.states, session.device()) {
+      states_(options.states, session.device()),
+      costs_(options.max_batch) {
   stats_.batch_sizes.resize(options.max_batch + 1);
   stats_.runs.resize(options.max_batch + 1);
   for (const DataInput& input : session.plan().inputs) {
@@ -146,32 +147,6 @@ Request& Scheduler::at(uint32_t index) {
   return requests_[index];
 }
 
-Code Scheduler::admit(CompletionQueue& client, const StepSpec& spec, Request*& request) {
-  Code code = Code::Ok;
-  if (waiting_ >= options_.queue_size) code = Code::ResourceExhausted;
-  if (closing_) code = Code::Unavailable;
-  if (code == Code::Ok) {
-    request = &take_request();
-    request->client = &client;
-    request->submitted = now_nanos();
-    request->deadline = spec.timeout_micros > 0 ? request->submitted + duration(spec.timeout_micros, 1000) : 0;
-    request->rank = rank_of(spec.priority);
-    request->step = {nullptr, spec.start, spec.end, spec.hold, spec.row, spec.inner, spec.priority};
-    if (spec.state == kNoState) return Code::Ok;
-    request->step.state = states_.acquire(spec.state);
-    return request->step.state == nullptr ? refuse(*request, Code::InvalidArgument) : Code::Ok;
-  }
-  ++stats_.refused;
-  return code;
-}
-
-// Takes back what admit gave.
-Code Scheduler::refuse(Request& request, Code code) {
-  if (code != Code::InvalidArgument) ++stats_.refused;
-  free_request(request);
-  return code;
-}
-
 Request& Scheduler::take_request() {
   if (free_requests_.empty()) {
     requests_.emplace_back();
@@ -253,29 +228,6 @@ bool Scheduler::stage(Request& request, std::span<const InputBytes> inputs) {
     std::memcpy(request.staging.data() + request.inputs[i].offset, inputs[i].data, inputs[i].bytes);
   }
   return true;
-}
-
-// Behind the other steps of its state id, or into a forming batch.
-Code Scheduler::enqueue(Request& request) {
-  if (drained()) last_progress_ = request.submitted;
-  StateEntry* entry = request.step.state;
-  if (entry != nullptr) {
-    // The stream that had this name is gone, only its last step is not: this one is another stream's first.
-    if (entry->drop_when_idle && !entry->idle()) request.step.start = true;
-    const Code reserved = states_.reserve(*entry, request.submitted);
-    if (reserved != Code::Ok) return refuse(request, reserved);
-  }
-  if (!state_is_free(request)) {
-    request.phase = Phase::Waiting;
-    request.next = nullptr;
-    (entry->first == nullptr ? entry->first : entry->last->next) = &request;
-    entry->last = &request;
-    ++waiting_;
-    return Code::Ok;
-  }
-  if (!join_batch(request)) return refuse(request, Code::ResourceExhausted);
-  ++waiting_;
-  return Code::Ok;
 }
 
 // False where no memory is left for another batch.

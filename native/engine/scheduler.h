@@ -29,6 +29,7 @@
 #include "model_session.h"
 #include "mutex.h"
 #include "request.h"
+#include "run_costs.h"
 #include "state_store.h"
 #include "stats.h"
 
@@ -139,16 +140,21 @@ class Scheduler {
   StepTimes times_of(uint32_t index) EXCLUDES(mutex_);
 
  private:
-  // Admission and placing (scheduler.cc)
+  // Admission (scheduler_admission.cc)
   Code admit(CompletionQueue& client, const StepSpec& spec, Request*& request) REQUIRES(mutex_);
   Code refuse(Request& request, Code code) REQUIRES(mutex_);
+  Code enqueue(Request& request) REQUIRES(mutex_);
+  Nanos least_wait(const Request& request) const REQUIRES(mutex_);
+  Nanos wait_for_lane(const Request& request) const REQUIRES(mutex_);
+  Nanos wait_for_state(const StateEntry* entry) const REQUIRES(mutex_);
+
+  // Steps and their places (scheduler.cc)
   Request& take_request() REQUIRES(mutex_);
   void free_request(Request& request) REQUIRES(mutex_);
   bool state_is_free(const Request& request) const REQUIRES(mutex_);
   // Both false where no memory is left. A filling request is its submitter's alone: no mutex for its layout.
   bool stage(Request& request, std::span<const InputBytes> inputs);
   bool lay_out_staging(Request& request) const;
-  Code enqueue(Request& request) REQUIRES(mutex_);
   bool join_batch(Request& request) REQUIRES(mutex_);
   Forming* open_batch(Request& request) REQUIRES(mutex_);
   void recycle(Batch& batch) REQUIRES(mutex_);
@@ -209,6 +215,8 @@ class Scheduler {
   uint32_t waiting_ GUARDED_BY(mutex_) = 0;                         // steps published and not yet running
   uint32_t running_ GUARDED_BY(mutex_) = 0;                         // batches
   uint32_t idle_lanes_ GUARDED_BY(mutex_) = 0;
+  RunCosts costs_ GUARDED_BY(mutex_);
+  Nanos busy_until_ GUARDED_BY(mutex_) = 0;  // when the batch that was begun last will have ended, presumably
   // When a batch last ended, or the first step came that found nothing here.
   Nanos last_progress_ GUARDED_BY(mutex_) = 0;
   bool closing_ GUARDED_BY(mutex_) = false;

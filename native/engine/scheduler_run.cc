@@ -57,6 +57,7 @@ Batch* Scheduler::take_batch(const Dispatch& dispatch, Nanos now) {
     return nullptr;
   }
   batch->started = now;
+  busy_until_ = now + costs_.of(batch->rows.size());
   for (Request* request : batch->rows) request->phase = Phase::Running;
   waiting_ -= static_cast<uint32_t>(batch->rows.size());
   ++running_;

@@ -26,6 +26,7 @@ void Scheduler::count_dispatch(const Batch& batch, DispatchReason reason) {
 
 void Scheduler::count_run(const Batch& batch, bool ok, Nanos now) {
   last_progress_ = now;
+  costs_.add(batch.rows.size(), now - batch.started);
   const auto& [gather, run, scatter] = batch.times;
   stats_.gather_time.add(gather);
   stats_.run_time.add(run);

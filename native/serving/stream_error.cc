@@ -11,7 +11,7 @@ std::string step_error_message(Code code, std::string_view detail) {
     case Code::ResourceExhausted:
       return "the queue or the table of states is full; retry later, or raise queueSize or maxStates";
     case Code::DeadlineExceeded:
-      return "the timeout passed before the step was done; its state is as it was before";
+      return "the step was not done, or could not have been, within its timeout; its state is as it was before";
     case Code::Cancelled:
       return "the step was cancelled; its state is as it was before";
     case Code::Unavailable:

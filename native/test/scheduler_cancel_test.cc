@@ -140,12 +140,13 @@ TEST_CASE("a deadline that passes in the queue: never run, state as before, succ
   Client client(served);
   const StepSpec a = served.of("a");
   CHECK(client.step(a, four(1)) == four(1));
-  const uint32_t late = client.submit(with_timeout(a, 1), four(50));
-  const uint32_t also_late = client.submit(with_timeout(served.of("b"), 1), four(50));
-  const uint32_t waits_late = client.submit(with_timeout(a, 1), four(50));
+  constexpr int64_t kMicros = 100'000;  // much longer than these steps take, so that they are taken
+  const uint32_t late = client.submit(with_timeout(a, kMicros), four(50));
+  const uint32_t also_late = client.submit(with_timeout(served.of("b"), kMicros), four(50));
+  const uint32_t waits_late = client.submit(with_timeout(a, kMicros), four(50));
   const uint32_t in_time = client.submit(with_timeout(a, 3'600'000'000), four(2));
   const uint32_t other = client.submit(served.of("c"), four(3));
-  let_pass(2000);
+  let_pass(kMicros * 1000);
   CHECK(client.result(other) == four(3));
   CHECK(client.result(in_time) == four(3));
   for (const uint32_t step : {late, also_late, waits_late}) CHECK(client.outcome(step) == Code::DeadlineExceeded);
@@ -172,6 +173,39 @@ TEST_CASE("a deadline that passes during the run: the outcome is thrown away, th
   served.device.let_go();
   CHECK(client.outcome(late) == Code::DeadlineExceeded);
   CHECK(client.step(a, four(1)) == four(2));
+}
+
+TEST_CASE("a deadline that cannot be met for what waits before it is refused at once") {
+  Served served("accumulator", {.lanes = 1});
+  Client client(served);
+  const StepSpec a = served.of("a");
+  constexpr int64_t kRunMicros = 200'000;
+  // From a run of that length the scheduler knows what one takes.
+  served.device.hold_running();
+  const uint32_t slow = client.submit(a, four(1));
+  served.scheduler.kick();
+  served.device.wait_held();
+  let_pass(kRunMicros * 1000);
+  served.device.let_go();
+  CHECK(client.result(slow) == four(1));
+
+  // Nothing is before it: it is tried, whatever runs took so far.
+  CHECK(client.step(with_timeout(a, kRunMicros / 2), four(1)) == four(2));
+
+  served.device.hold_running();
+  const uint32_t running = client.submit(a, four(1));
+  served.scheduler.kick();
+  served.device.wait_held();
+  CHECK(client.try_submit(with_timeout(served.of("b"), kRunMicros / 8), four(1)) == Code::DeadlineExceeded);
+  CHECK(client.try_submit(with_timeout(a, kRunMicros / 8), four(1)) == Code::DeadlineExceeded);
+  const uint32_t patient = client.submit(with_timeout(a, 3'600'000'000), four(1));
+  CHECK(client.try_submit({}, four(1)) == Code::Ok);
+  served.device.let_go();
+  CHECK(client.result(running) == four(3));
+  CHECK(client.result(patient) == four(4));
+  const Stats stats = served.scheduler.stats();
+  CHECK(stats.refused == 2);
+  CHECK(stats.live_states == 1);
 }
 
 TEST_CASE("the longest timeout that can be given is for ever") {
