@@ -17,14 +17,17 @@ const TURN_MS = 1;
 
 /** A connection with one request at a time. */
 class HttpClient {
-  /** @param {HttpWire} wire @param {string} path @param {object} request */
-  constructor(wire, path, request) {
+  /** @param {number} port @param {HttpWire} wire @param {string} path @param {object} request */
+  constructor(port, wire, path, request) {
+    this.port = port;
     this.wire = wire;
     this.bytes = post(path, JSON.stringify(request));
   }
 
   /** @returns {Promise<Outcome>} */
   async send() {
+    // One that was not needed for long has been closed.
+    if (this.wire.end !== undefined) this.wire = await HttpWire.open(this.port);
     this.wire.write(this.bytes);
     const { status, headers, body } = await this.wire.answer();
     if (status === 200) return { kind: "accepted" };
@@ -68,7 +71,7 @@ export class Clients {
   static async connect(port, { model, request, http, ws = 0 }) {
     const path = `/v2/models/${model}`;
     const all = [];
-    for (let i = 0; i < http; i++) all.push(new HttpClient(await HttpWire.open(port), `${path}/infer`, request));
+    for (let i = 0; i < http; i++) all.push(new HttpClient(port, await HttpWire.open(port), `${path}/infer`, request));
     for (let i = 0; i < ws; i++) all.push(new WsClient(await WsWire.open(port, `${path}/stream`), request));
     // Every so many are of the other protocol, whichever of them are idle.
     return new Clients(all.map((_, i) => all[(i * 389) % all.length]));
