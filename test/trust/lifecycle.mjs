@@ -6,10 +6,11 @@
 import { fileURLToPath } from "node:url";
 import { start } from "../../bench/lib/processes.mjs";
 import { trustCheck } from "./lib/check.mjs";
+import { within } from "./lib/server.mjs";
 
 const FORMS = {
-  short: { operations: 500, threads: 2, actors: 3, doomed: 4, warmUp: 60, exits: 6 },
-  long: { operations: 10_000, threads: 3, actors: 4, doomed: 100, warmUp: 400, exits: 100 },
+  short: { operations: 500, threads: 2, actors: 3, doomed: 4, warmUp: 60, exits: 6, limitSeconds: 180 },
+  long: { operations: 10_000, threads: 3, actors: 4, doomed: 100, warmUp: 400, exits: 100, limitSeconds: 3600 },
 };
 const ABOUT =
   "Starts, changes and stops inferences and drivers in several threads at once, 500 operations or 10000; terminates threads\n" +
@@ -24,11 +25,14 @@ const QUIET = { environment: { HEADRACE_LOG: "silent" } };
 /** The torture, in a process of its own. @returns its report; undefined: it ended without one */
 async function torture(options, holds) {
   const program = await start([process.execPath, "--expose-gc", RUN, JSON.stringify(options)], QUIET);
-  const status = await program.ended;
+  const status = await within(options.limitSeconds * 1000, program.ended, "its end").catch(({ message }) => {
+    program.kill("SIGKILL");
+    return message;
+  });
   const { stdout, stderr } = program.output();
   holds("the process under torture", "ends by itself, with 0", status, status === 0);
   if (status !== 0) process.stderr.write(stderr);
-  return status === 0 ? JSON.parse(stdout.trimEnd().split("\n").at(-1)) : undefined;
+  return stdout === "" ? undefined : JSON.parse(stdout.trimEnd().split("\n").at(-1));
 }
 
 /** Processes that exit while their requests are under way. @returns what was wrong, and the milliseconds of each exit */

@@ -38,15 +38,18 @@ async function behindAnother(stream, work) {
   return code === "CANCELLED" ? said : `the step before ended with ${code}`;
 }
 
-/** In a run that takes long, with a row of somebody else. */
+/** In a run that takes long, with a row of somebody else, which comes second: behind it a step would be refused as too late. */
 async function inRun(server, stream, way) {
-  const another = () => server.proc.predict({ input: new Float32Array(PLODDER.width) });
-  const other = another();
-  await inBatch(server, 0);
   const { timedOut } = server.stats();
   let isLate = false;
+  let other;
   const said = await way(server, stream, async () => {
-    await until(() => server.stats().waiting !== 1, "the batch to be full");
+    await until(() => {
+      isLate = server.stats().timedOut > timedOut;
+      return isLate || server.stats().waiting === 1;
+    }, "the step to wait");
+    if (isLate) return;
+    other = server.proc.predict({ input: new Float32Array(PLODDER.width) });
     // A step of this thread reaches the engine at the end of its turn.
     await turn();
     spinUntil(() => {
@@ -56,7 +59,7 @@ async function inRun(server, stream, way) {
     }, "the batch to run");
   });
   // Where its time was over before the batch was taken, that is not full.
-  if (server.stats().waiting > 0) await another();
+  if (server.stats().waiting > 0) await server.proc.predict({ input: new Float32Array(PLODDER.width) });
   await other;
   if (isLate) throw new Missed("it was cancelled too early or too late");
   return said;

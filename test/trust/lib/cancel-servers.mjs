@@ -14,6 +14,8 @@ const TIMEOUT_MS = 3;
 /** Of those that run for tens of milliseconds, and of those that stay where they are for as long as it takes. */
 const LONG_TIMEOUT_MS = 10;
 const GATE_TIMEOUT_MS = 30;
+/** An answer that is not read stays until its client goes: the server is not to close the connection before. */
+const UNREAD_BYTES = 64 << 20;
 const LIMIT_MILLIS = 10_000;
 
 /**
@@ -39,7 +41,7 @@ export function spinUntil(isSo, what) {
 async function serve(inference, more = {}) {
   const runtime = await init("local");
   const proc = await runtime.startInference(inference);
-  const http = await proc.addDriver("http", HttpDriver, { port: 0 });
+  const http = await proc.addDriver("http", HttpDriver, { port: 0, maxBackpressureBytes: UNREAD_BYTES });
   return {
     proc,
     model: proc.name,

@@ -14,6 +14,8 @@ import { within } from "./server.mjs";
 const SELF = fileURLToPath(import.meta.url);
 const DOOMED = fileURLToPath(new URL("lifecycle-doomed.mjs", import.meta.url));
 const END_MILLIS = 30_000;
+/** The status of a process that would not have ended by itself. */
+const KEPT_ALIVE = 9;
 /** Numbers of actors of different threads must not be the same. */
 const ACTORS_APART = 1000;
 
@@ -102,6 +104,8 @@ async function main(options) {
 
 if (isMainThread) {
   process.stdout.write(`${JSON.stringify(await main(JSON.parse(process.argv[2])))}\n`);
+  // Only where something keeps the process alive.
+  setTimeout(() => process.exit(KEPT_ALIVE), END_MILLIS).unref();
 } else {
   parentPort.postMessage(await torture(workerData.name, workerData));
 }
