@@ -18,17 +18,24 @@ const ABOUT =
 /** Growth that is none: what the allocator keeps for threads that come and go, and the heap of JavaScript, sway by that much. */
 const FLAT_MIB = { short: 64, long: 32 };
 const PROMPT_MILLIS = 2000;
+/** From its start, which takes about one. */
+const EXIT_SECONDS = 30;
 const RUN = fileURLToPath(new URL("lib/lifecycle-run.mjs", import.meta.url));
 const DOOMED = fileURLToPath(new URL("lib/lifecycle-doomed.mjs", import.meta.url));
 const QUIET = { environment: { HEADRACE_LOG: "silent" } };
 
-/** The torture, in a process of its own. @returns its report; undefined: it ended without one */
-async function torture(options, holds) {
-  const program = await start([process.execPath, "--expose-gc", RUN, JSON.stringify(options)], QUIET);
-  const status = await within(options.limitSeconds * 1000, program.ended, "its end").catch(({ message }) => {
+/** The status of a program; where it does not end in time, it is killed and that is told instead. */
+function endOf(program, seconds) {
+  return within(seconds * 1000, program.ended, "its end").catch(({ message }) => {
     program.kill("SIGKILL");
     return message;
   });
+}
+
+/** The torture, in a process of its own. @returns its report; undefined: it ended without one */
+async function torture(options, holds) {
+  const program = await start([process.execPath, "--expose-gc", RUN, JSON.stringify(options)], QUIET);
+  const status = await endOf(program, options.limitSeconds);
   const { stdout, stderr } = program.output();
   holds("the process under torture", "ends by itself, with 0", status, status === 0);
   if (status !== 0) process.stderr.write(stderr);
@@ -44,7 +51,7 @@ async function exits(count, progress) {
     const wanted = i % 2 === 0 ? 0 : 40 + i;
     const execution = i % 4 < 2 ? "inline" : "lanes";
     const program = await start([process.execPath, DOOMED, String(wanted), execution], QUIET);
-    const status = await program.ended;
+    const status = await endOf(program, EXIT_SECONDS);
     const { stdout, stderr } = program.output();
     if (status !== wanted || stderr !== "") problems.push(`${execution}: ${status} instead of ${wanted}. ${stderr}`);
     else millis.push(Date.now() - Number(stdout));

@@ -26,11 +26,15 @@ const busy = new Promise((resolve) => {
   tell = resolve;
 });
 
+function stepped() {
+  steps += 1;
+  if (steps === BUSY_STEPS) tell();
+}
+
 async function predictForEver(stateId) {
   for (;;) {
     await proc.predict({ input: [new Float32Array(WIDTH)] }, { stateId });
-    steps += 1;
-    if (steps === BUSY_STEPS) tell();
+    stepped();
   }
 }
 
@@ -40,7 +44,7 @@ async function requestForEver(stateId) {
   for (;;) {
     wire.write(request);
     await wire.answer();
-    steps += 1;
+    stepped();
   }
 }
 

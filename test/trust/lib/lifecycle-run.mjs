@@ -40,7 +40,7 @@ async function inThread(options) {
   const worker = new Worker(SELF, { workerData: options });
   const ended = once(worker, "exit");
   const [result] = await once(worker, "message");
-  const [status] = await within(END_MILLIS, ended, "a thread did not end").catch(({ message }) => [message]);
+  const [status] = await within(END_MILLIS, ended, "a thread hung at its end").catch(({ message }) => [message]);
   if (status !== 0) result.problems.push(`a thread ended with ${status}`);
   return result;
 }
@@ -51,10 +51,12 @@ async function terminateThreads(count) {
   for (let i = 0; i < count; i++) {
     const worker = new Worker(DOOMED, { workerData: { execution: i % 2 === 0 ? "inline" : "lanes" } });
     worker.on("error", ({ message }) => problems.push(`a thread failed: ${message}`));
-    await once(worker, "message");
-    await within(END_MILLIS, worker.terminate(), `thread ${i} could not be terminated`).catch((error) =>
-      problems.push(error.message),
-    );
+    try {
+      await within(END_MILLIS, once(worker, "message"), `thread ${i} hung before it was busy`);
+      await within(END_MILLIS, worker.terminate(), `thread ${i} hung when it was terminated`);
+    } catch ({ message }) {
+      problems.push(message);
+    }
   }
   return problems;
 }
