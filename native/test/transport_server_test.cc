@@ -257,7 +257,7 @@ TEST_CASE("connections are spread over the threads, and each is served by its ow
   CHECK(owners == std::map<uint64_t, int>{{0, 3}, {1, 3}, {2, 3}});
 }
 
-TEST_CASE("a client that comes in the turn in which the door is shut is left outside") {
+TEST_CASE("a client that the system has let in when the door is shut is served") {
   Harness harness;
   IoThread& thread = harness.server.thread(0);
   std::binary_semaphore is_busy(0);
@@ -268,11 +268,34 @@ TEST_CASE("a client that comes in the turn in which the door is shut is left out
   });
   is_busy.acquire();
   // Both are there when the thread looks again: what its poller reports is the door that it shuts before it gets to it.
-  const NetClient client(harness.port);
+  NetClient client(harness.port);
+  client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   thread.post([&] { thread.stop_listening(); });
   may_go_on.release();
-  CHECK(harness.is_silent());
-  CHECK(harness.server.counters().connections == 0);
+  harness.respond(harness.next().connection, "ok");
+  CHECK(client.answer().ends_with("ok"));
+}
+
+TEST_CASE("what has come when the server stops is refused, and what comes first from who has just come") {
+  Harness harness;
+  IoThread& thread = harness.server.thread(0);
+  constexpr std::string_view kRequest = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+  NetClient early(harness.port);
+  NetClient late(harness.port);
+  while (harness.server.counters().connections < 2) std::this_thread::yield();
+  std::binary_semaphore is_busy(0);
+  std::binary_semaphore may_go_on(0);
+  thread.post([&] {
+    is_busy.release();
+    may_go_on.acquire();
+  });
+  is_busy.acquire();
+  early.send(kRequest);
+  thread.begin_stop(10'000'000'000);
+  may_go_on.release();
+  CHECK(early.answer().starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+  late.send(kRequest);
+  CHECK(late.answer().starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
 }
 
 TEST_CASE("stopping sends what was written, twice over, and the port is free at once") {

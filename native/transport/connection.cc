@@ -24,6 +24,8 @@ constexpr size_t kMaxUnacknowledged = 512 << 10;
 constexpr size_t kMaxUnread = 256 << 10;
 // A buffer of what came that is larger is given back once it is empty.
 constexpr size_t kKeptPending = 256 << 10;
+// How long who has come may take until the first request, when all are told to go.
+constexpr Nanos kFirstRequest = 100'000'000;
 // For a client to read the end of an answer, and to close.
 constexpr Nanos kLinger = 2'000'000'000;
 
@@ -224,9 +226,15 @@ void Connection::flushed() {
   if (!reads_) watch(true, false);
 }
 
+void Connection::last_call() {
+  if (state_ == State::Head) readable(false);
+}
+
 void Connection::end_after_flush() {
   if (state_ == State::Closed || state_ == State::Lingering) return;
   const bool is_idle = state_ == State::Head && !in_head_ && pending_.empty() && out_.empty();
+  // Who has just come has not come for nothing: their request gets its refusal.
+  if (is_idle && !has_asked_ && io_.now() - last_input_ < kFirstRequest) return;
   if (is_idle) return close();  // nothing was asked, so there is no answer that a reset could destroy
   abandon();
   state_ = State::Flushing;

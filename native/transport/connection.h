@@ -98,6 +98,8 @@ class Connection {
   void acknowledged(size_t bytes);
   // Takes nothing more, and ends when all is written.
   void end_after_flush();
+  // When all are told to go: reads what has come by now.
+  void last_call();
   // Its first bytes are the header of a proxy.
   void expect_proxy_header() { state_ = State::Proxy; }
   int fd() const { return fd_.get(); }
@@ -198,7 +200,8 @@ class Connection {
   bool told_closed_ = false;
   bool pinged_ = false;
 
-  Nanos last_input_;         // when bytes last came
+  Nanos last_input_;         // when bytes last came, or the connection
+  bool has_asked_ = false;   // its first request has come
   Nanos deadline_ = 0;       // of the state; 0: none
   Nanos stalled_since_ = 0;  // when a client that does not read last took something; 0: it reads
 };

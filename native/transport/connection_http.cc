@@ -68,6 +68,8 @@ std::string_view reason_of(int status) {
       return "431 Request Header Fields Too Large";
     case 501:
       return "501 Not Implemented";
+    case 503:
+      return "503 Service Unavailable";
     case 505:
       return "505 HTTP Version Not Supported";
     default:
@@ -108,6 +110,11 @@ size_t Connection::take_head(std::span<char> bytes) {
       return bytes.size();
     case Parse::complete:
       break;
+  }
+  has_asked_ = true;
+  if (io_.is_closing()) {
+    refuse(503, "the server is stopping");
+    return bytes.size();
   }
   const std::span<const char> rest = bytes.subspan(used);
   keep_alive_ = head.keep_alive;

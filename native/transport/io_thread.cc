@@ -239,7 +239,9 @@ void IoThread::open_door() {
 }
 
 void IoThread::stop_listening() {
-  if (door_ && door_->is_open) epoll_ctl(poller_.get(), EPOLL_CTL_DEL, door_->fd, nullptr);
+  if (!door_) return;
+  if (door_->is_open) epoll_ctl(poller_.get(), EPOLL_CTL_DEL, door_->fd, nullptr);
+  accept_the_rest();
   door_.reset();
 }
 
@@ -317,12 +319,13 @@ void IoThread::tick() {
   flush_all();
 }
 
-// Only writes, and hears of clients that close.
+// Only writes, refuses what still comes, and hears of clients that close.
 void IoThread::turn_while_closing() {
   std::array<epoll_event, kMaxReady> ready;
   const int count = epoll_wait(poller_.get(), ready.data(), kMaxReady, 10);
   now_ = now_nanos();
   for (int i = 0; i < count; ++i) serve(ready[static_cast<size_t>(i)].data.ptr, ready[static_cast<size_t>(i)].events);
+  for (Connection* connection : connections_.all()) connection->end_after_flush();
   flush_all();
   if (now_ >= next_tick_) tick();
   buried_.clear();
@@ -332,6 +335,9 @@ void IoThread::close_all() {
   stop_listening();
   take_inbox();
   const Nanos until = now_nanos() + linger_.load();
+  is_closing_ = true;
+  // What a client had sent by now it gets an answer to.
+  for (Connection* connection : connections_.all()) connection->last_call();
   for (Connection* connection : connections_.all()) connection->end_after_flush();
   flush_all();
   while (!connections_.empty() && now_nanos() < until) turn_while_closing();

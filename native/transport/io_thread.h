@@ -90,6 +90,8 @@ class IoThread {
 
   const ServerOptions& options() const { return options_; }
   unsigned index() const { return index_; }
+  // Whether requests are refused: what was taken before has been answered or was given up.
+  bool is_closing() const { return is_closing_; }
   // When this turn began: near enough for timeouts.
   Nanos now() const { return now_; }
   // The Date field of answers (RFC 9110 6.6.1), with CRLF.
@@ -123,6 +125,7 @@ class IoThread {
   void execute(const Command& command, const CommandBatch& batch);
   void open_door();
   void accept_all();
+  void accept_the_rest();
   bool accept_one();
   void proceed_all();
   void flush_all();
@@ -155,6 +158,7 @@ class IoThread {
   Nanos now_ = 0;
   Nanos next_tick_ = 0;
   bool is_busy_ = false;
+  bool is_closing_ = false;
   int64_t date_second_ = -1;
   std::string date_field_;
   std::vector<CommandBatch> taken_;
