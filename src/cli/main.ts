@@ -5,6 +5,7 @@ import { HeadraceError } from "../errors.js";
 import { VERSION } from "../version.js";
 import { registerBench } from "./bench.js";
 import { registerBenchCompare } from "./bench-compare.js";
+import { registerChecksums } from "./checksums.js";
 import { registerInit } from "./init.js";
 import { registerInspect } from "./inspect.js";
 import { registerPlugins } from "./plugins.js";
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
   registerInit(cli);
   registerBenchCompare(cli);
   registerTune(cli);
+  registerChecksums(cli);
   cli
     .command("", "")
     .example("  headrace serve gru.onnx            a model over HTTP and WebSocket")

@@ -1,21 +1,19 @@
-/** Finds and loads the addon and the ONNX Runtime beside it, and says what to do where it cannot. */
+/** Loads the addon and the ONNX Runtime beside it, and says what to do where it cannot. */
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { HeadraceError } from "../errors.js";
-import { packageRoot, runtimeLibrary } from "./runtime-library.js";
+import { addonFiles, verifyNativeFile } from "./native-files.js";
+import { runtimeLibrary } from "./runtime-library.js";
 import type { Addon } from "./surface.js";
 
 function loadAddon(): Addon {
-  const here = dirname(fileURLToPath(import.meta.url));
   const require = createRequire(import.meta.url);
-  const build = join(packageRoot(here), "build", "native");
   const attempts: string[] = [];
-  for (const configuration of process.env.HEADRACE_DEBUG ? ["Debug", "Release"] : ["Release", "Debug"]) {
-    const file = join(build, configuration, "headrace.node");
+  for (const file of addonFiles()) {
     try {
+      const library = runtimeLibrary(require);
+      for (const native of [file, library]) verifyNativeFile(native);
       const addon = require(file) as Addon;
-      addon.openOnnxRuntime(runtimeLibrary(require));
+      addon.openOnnxRuntime(library);
       return addon;
     } catch (error) {
       attempts.push(`  ${file}: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`);

@@ -5,6 +5,7 @@ export { type AnyDriverProcess, DriverProcess, type DriverStatus, type StopOptio
 export { type CellParameters, Inference, type InferenceOptions } from "./inference.js";
 export { type EvictListener, InferenceProcess } from "./inference-process.js";
 export { describeModel } from "./model-cell.js";
+export { nativeChecksums } from "./native-checksums.js";
 export type { RepositoryControl, RepositoryEntry } from "./repository.js";
 export type { RequestPhases, RequestStatistics, RunStatistics } from "./request-counters.js";
 export type { RequestPolicy } from "./request-policy.js";
