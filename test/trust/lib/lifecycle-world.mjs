@@ -192,9 +192,8 @@ export class World {
         wire.write(post("/predict", body));
         // Half of them do not wait.
         if (random.below(2) === 0) return;
-        const { status } = await wire.answer();
-        if (status !== 200)
-          throw Object.assign(new Error(`answered with ${status}`), { code: status === 503 && "UNAVAILABLE" });
+        const { status, body: answer } = await wire.answer();
+        if (status !== 200) throw Object.assign(new Error(`answered with ${status}`), JSON.parse(answer).error);
       } finally {
         wire.close();
       }
