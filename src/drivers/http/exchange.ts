@@ -161,7 +161,10 @@ export class Exchange {
     this.response.respondEmpty(`${statusLine(status)}\r\n${this.fields(headers)}`, this.owner.isDraining());
   }
 
-  error(error: HeadraceError): void {
+  error(given: HeadraceError): void {
+    // Models go before the last connections do: who asks for one then is not to take it for one that never was.
+    const isGone = given.code === "MODEL_NOT_FOUND" && this.owner.isDraining();
+    const error = isGone ? new HeadraceError("UNAVAILABLE", "the server is stopping") : given;
     this.span?.failed(error.code, error.message, error.httpStatus >= 500);
     this.json(error.httpStatus, this.encodeError(error, this.trace?.id), errorHeaders(error));
   }

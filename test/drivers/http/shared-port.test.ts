@@ -5,7 +5,9 @@ import { HttpDriver, openHttpPort } from "../../../src/drivers/http/index.js";
 import { defineCell, type Pipeline, PipelineFactory } from "../../../src/pipeline/index.js";
 import { Inference, init, type Runtime } from "../../../src/runtime/index.js";
 import { Integer } from "../../../src/types/index.js";
+import { Gate } from "../../support/gate.js";
 import { gruPipeline } from "../../support/serve.js";
+import { postHead, RawConnection } from "../../support/sockets.js";
 
 /** Answers `input * factor`, and how many steps its stream has had. */
 function times(name: string, factor: number): Pipeline {
@@ -175,4 +177,32 @@ t.test("what all who share a port have in common must agree", async (t) => {
   t.teardown(() => elsewhere.stop());
   const stranger = await elsewhere.startInference(new Inference({ pipeline: times("stranger", 1) }));
   await t.rejects(stranger.addDriver("web", HttpDriver, { port }), { code: "PORT_IN_USE" }, "another runtime cannot");
+});
+
+t.test("a model that went before the others, while all stop, is unavailable and not unknown", async (t) => {
+  const runtime = await runtimeOf(t);
+  const gate = new Gate();
+  const doubles = await runtime.startInference(new Inference({ pipeline: times("double", 2) }));
+  const gated = await runtime.startInference(new Inference({ pipeline: gate.pipeline() }));
+  const web = await doubles.addDriver("web", HttpDriver, { port: 0 });
+  const { port } = web.getService("http").taggedAddresses.lan;
+  await gated.addDriver("web", HttpDriver, { port });
+  const ask = async (connection: RawConnection, model: string, inputs: object) => {
+    const body = JSON.stringify({ inputs });
+    await connection.write(postHead(`/models/${model}/predict`, { "Content-Length": body.length }) + body);
+    return connection.answer();
+  };
+  const idle = await RawConnection.open(t, port);
+  t.equal((await ask(idle, "double", { input: 1 })).status, 200);
+  const waiting = ask(await RawConnection.open(t, port), "gate", { x: 1 });
+  await gate.arrived(1);
+
+  const stopping = gated.stop();
+  await doubles.stop({ timeoutMs: 1 });
+  const late = await ask(idle, "double", { input: 1 });
+  t.equal(late.status, 503);
+  t.match(JSON.parse(late.body.toString()), { error: { code: "UNAVAILABLE", message: "the server is stopping" } });
+  gate.release();
+  t.equal((await waiting).status, 200);
+  await stopping;
 });
