@@ -16,7 +16,7 @@ const ABOUT =
   "Starts, changes and stops inferences and drivers in several threads at once, 500 operations or 10000; terminates threads\n" +
   "and ends processes whose requests are under way. Looks for what hangs, fails or is left behind.";
 /** Growth that is none: what the allocator keeps for threads that come and go, and the heap of JavaScript, sway by that much. */
-const FLAT_MIB = { short: 64, long: 32 };
+const FLAT_MIB = 64;
 const PROMPT_MILLIS = 2000;
 /** From its start, which takes about one. */
 const EXIT_SECONDS = 30;
@@ -78,7 +78,7 @@ await trustCheck({
       }
       const growth = lastMib - firstMib;
       const measured = `${growth.toFixed(1)} MiB, from ${firstMib.toFixed(1)} MiB`;
-      holds("growth of memory", `at most ${FLAT_MIB[form]} MiB`, measured, growth <= FLAT_MIB[form]);
+      holds("growth of memory", `at most ${FLAT_MIB} MiB`, measured, growth <= FLAT_MIB);
     }
     const { problems, millis } = await exits(options.exits, progress);
     const goal = "its own status, no signal, no word";
