@@ -5,6 +5,10 @@ import { HeadraceError } from "../errors.js";
 /**
  * The SHA-256 of the native libraries that would be loaded, in the form of `sha256sum`: what HEADRACE_CHECKSUMS wants to find.
  *
+ * ```ts
+ * nativeChecksums().split("\n").length; // 3
+ * ```
+ *
  * @throws HeadraceError NATIVE_UNAVAILABLE where the addon has not been built.
  */
 export function nativeChecksums(): string {

@@ -88,7 +88,13 @@ export function valuesToJson<T extends Types>(types: T, values: ValuesOf<T>): { 
   return json;
 }
 
-/** The values that named types have where none is given; undefined where a type has no default. */
+/**
+ * The values that named types have where none is given; undefined where a type has no default.
+ *
+ * ```ts
+ * defaultValues({ id: Integer(), age: Integer({ default: 0 }) }).age; // 0
+ * ```
+ */
 export function defaultValues(types: Types): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const { name, type } of fieldsOf(types)) values[name] = type.defaultValue();

@@ -98,8 +98,8 @@ t.test("what the user got wrong is exit status 2, what is not there 1", async (t
     ],
     [["serve", "--models", directory, "--load-model", "a"], 2, /--load-model: goes with --model-control explicit/],
     [["serve", "--models", directory, "--max-batch", "4"], 2, /--max-batch: .*config\.pbtxt/],
-    [["serve", "--models", join(directory, "no")], 1, /NOT_FOUND: .*no: ENOENT/],
-    [["serve", "--models", GRU], 2, /is no directory/],
+    [["serve", "--port", "0", "--models", join(directory, "no")], 1, /NOT_FOUND: .*no: ENOENT/],
+    [["serve", "--port", "0", "--models", GRU], 2, /is no directory/],
   ];
   const outcomes = wrong.map(async ([args, code, message]) => ({
     args,
