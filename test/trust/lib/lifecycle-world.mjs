@@ -17,6 +17,12 @@ const ENDED = new Set(["UNAVAILABLE", "CANCELLED", "DRIVER_NOT_FOUND", "ECONNREF
 
 const codeOf = (error) => error.code ?? (/^no answer/.test(error.message) ? "NO_ANSWER" : error.message);
 
+/** A server whose door is closed answers in words only, whatever was asked for. */
+function answeredWith(status, error) {
+  const code = error.code ?? (status === 503 ? "UNAVAILABLE" : `HTTP ${status}`);
+  return Object.assign(new Error(error.message ?? error), { code });
+}
+
 export class World {
   /** @type {{ proc: object, kind: string, isEnding: boolean, drivers: Map<string, { kind: string, isEnding: boolean }> }[]} */
   #processes = [];
@@ -193,7 +199,7 @@ export class World {
         // Half of them do not wait.
         if (random.below(2) === 0) return;
         const { status, body: answer } = await wire.answer();
-        if (status !== 200) throw Object.assign(new Error(`answered with ${status}`), JSON.parse(answer).error);
+        if (status !== 200) throw answeredWith(status, JSON.parse(answer).error);
       } finally {
         wire.close();
       }
