@@ -149,13 +149,13 @@ t.test("the engine, the transport, serving and the JSON part compile without Nod
 
 const TALKS_TO_ADDON = [join("engine", "engine.ts"), join("engine", "json.ts"), join("transport", "server.ts")];
 
-t.test("only engine.ts, json.ts and the transport's server talk to the addon, which load.ts finds", async (t) => {
+t.test("only engine.ts, json.ts and the transport's server talk to the addon, which native-files.ts finds", async (t) => {
   const wrong: string[] = [];
   for (const file of await filesUnder("src", /\.ts$/)) {
     const text = await readFile(file, "utf8");
     const name = relative(join(ROOT, "src"), file);
     if (/from "[^"]*\/load\.js"/.test(text) && !TALKS_TO_ADDON.includes(name)) wrong.push(name);
-    if (/headrace\.node/.test(text) && name !== join("engine", "load.ts")) wrong.push(name);
+    if (/headrace\.node/.test(text) && name !== join("engine", "native-files.ts")) wrong.push(name);
   }
   t.same(wrong, []);
 });
