@@ -9,8 +9,8 @@ import { trustCheck } from "./lib/check.mjs";
 import { within } from "./lib/server.mjs";
 
 const FORMS = {
-  short: { operations: 500, threads: 2, actors: 3, doomed: 4, warmUp: 60, exits: 6, limitSeconds: 180 },
-  long: { operations: 10_000, threads: 3, actors: 4, doomed: 100, warmUp: 400, exits: 100, limitSeconds: 3600 },
+  short: { operations: 500, threads: 2, actors: 3, doomed: 4, warmUp: 60, exits: 6, limitSeconds: 600 },
+  long: { operations: 10_000, threads: 3, actors: 4, doomed: 100, warmUp: 400, exits: 100, limitSeconds: 7200 },
 };
 const ABOUT =
   "Starts, changes and stops inferences and drivers in several threads at once, 500 operations or 10000; terminates threads\n" +
@@ -19,7 +19,7 @@ const ABOUT =
 const FLAT_MIB = 64;
 const PROMPT_MILLIS = 2000;
 /** From its start, which takes about one. */
-const EXIT_SECONDS = 30;
+const EXIT_SECONDS = 120;
 const RUN = fileURLToPath(new URL("lib/lifecycle-run.mjs", import.meta.url));
 const DOOMED = fileURLToPath(new URL("lib/lifecycle-doomed.mjs", import.meta.url));
 const QUIET = { environment: { HEADRACE_LOG: "silent" } };
