@@ -80,14 +80,18 @@ const files = (await sources()).filter(
 if (files.length === 0) fail(`no source's path has '${positionals.join("' or '")}' in it`);
 // A finding in a header is told with each source that includes it.
 const findings = new Set();
+const tell = (finding) => {
+  if (finding === "" || findings.has(finding)) return;
+  findings.add(finding);
+  process.stdout.write(finding.replaceAll(`${ROOT}/`, ""));
+};
 let next = 0;
 const worker = async () => {
   while (next < files.length) {
     const said = await look(files[next++]);
-    for (const finding of said.split(/^(?=\/[^\n]*: (?:error|warning): )/m)) if (finding !== "") findings.add(finding);
+    for (const finding of said.split(/^(?=\/[^\n]*: (?:error|warning): )/m)) tell(finding);
   }
 };
 await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
-for (const finding of findings) process.stdout.write(finding.replaceAll(`${ROOT}/`, ""));
 process.stdout.write(`${files.length} sources, ${findings.size} findings\n`);
 process.exitCode = findings.size === 0 ? 0 : 1;

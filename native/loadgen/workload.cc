@@ -14,7 +14,7 @@ namespace headrace::bench {
 namespace {
 
 Workload noiseWorkloadOf(const Arguments& arguments) {
-  const Workload workload{
+  Workload workload{
       .mode = modeOf(arguments.text("mode")),
       .host = arguments.text("host", "127.0.0.1"),
       .path = arguments.text("path"),
