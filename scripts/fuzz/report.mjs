@@ -1,7 +1,7 @@
 // Runs the fuzz targets and puts together what they found.
 
 import { buildNative, fuzzNative, missingForNative, nativeCoverage, nativeTargets } from "./native.mjs";
-import { fuzzTypescript, typescriptCoverage, typescriptTargets } from "./typescript.mjs";
+import { buildTypescript, fuzzTypescript, typescriptCoverage, typescriptTargets } from "./typescript.mjs";
 
 /**
  * @typedef {object} TargetResult
@@ -43,10 +43,9 @@ export async function fuzz({
   if (native.length + typescript.length === 0) throw new Error(`no fuzz target has '${only}' in its name`);
   const missing = native.length === 0 ? undefined : missingForNative(compiler);
   if (missing !== undefined) throw new Error(missing);
-  if (native.length > 0) {
-    progress("building");
-    await buildNative(compiler, native);
-  }
+  progress("building");
+  if (typescript.length > 0) await buildTypescript();
+  if (native.length > 0) await buildNative(compiler, native);
   const works = [
     ...typescript.map((name) => [name, () => fuzzTypescript(name, { seconds, seed })]),
     ...native.map((name) => [name, () => fuzzNative(name, { seconds, seed })]),

@@ -15,6 +15,12 @@ export function typescriptTargets() {
     .map((name) => parse(name).name);
 }
 
+/** Writes what the targets load, before several of them would at once. */
+export function buildTypescript() {
+  const library = JSON.stringify(join(FUZZ, "lib", "build.mjs"));
+  return run(process.execPath, ["-e", `import(${library}).then(({ buildSources }) => buildSources())`]);
+}
+
 function launch(target, args) {
   const corpus = join(BUILD, "corpus", target);
   mkdirSync(corpus, { recursive: true });
