@@ -189,8 +189,8 @@ TEST_CASE("no damage to a request leads anywhere but to an answer") {
       input("BYTES", "[2]", R"(["a\u00e9\ud83d\ude00","é\\"])"),
       R"({"id":"x","inputs":[{"data":[true,false],"shape":[2],"datatype":"BOOL"},{"name":"y","shape":[1],"datatype":"FP16","data":[0.1]}],"outputs":[{"name":"z"}]})",
   };
-  const std::string pieces[] = {"[",  "]", "{",  "}",    "\"",   "\\",           ",", ":",
-                                "0.", "-", "e9", "null", "\x80", "\xed\xa0\x80", "\0"};
+  const std::string pieces[] = {
+      "[", "]", "{", "}", "\"", "\\", ",", ":", "0.", "-", "e9", "null", "\x80", "\xed\xa0\x80", std::string(1, '\0')};
   for (int i = 0; i < 100'000; ++i) {
     std::string body = bodies[random() % std::size(bodies)];
     for (auto left = 1 + random() % 3; left > 0; --left) {

@@ -13,7 +13,6 @@ using testing::Client;
 using testing::holding;
 using testing::let_pass;
 using testing::Served;
-using testing::Serving;
 using testing::with_timeout;
 
 using Floats = std::vector<float>;

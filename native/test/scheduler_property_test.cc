@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -164,7 +165,7 @@ std::optional<std::array<float, kElements>> replay(Stream& stream) {
     for (size_t element = 0; element < kElements; ++element) {
       const float before = step.start || !state ? 0 : (*state)[element];
       next[element] = ledger(before, step.x + static_cast<float>(element));
-      REQUIRE(std::memcmp(&step.y[element], &next[element], sizeof(float)) == 0);
+      REQUIRE(std::bit_cast<uint32_t>(step.y[element]) == std::bit_cast<uint32_t>(next[element]));
     }
     if (step.hold && !step.commit) continue;
     state = step.end ? std::nullopt : std::optional(next);

@@ -130,7 +130,7 @@ TEST_CASE("a context longer than a step is made of several steps; an empty step 
   const StepSpec a = served.of("a");
   const auto echo = [&](const Floats& values) {
     const uint32_t step = submit_shaped(served, client, a, {static_cast<int64_t>(values.size())}, values);
-    const Floats seen = output(served, client, step, 1).second;
+    Floats seen = output(served, client, step, 1).second;
     client.release(step);
     return seen;
   };
@@ -250,7 +250,7 @@ TEST_CASE("an output whose length the values decide keeps its rank, whatever the
   Client client(served);
   const auto kept = [&](const Floats& values) {
     const uint32_t step = submit_shaped(served, client, {}, {static_cast<int64_t>(values.size()) / 4, 4}, values);
-    const auto result = output(served, client, step, 0);
+    auto result = output(served, client, step, 0);
     client.release(step);
     return result;
   };

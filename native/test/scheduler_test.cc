@@ -15,7 +15,6 @@ namespace {
 using testing::Client;
 using testing::ending;
 using testing::Served;
-using testing::Serving;
 using testing::starting;
 
 using Floats = std::vector<float>;

@@ -43,7 +43,7 @@ Outcome feed(const std::vector<std::string_view>& pieces) {
 
 // Whole, cut in two at every place, and byte by byte; the outcome is the same each time.
 Outcome feed_every_way(std::string_view text) {
-  const Outcome whole = feed({text});
+  Outcome whole = feed({text});
   const auto check_same = [&](const Outcome& other) {
     CHECK(other.parse == whole.parse);
     CHECK(other.body == whole.body);

@@ -300,7 +300,7 @@ TEST_CASE("a head does not show through in the next one, which allocates nothing
   std::string third = first;
   testing::start_counting_allocations();
   const Parse parsed = parse_http_head(second, head, consumed, problem);
-  const bool shows_through = !head.fields.empty() || head.query != "" || head.content_length.has_value() ||
+  const bool shows_through = !head.fields.empty() || !head.query.empty() || head.content_length.has_value() ||
                              head.websocket || head.expect_continue || head.keep_alive;
   const Parse parsed_again = parse_http_head(third, head, consumed, problem);
   CHECK(testing::stop_counting_allocations() == 0);

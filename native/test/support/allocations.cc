@@ -14,6 +14,7 @@ thread_local uint64_t allocations = 0;
 
 // The sanitizers have operators of their own; there, nothing is counted.
 #if !HEADRACE_SANITIZED
+// NOLINTBEGIN(cppcoreguidelines-no-malloc, cppcoreguidelines-owning-memory): what others own their memory by
 void* operator new(size_t bytes) {
   if (counting) ++allocations;
   if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
@@ -21,6 +22,7 @@ void* operator new(size_t bytes) {
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+// NOLINTEND(cppcoreguidelines-no-malloc, cppcoreguidelines-owning-memory)
 #endif
 
 namespace headrace::testing {

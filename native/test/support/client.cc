@@ -69,7 +69,7 @@ void Client::release(uint32_t index, bool commit) {
 
 std::vector<float> Client::result(uint32_t index, bool commit) {
   REQUIRE(wait(index).code == Code::Ok);
-  const std::vector<float> values = read<float>(index);
+  std::vector<float> values = read<float>(index);
   release(index, commit);
   return values;
 }
