@@ -11,6 +11,19 @@ export function stopAllProcesses() {
   for (const child of running) killTree(processTree(child.pid));
 }
 
+/** The same where this process is told to end, which then ends with the shell's status for that signal. */
+export function stopAllOnSignals() {
+  for (const [signal, status] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ]) {
+    process.once(signal, () => {
+      stopAllProcesses();
+      process.exit(status);
+    });
+  }
+}
+
 /**
  * A running program. `ended` resolves with its exit status or signal once it is gone.
  * @typedef {{ pid: number, output: () => { stdout: string, stderr: string }, ended: Promise<number | string>,

@@ -1,7 +1,7 @@
 // What every program of the benchmark does around its work: options, exit status, and no process left behind.
 
 import { UsageError } from "./options.mjs";
-import { stopAllProcesses } from "./processes.mjs";
+import { stopAllOnSignals, stopAllProcesses } from "./processes.mjs";
 
 /**
  * Runs a program to its end and sets the exit status: 0 or 1 as `work` says, 1 where it fails, 2 for wrong usage.
@@ -9,15 +9,7 @@ import { stopAllProcesses } from "./processes.mjs";
  * @param {{ name: string, help: string, readOptions: (argv: string[]) => O, work: (options: O) => Promise<boolean> }} program
  */
 export async function runProgram({ name, help, readOptions, work }) {
-  for (const [signal, status] of [
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-  ]) {
-    process.once(signal, () => {
-      stopAllProcesses();
-      process.exit(status);
-    });
-  }
+  stopAllOnSignals();
   try {
     const options = readOptions(process.argv.slice(2));
     if (options.help) process.stdout.write(help);

@@ -1,3 +1,6 @@
+/** A share of 1 as people read it. */
+export const percent = (share) => `${(100 * share).toFixed(1)} %`;
+
 /** @typedef {{ min: number, median: number, max: number }} Summary */
 
 /**

@@ -1,5 +1,7 @@
 // What the project promises, and whether this run kept it. Ratios are of medians.
 
+import { percent } from "./statistics.mjs";
+
 /**
  * @typedef {object} Judged
  * @property {string} id
@@ -10,7 +12,6 @@
  * @property {boolean} [met]
  */
 
-const percent = (value) => `${(100 * value).toFixed(1)} %`;
 const times = (value) => `${value.toFixed(1)}x`;
 const micros = (value) => `${value.toFixed(1)} us`;
 

@@ -14,6 +14,7 @@ using testing::Harness;
 using testing::kMilli;
 using testing::masked_frame;
 using testing::NetClient;
+using testing::Pause;
 using testing::Told;
 
 TEST_CASE("a request is told with its head and body, and answered") {
@@ -260,18 +261,12 @@ TEST_CASE("connections are spread over the threads, and each is served by its ow
 TEST_CASE("a client that the system has let in when the door is shut is served") {
   Harness harness;
   IoThread& thread = harness.server.thread(0);
-  std::binary_semaphore is_busy(0);
-  std::binary_semaphore may_go_on(0);
-  thread.post([&] {
-    is_busy.release();
-    may_go_on.acquire();
-  });
-  is_busy.acquire();
+  Pause pause(thread);
   // Both are there when the thread looks again: what its poller reports is the door that it shuts before it gets to it.
   NetClient client(harness.port);
   client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   thread.post([&] { thread.stop_listening(); });
-  may_go_on.release();
+  pause.end();
   harness.respond(harness.next().connection, "ok");
   CHECK(client.answer().ends_with("ok"));
 }
@@ -283,16 +278,10 @@ TEST_CASE("what has come when the server stops is refused, and what comes first 
   NetClient early(harness.port);
   NetClient late(harness.port);
   while (harness.server.counters().connections < 2) std::this_thread::yield();
-  std::binary_semaphore is_busy(0);
-  std::binary_semaphore may_go_on(0);
-  thread.post([&] {
-    is_busy.release();
-    may_go_on.acquire();
-  });
-  is_busy.acquire();
+  Pause pause(thread);
   early.send(kRequest);
   thread.begin_stop(10'000'000'000);
-  may_go_on.release();
+  pause.end();
   CHECK(early.answer().starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
   late.send(kRequest);
   CHECK(late.answer().starts_with("HTTP/1.1 503 Service Unavailable\r\n"));

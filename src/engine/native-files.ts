@@ -1,7 +1,6 @@
 /** The native libraries that are loaded into the process: where they are, and whether they are the ones that somebody vouched for. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { packageRoot, runtimeLibrary } from "./runtime-library.js";
@@ -20,7 +19,7 @@ export function addonFiles(): string[] {
 
 /** What `headrace checksums` prints, in the form of `sha256sum`: the addon that would be loaded, and its ONNX Runtime. */
 export function checksums(addonFile: string): string {
-  const files = [addonFile, runtimeLibrary(createRequire(import.meta.url))];
+  const files = [addonFile, runtimeLibrary()];
   return files.map((file) => `${sha256(file)}  ${basename(file)}\n`).join("");
 }
 

@@ -184,16 +184,7 @@ export class FunctionStates {
 
 function copyOf(states: CellStates): CellStates {
   const copy: CellStates = new Map();
-  for (const [ref, state] of states) copy.set(ref, copyOfState(state));
-  return copy;
-}
-
-function copyOfState(state: Record<string, unknown>): Record<string, unknown> {
-  const copy = { ...state };
-  for (const name in copy) {
-    const value = copy[name];
-    if (typeof value === "object") copy[name] = copyValue(value);
-  }
+  for (const [ref, state] of states) copy.set(ref, copyValue(state) as typeof state);
   return copy;
 }
 

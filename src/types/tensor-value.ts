@@ -134,6 +134,12 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
+/** States are copied with every step, and most of their values are no objects. */
 function copyRecord(record: object): object {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, copyValue(value)]));
+  const copy: Record<string, unknown> = { ...record };
+  for (const name in copy) {
+    const value = copy[name];
+    if (typeof value === "object") copy[name] = copyValue(value);
+  }
+  return copy;
 }

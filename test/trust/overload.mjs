@@ -6,7 +6,7 @@ import { withServer } from "../../bench/lib/server.mjs";
 import { trustCheck } from "./lib/check.mjs";
 import { HttpWire, post } from "./lib/http-wire.mjs";
 import { Clients } from "./lib/offered-load.mjs";
-import { FACTOR, overloadFigures, overloadLines } from "./lib/overload-lines.mjs";
+import { FACTOR, overloadFigures, overloadLines, p99 } from "./lib/overload-lines.mjs";
 import { ownTime, percentile, pinClient, SERVER_CORE } from "./lib/server.mjs";
 
 const ABOUT = `A closed loop finds what a slow model can do at most; then five times as much is offered, over HTTP and over
@@ -34,7 +34,6 @@ const GOAL_TIMEOUT_SHARE = 0.25;
 
 const inputs = [{ name: "trips", datatype: "INT64", shape: [1], data: [TRIPS] }];
 const median = (values) => percentile(values, 0.5);
-const p99 = (values) => percentile(values, 0.99);
 const rateOf = ({ accepted, seconds }) => accepted.length / seconds;
 
 /** A load, and how much was accepted in each second that others left the server's core. */

@@ -23,6 +23,24 @@ struct Told {
   double extra;
 };
 
+// A thread that does nothing from here on until `end`, in the middle of a turn: what happens meanwhile it finds all at
+// once.
+class Pause {
+ public:
+  explicit Pause(IoThread& thread) {
+    thread.post([this] {
+      begun_.release();
+      ended_.acquire();
+    });
+    begun_.acquire();
+  }
+  void end() { ended_.release(); }
+
+ private:
+  std::binary_semaphore begun_{0};
+  std::binary_semaphore ended_{0};
+};
+
 class Harness {
  public:
   explicit Harness(const ServerOptions& options = {})

@@ -1,7 +1,7 @@
 // What every script of the trust suite is made of: its form, its figures, its pass lines, and the report at its end.
 
 import { parseArgs } from "node:util";
-import { stopAllProcesses } from "../../../bench/lib/processes.mjs";
+import { stopAllOnSignals, stopAllProcesses } from "../../../bench/lib/processes.mjs";
 import { progressLine } from "../../../bench/lib/progress.mjs";
 
 /**
@@ -28,15 +28,7 @@ import { progressLine } from "../../../bench/lib/progress.mjs";
 export async function trustCheck({ name, about, work }) {
   const options = readOptions(name, about);
   if (options === undefined) return;
-  for (const [signal, status] of [
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-  ]) {
-    process.once(signal, () => {
-      stopAllProcesses();
-      process.exit(status);
-    });
-  }
+  stopAllOnSignals();
   const began = performance.now();
   const figures = {};
   const lines = [];

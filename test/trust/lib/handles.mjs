@@ -1,10 +1,9 @@
 // What a process holds of the operating system's: what it must have given back when its work is done.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
 const LOOK_MILLIS = 25;
-const PAGE = 4096;
 
 /** @typedef {{ files: number, threads: number, resources: number }} Handles */
 
@@ -30,11 +29,6 @@ export async function settledHandles(before, millis = 10_000) {
     if (Object.keys(before).every((kind) => now[kind] <= before[kind]) || performance.now() > limit) return now;
     await delay(LOOK_MILLIS);
   }
-}
-
-/** What of this process is in memory, in MiB. */
-export function residentMib() {
-  return (Number(readFileSync("/proc/self/statm", "utf8").split(" ")[1]) * PAGE) / (1 << 20);
 }
 
 /** The middle of some numbers. @param {number[]} numbers */

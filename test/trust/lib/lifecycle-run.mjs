@@ -6,7 +6,8 @@ import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { handles, median, residentMib, settledHandles } from "./handles.mjs";
+import { residentMib } from "../../../bench/lib/headrace.mjs";
+import { handles, median, settledHandles } from "./handles.mjs";
 import { World } from "./lifecycle-world.mjs";
 import { randomOf } from "./random.mjs";
 import { within } from "./server.mjs";
@@ -88,7 +89,7 @@ async function main(options) {
   const before = handles();
   const share = operations / (threads + 1);
   const memory = [];
-  const all = [torture("main", { ...options, operations: share }, () => memory.push(residentMib()))];
+  const all = [torture("main", { ...options, operations: share }, () => memory.push(residentMib(process.pid)))];
   for (let i = 1; i <= threads; i++) {
     all.push(inThread({ ...options, operations: share, seed: seed + i * ACTORS_APART, name: `thread ${i}` }));
   }

@@ -1,5 +1,6 @@
 // What an overload is held to.
 
+import { percent } from "../../../bench/lib/statistics.mjs";
 import { percentile } from "./server.mjs";
 
 export const FACTOR = 5;
@@ -17,8 +18,7 @@ const GOAL_RECOVERY_SECONDS = 5;
  * @property {number} recoverySeconds
  */
 
-const percent = (value) => `${(100 * value).toFixed(1)} %`;
-const p99 = (values) => percentile(values, 0.99);
+export const p99 = (values) => percentile(values, 0.99);
 
 /** @param {Overload} overload @returns {import("./check.mjs").Line[]} */
 export function overloadLines({ tally, rate, peak, recoverySeconds }) {
