@@ -159,6 +159,16 @@ t.test("names that are no UTF-8 are refused, not mixed up", async (t) => {
   );
 });
 
+t.test("an element that goes on behind its list is no element", async (t) => {
+  const input = (name: string) => ({ name, datatype: "BOOL", shape: [2], contents: { bool_contents: [true, true] } });
+  const bytes = encoded({ inputs: [input("first"), input("second")] });
+  t.equal(readInferRequest(bytes).request.inputs.length, 2);
+  const last = bytes.indexOf(Buffer.of(0x0a, 2, 1, 1)) + 3;
+  bytes[last] = 0x81;
+  t.throws(() => readInferRequest(bytes), { code: "INVALID_ARGUMENT", path: "message" });
+  t.throws(() => Request.decode(bytes), "protobufjs refuses it too");
+});
+
 t.test("integers out of their datatype's range", async (t) => {
   for (const [datatype, field, value] of [
     ["INT8", "int_contents", 128],

@@ -111,11 +111,11 @@ export class Contents {
       reader.at = at;
       if (wire !== WIRE.BYTES && wire !== WIRE.VARINT) throw malformed("integers of another kind");
       if (wire === WIRE.BYTES) reader.delimited();
-      while (reader.at < end) {
+      reader.upTo(end, () => {
         if (index === count)
           throw new InvalidArgumentError(`has more than ${count} elements`, { path: `${path}.contents` });
         put(index++, reader);
-      }
+      });
     }
     checkCount(index, count, path);
     return new Uint8Array(array.buffer);

@@ -97,10 +97,14 @@ export class ProtoReader {
 
   /** Reads a message in the message, field by field; `field` must read or skip the value. */
   message(field: (tag: number) => void): void {
-    const end = this.delimited();
+    this.upTo(this.delimited(), () => field(this.tag()));
+  }
+
+  /** Reads one thing after the other up to `end`, which none may go beyond. */
+  upTo(end: number, read: () => void): void {
     const outer = this.end;
     this.end = end;
-    while (this.at < end) field(this.tag());
+    while (this.at < end) read();
     this.end = outer;
   }
 
