@@ -149,7 +149,7 @@ t.test("the engine, the transport, serving and the JSON part compile without Nod
 
 const TALKS_TO_ADDON = [join("engine", "engine.ts"), join("engine", "json.ts"), join("transport", "server.ts")];
 
-t.test("the addon is found by native-files.ts, and used by engine.ts, json.ts and the transport's server", async (t) => {
+t.test("native-files.ts finds the addon; engine.ts, json.ts and the transport's server use it", async (t) => {
   const wrong: string[] = [];
   for (const file of await filesUnder("src", /\.ts$/)) {
     const text = await readFile(file, "utf8");
