@@ -76,7 +76,7 @@ void happen(uint8_t what) {
     Host& served = host();
     if (served.client->under_way() == 0) return;
     if ((what & event_bits::kCancelled) != 0)
-      for (uint32_t request = 0; request < 4; ++request)
+      for (uint32_t request = 0; request < served.client->under_way(); ++request)
         served.engine->scheduler().cancel(request, Code::DeadlineExceeded);
     if ((what & event_bits::kRemoved) == 0) return;
     served.requests->remove(served.model);

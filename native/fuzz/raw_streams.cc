@@ -69,9 +69,12 @@ class Session {
         // Text that is not UTF-8 ends the connection.
         for (const char c : bytes) is_exact_ = is_exact_ && static_cast<signed char>(c) >= 0;
         return client_.send(masked(1, bytes));
+      // JavaScript takes such a wish only of connections whose streams have numbers.
       case Action::Open:
+        if (options_.streams == 0) return;
         return with_streams([&](Connection&, RawStreams& streams) { streams.open(first, bytes, (first & 1) != 0); });
       case Action::Close:
+        if (options_.streams == 0) return;
         return with_streams([&](Connection&, RawStreams& streams) { streams.close(first, bytes.size() > 1); });
       case Action::Tap:
         return host().thread.post_and_wait([&] { host().client->tap(first % 8, bytes.size() > 1); });
@@ -95,7 +98,7 @@ class Session {
   void expire() {
     host().thread.post_and_wait([] {
       if (host().client->under_way() == 0) return;
-      for (uint32_t request = 0; request < 4; ++request)
+      for (uint32_t request = 0; request < host().client->under_way(); ++request)
         host().engine->scheduler().cancel(request, Code::DeadlineExceeded);
     });
   }
