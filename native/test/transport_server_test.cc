@@ -210,7 +210,9 @@ TEST_CASE("a reader that does not read is ended, and what it was sent does not g
   const uint64_t id = harness.next().connection;
   harness.say(CommandKind::Accept, id, "", "", 0, {1000, 0, 100'000});
   for (int i = 0; i < 200; ++i) harness.say(CommandKind::Send, id, "", std::string(100'000, 'x'), 2);
-  const Told closed = harness.next();
+  Told closed = harness.next();
+  // The system takes some of it first, at times all that there is by then.
+  while (closed.kind == EventKind::Sent) closed = harness.next();
   CHECK(closed.kind == EventKind::Closed);
   CHECK(closed.extra == 1013);
 }
