@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "status.h"
@@ -12,6 +13,25 @@ namespace {
 // So long may a turn run a model before the sockets are looked at again.
 constexpr Nanos kTurnBudget = 5'000'000;
 
+// The dimensions of a row that takes exactly so many bytes, where one at most is open.
+std::optional<Shape> row_of(const DataInput& input, size_t bytes) {
+  Shape shape = input.row_dims;
+  size_t known = element_size(input.info.type);
+  int64_t* open = nullptr;
+  for (int64_t& dimension : shape) {
+    if (dimension >= 0) {
+      known *= static_cast<size_t>(dimension);
+    } else if (open == nullptr) {
+      open = &dimension;
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (open == nullptr || known == 0 || bytes == 0 || bytes % known != 0) return std::nullopt;
+  *open = static_cast<int64_t>(bytes / known);
+  return shape;
+}
+
 }  // namespace
 
 ModelClient::ModelClient(IoThread& io, std::shared_ptr<Engine> engine, uint32_t handle)
@@ -20,9 +40,7 @@ ModelClient::ModelClient(IoThread& io, std::shared_ptr<Engine> engine, uint32_t 
       handle_(handle),
       queue_(std::make_shared<CompletionQueue>([&io] { io.wake(); })) {
   const ModelPlan& plan = engine_->session().plan();
-  is_fixed_ = plan.fixed_inputs();
   for (const DataOutput& output : plan.outputs) {
-    is_fixed_ = is_fixed_ && output.fixed;
     const size_t bytes = output.fixed ? checked_elements(output.row_dims) * element_size(output.info.type) : 0;
     outputs_.push_back({bytes});
     output_bytes_ += bytes;
@@ -35,20 +53,40 @@ ModelClient::~ModelClient() {
   scheduler().detach(*queue_);
 }
 
-Code ModelClient::submit(StepSink& sink, const StepSpec& spec, std::span<const InputBytes> inputs) {
-  uint32_t request = 0;
-  return submit(sink, spec, inputs, request);
-}
-
 Code ModelClient::submit(StepSink& sink, const StepSpec& spec, std::span<const InputBytes> inputs, uint32_t& request) {
   if (is_diverted_) return Code::Unavailable;
   const Code code = scheduler().submit(*queue_, spec, inputs, request);
-  if (code != Code::Ok) return code;
+  if (code == Code::Ok) expect(sink, request);
+  return code;
+}
+
+Code ModelClient::submit_row(StepSink& sink, const StepSpec& spec, std::span<const std::byte> row) {
+  uint32_t request = 0;
+  if (engine_->session().plan().fixed_inputs()) {
+    const InputBytes input{row.data(), row.size()};
+    return submit(sink, spec, {&input, 1}, request);
+  }
+  if (is_diverted_) return Code::Unavailable;
+  const Code code = submit_open(spec, row, request);
+  if (code == Code::Ok) expect(sink, request);
+  return code;
+}
+
+Code ModelClient::submit_open(const StepSpec& spec, std::span<const std::byte> row, uint32_t& request) {
+  const std::vector<DataInput>& inputs = engine_->session().plan().inputs;
+  const std::optional<Shape> shape = inputs.size() == 1 ? row_of(inputs.front(), row.size()) : std::nullopt;
+  if (!shape) return Code::InvalidArgument;
+  const Code begun = scheduler().begin(*queue_, spec, {*shape}, request);
+  if (begun != Code::Ok) return begun;
+  if (scheduler().append(request, 0, row) != Code::Ok) bug("a row does not fit the shape that follows from its bytes");
+  return scheduler().publish(request);
+}
+
+void ModelClient::expect(StepSink& sink, uint32_t request) {
   if (request >= sinks_.size()) sinks_.resize(std::max<size_t>(2 * sinks_.size(), request + 64));
   sinks_[request] = &sink;
   ++under_way_;
   is_due_ = true;
-  return Code::Ok;
 }
 
 void ModelClient::cancel(const StepSink& sink, uint32_t request) {

@@ -33,10 +33,11 @@ class ModelClient final : public TurnWork {
   ModelClient(const ModelClient&) = delete;
   ModelClient& operator=(const ModelClient&) = delete;
 
-  // Ok: `sink` will hear of it once.
-  Code submit(StepSink& sink, const StepSpec& spec, std::span<const InputBytes> inputs);
-  // The same, and says by which number it can be cancelled until then.
+  // Ok: `sink` will hear of it once, and `request` is the number by which it can be cancelled until then.
   Code submit(StepSink& sink, const StepSpec& spec, std::span<const InputBytes> inputs, uint32_t& request);
+  // The same for the bytes of a row of the only input, whose dimensions follow from how many there are where the model
+  // leaves one open.
+  Code submit_row(StepSink& sink, const StepSpec& spec, std::span<const std::byte> row);
   // Cancels a step, if the sink has not heard of it; it will not.
   void cancel(const StepSink& sink, uint32_t request);
   // Cancels the steps of a sink, which hears nothing more of them.
@@ -48,8 +49,6 @@ class ModelClient final : public TurnWork {
   size_t output_bytes(size_t output) const { return outputs_[output].bytes; }
   void copy_outputs(const Completion& completion, std::byte* to);
   const std::byte* output(const Completion& completion, size_t output);
-  // Whether every input has one known shape and every output is preallocated: what this class is for.
-  bool is_fixed() const { return is_fixed_; }
 
   // Refuses new steps as Unavailable.
   void divert() { is_diverted_ = true; }
@@ -65,6 +64,9 @@ class ModelClient final : public TurnWork {
   uint32_t handle() const { return handle_; }
 
  private:
+  Code submit_open(const StepSpec& spec, std::span<const std::byte> row, uint32_t& request);
+  // Hands the outcome of a step to `sink` when it comes.
+  void expect(StepSink& sink, uint32_t request);
   void hand_out();
 
   struct OutputRows {
@@ -75,7 +77,6 @@ class ModelClient final : public TurnWork {
   const std::shared_ptr<Engine> engine_;
   const uint32_t handle_;
   const std::shared_ptr<CompletionQueue> queue_;
-  bool is_fixed_ = true;
   std::vector<OutputRows> outputs_;
   size_t output_bytes_ = 0;
   std::vector<StepSink*> sinks_;  // by request

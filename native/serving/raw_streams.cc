@@ -94,10 +94,9 @@ Code RawStreams::take(Connection& connection, std::span<std::byte> payload) {
 
 Code RawStreams::step(Connection& connection, Stream& stream, std::span<std::byte> payload) {
   stream.connection = &connection;
-  const InputBytes input{payload.data(), payload.size()};
   StepSpec spec;
   spec.state = stream.key();
-  const Code code = client_->submit(stream, spec, {&input, 1});
+  const Code code = client_->submit_row(stream, spec, payload);
   if (code == Code::Ok) ++stream.in_flight;
   return code;
 }

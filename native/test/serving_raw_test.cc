@@ -12,6 +12,7 @@ using testing::ledger;
 using testing::ledger_row;
 using testing::ledger_step;
 using testing::masked_frame;
+using testing::model;
 using testing::NetClient;
 using testing::ServingHarness;
 using testing::Told;
@@ -95,6 +96,30 @@ TEST_CASE("what is no ordinary frame is told when all before it is answered, and
       CHECK(client.frame() == answer_of(state));
     }
   }
+}
+
+TEST_CASE("the length of each frame says what the open dimension of its row is") {
+  ServingHarness served(model("length_ledger"));
+  NetClient client(served.harness.port);
+  served.open_raw(client, {.base = "a"});
+  std::string frames, answers;
+  float state = 0;
+  for (uint32_t step = 1; step <= 200; ++step) {
+    const std::vector<float> row(step % 7 + 1, static_cast<float>(step));
+    frames += masked_frame(kBinary, {reinterpret_cast<const char*>(row.data()), row.size() * sizeof(float)});
+    state = static_cast<float>(ledger_step(static_cast<uint32_t>(state), step * static_cast<uint32_t>(row.size())));
+    answers += static_cast<char>(kBinary);
+    answers += std::string(reinterpret_cast<const char*>(&state), sizeof state);
+  }
+  client.send(frames);
+  for (size_t at = 0; at < answers.size(); at += 1 + sizeof state) {
+    REQUIRE(client.frame() == answers.substr(at, 1 + sizeof state));
+  }
+  // Not a whole number of elements: JavaScript says what is wrong.
+  client.send(masked_frame(kBinary, "seven b"));
+  const Told told = served.harness.next();
+  CHECK(told.kind == EventKind::Control);
+  CHECK(told.body == "seven b");
 }
 
 TEST_CASE("a stream may be closed and opened again, with another state or its old one") {

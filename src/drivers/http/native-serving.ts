@@ -30,8 +30,11 @@ export function serveNatively(server: TransportServer, endpoint: ModelEndpoint):
 /** Whether a frame is the bytes of its input as they are, and an answer those of all outputs in the engine's order. */
 function isPlain({ engine, inputs, outputs }: DirectModel): boolean {
   const [input, ...others] = inputs;
-  // The bytes of a BOOL have to be looked at.
-  if (input === undefined || others.length > 0 || !input.fixed || input.datatype === "BOOL") return false;
+  if (input === undefined || others.length > 0) return false;
+  // The bytes of a BOOL have to be looked at, and strings have no size.
+  if (input.datatype === "BOOL" || input.datatype === "BYTES") return false;
+  // One open dimension follows from how many bytes a frame has.
+  if (input.rowShape.filter((dimension) => dimension < 0).length > 1) return false;
   if (outputs.length !== engine.description.outputs.length) return false;
   return outputs.every(({ index, fixed }, position) => fixed && index === position);
 }

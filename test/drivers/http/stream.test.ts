@@ -232,6 +232,25 @@ t.test("a raw stream of several outputs, of text, of any length", async (t) => {
   }
 });
 
+t.test("a raw stream of steps as long as each of them likes, with state", async (t) => {
+  const { url, process } = await serve(
+    t,
+    await modelPipeline(onnxCell({ name: "m", model: fixture("length_ledger") })),
+  );
+  const peer = await Peer.open(t, `${url}/v2/models/m/stream?raw=x&sequence_id=s`);
+  let state = 0;
+  for (const [step, length] of [1, 5, 2, 1, 9].entries()) {
+    peer.send(bytesOf(new Float32Array(length).fill(step)));
+    state = (31 * state + step * length) % 65521;
+    t.same([...(await peer.nextFloats())], [state]);
+  }
+  peer.send(Buffer.alloc(6));
+  t.match(await peer.nextJson(), { code: "INVALID_ARGUMENT", error: /6 raw bytes are not one row of input "x"/ });
+  peer.send(bytesOf(Float32Array.of(7)));
+  t.same([...(await peer.nextFloats())], [(31 * state + 7) % 65521], "what was refused left the state alone");
+  t.ok(process.exportState("s").byteLength > 0);
+});
+
 t.test("a pipeline of cells is streamed like a model", async (t) => {
   const { url, process } = await serve(t, myPipeline());
   const peer = await Peer.open(t, `${url}/v2/models/MyPipeline/stream`);
