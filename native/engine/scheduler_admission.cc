@@ -58,7 +58,8 @@ Code Scheduler::enqueue(Request& request) {
 }
 
 // How long it takes at least until a step would be done, as far as is known: less than it will, never more. 0 where
-// nothing is before it, so that a model that was slow once is tried again.
+// nothing is before it, so that a model that was slow once is tried again. Those it shares a batch with are not before
+// it.
 Nanos Scheduler::least_wait(const Request& request) const {
   return std::max(wait_for_lane(request), wait_for_state(request.step.state));
 }
@@ -66,13 +67,13 @@ Nanos Scheduler::least_wait(const Request& request) const {
 // Behind the batch that runs and those that go first.
 Nanos Scheduler::wait_for_lane(const Request& request) const {
   const Nanos lanes = std::max<Nanos>(1, wanted_lanes_.load(std::memory_order_relaxed));
-  if (running_ < lanes && forming_.empty()) return 0;
   const std::vector<Shape>* shapes = fixed_inputs_ ? nullptr : &request.shapes;
   const std::optional<size_t> joined = choose_forming(forming_, shapes);
   Nanos before = 0;
   for (size_t i = 0; i < forming_.size(); ++i) {
     if (i != joined && forming_[i].rank <= request.rank) before += costs_.of(forming_[i].size);
   }
+  if (running_ < lanes && before == 0) return 0;
   // With several lanes it is not known which ends first.
   if (lanes == 1 && running_ > 0) before += std::max<Nanos>(0, busy_until_ - request.submitted);
   return before / lanes + costs_.of(joined ? forming_[*joined].size + 1 : 1);

@@ -207,6 +207,26 @@ TEST_CASE("a deadline that cannot be met for what waits before it is refused at 
   CHECK(stats.live_states == 1);
 }
 
+TEST_CASE("those a step shares its batch with are not before it") {
+  Served served("accumulator", {.max_batch = 4});
+  Client client(served);
+  constexpr int64_t kRunMicros = 200'000;
+  served.device.hold_running();
+  const uint32_t slow = client.submit(served.of("a"), four(1));
+  std::thread runner([&] { client.wait(slow); });
+  served.device.wait_held();
+  let_pass(kRunMicros * 1000);
+  served.device.let_go();
+  runner.join();
+  client.release(slow);
+
+  uint32_t steps[3];
+  for (size_t i = 0; i < 3; ++i) {
+    steps[i] = client.submit(with_timeout(served.of(std::to_string(i)), kRunMicros / 2), four(1));
+  }
+  for (const uint32_t step : steps) CHECK(client.result(step) == four(1));
+}
+
 TEST_CASE("the longest timeout that can be given is for ever") {
   Served served("accumulator");
   Client client(served);
