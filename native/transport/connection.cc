@@ -24,8 +24,8 @@ constexpr size_t kMaxUnacknowledged = 512 << 10;
 constexpr size_t kMaxUnread = 256 << 10;
 // A buffer of what came that is larger is given back once it is empty.
 constexpr size_t kKeptPending = 256 << 10;
-// How long who has come may take until the first request, when all are told to go.
-constexpr Nanos kFirstRequest = 100'000'000;
+// How long who has come may take until the first request, when all are told to go. Well above a turn of a busy client.
+constexpr Nanos kFirstRequest = 1'000'000'000;
 // For a client to read the end of an answer, and to close.
 constexpr Nanos kLinger = 2'000'000'000;
 
