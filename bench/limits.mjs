@@ -24,7 +24,6 @@ const GARBAGE_SECONDS = 60;
 const SERVER_CORE = 0;
 const CLIENT_CORE = 1;
 const SILERO_OPTIONS = ["--name", "silero-vad", "--constant", "sr=16000"];
-const VAD_OPTIONS = [...SILERO_OPTIONS, "--context", "input=64"];
 
 const HELP = `Usage: node bench/limits.mjs [options]
 
@@ -34,14 +33,14 @@ const HELP = `Usage: node bench/limits.mjs [options]
 `;
 
 const note = (text) => process.stderr.write(`${text}\n`);
-const vad = (options = []) => headraceServer(SILERO_MODEL, { options: [...VAD_OPTIONS, ...options] });
 
-const SILERO = { model: "silero-vad", replyBytes: "4" };
-const GRU = { model: "gru512", replyBytes: "32" };
+const SILERO = { model: "silero-vad", input: "input", replyBytes: "4" };
+const VAD = { model: "silero-vad", input: "audio", replyBytes: "4" };
+const GRU = { model: "gru512", input: "input", replyBytes: "32" };
 
 /** Raw frames of 512 floats, of 256 streams on 16 connections, in a closed loop. `core`: the generator's own, if it has one. */
-async function load({ port, pid }, { model, replyBytes }, seconds, core) {
-  const path = `/v2/models/${model}/stream?raw=input&streams=16`;
+async function load({ port, pid }, { model, input, replyBytes }, seconds, core) {
+  const path = `/v2/models/${model}/stream?raw=${input}&streams=16`;
   const program = [LOADGEN, "--mode", "ws-raw", "--path", path, "--floats", "512", "--reply-size", replyBytes];
   program.push("--connections", "16", "--in-flight", "16", "--streams", "many", "--warmup", "1");
   program.push("--port", String(port), "--server-pid", String(pid), "--seconds", String(seconds));
@@ -50,10 +49,10 @@ async function load({ port, pid }, { model, replyBytes }, seconds, core) {
   return outcomeOf(await run(core === undefined ? program : pinned(core, program)));
 }
 
-/** Silero's bare loop on the server's core, in inferences a second. */
-async function bareSilero(seconds) {
+/** Silero's bare loop on one core, in inferences a second. */
+async function bareSilero(seconds, core = SERVER_CORE) {
   const program = [BARE_LOOP, "--ort", ONNXRUNTIME_LIBRARY, "--model", SILERO_MODEL, "--kind", "silero"];
-  return outcomeOf(await run(pinned(SERVER_CORE, [...program, "--batch", "64", "--seconds", String(seconds)]))).rate;
+  return outcomeOf(await run(pinned(core, [...program, "--batch", "64", "--seconds", String(seconds)]))).rate;
 }
 
 /**
@@ -113,14 +112,25 @@ async function realTime(count, seconds) {
   return { streams: count, p50Micros: latency.p50, p99Micros: latency.p99, errors, unfinished, isHeld };
 }
 
-/** Two threads on two cores, the client on the same: what is left after the client's own time, of two bare loops. */
+/**
+ * Two threads on two cores, the client on the same: what is left after the client's own time, of what two bare loops make of them
+ * side by side.
+ */
 async function cores({ seconds }) {
-  const bareOfOneCore = await bareSilero(seconds);
-  return withServer(vad(["--threads", "2"]), `${SERVER_CORE},${CLIENT_CORE}`, async (server) => {
-    const { rate, client_busy_fraction: client } = await load(server, SILERO, seconds);
-    const share = rate / (bareOfOneCore * (2 - client));
-    return { stepsPerSecond: rate, bareOfOneCore, clientBusyFraction: client, share };
-  });
+  const runs = [];
+  for (let repetition = 0; repetition < REPETITIONS; repetition += 1) {
+    const cores = [SERVER_CORE, CLIENT_CORE];
+    const bare = await Promise.all(cores.map((core) => bareSilero(seconds, core)));
+    const bareOfBoth = bare[0] + bare[1];
+    const server = headraceServer(VAD_EXAMPLE, { options: ["--threads", "2"] });
+    const { rate, client_busy_fraction: client } = await withServer(server, cores.join(","), (running) =>
+      load(running, VAD, seconds),
+    );
+    const share = rate / (bareOfBoth * (1 - client / 2));
+    runs.push({ stepsPerSecond: rate, bareOfBoth, clientBusyFraction: client, share });
+    note(JSON.stringify(runs.at(-1)));
+  }
+  return { share: summarise(runs.map(({ share }) => share)).median, runs };
 }
 
 /** Whether JavaScript's memory is collected while raw frames are stepped for a minute. */
