@@ -1,5 +1,6 @@
 // Clients that cost a server something and gain nothing: they do not read, do not go on, or do not stay.
 
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HttpWire, openSocket, post, postBinary } from "./http-wire.mjs";
 import { within } from "./server.mjs";
@@ -12,7 +13,7 @@ const ANSWERS = 32;
 const BYTES_PER_SECOND = 50e6;
 /** Seconds that one of them takes of the time of all. */
 export const SENDERS_SECONDS = (ANSWERS * ANSWER_BYTES) / BYTES_PER_SECOND;
-const DISCONNECTS_AT_A_TIME = 8;
+const AT_A_TIME = 8;
 /** A slow client that is not given up then never will be. */
 const LORIS_MILLIS = 30_000;
 
@@ -74,8 +75,11 @@ export async function slowLoris(port, count, secondsBetweenBytes) {
   };
 }
 
-/** Requests that are left at any byte, also behind their last one, by closing or by resetting the connection. */
-export async function disconnect(port, count, random) {
+/**
+ * Requests over a connection each. Those that stay read their answer; the others are left at any byte, also behind their last one, by
+ * closing or by resetting the connection.
+ */
+export async function requests(port, count, random, isStaying) {
   const path = "/v2/models/gru512/infer";
   const whole = [
     postBinary({ path, input: "input", values: new Float32Array(512), parameters: { sequence_id: "gone" } }),
@@ -87,11 +91,12 @@ export async function disconnect(port, count, random) {
       const socket = await openSocket(port);
       socket.on("error", () => undefined);
       const bytes = random.pick(whole);
-      socket.write(bytes.subarray(0, 1 + random.below(bytes.length)));
+      socket.write(isStaying ? bytes : bytes.subarray(0, 1 + random.below(bytes.length)));
       await sleep(random.below(3)); // some go before the server has read anything, some after
+      if (isStaying && socket.bytesRead === 0) await once(socket, "data");
       if (random.below(2) === 0) socket.destroy();
       else socket.resetAndDestroy();
     }
   };
-  await Promise.all(Array.from({ length: DISCONNECTS_AT_A_TIME }, worker));
+  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
 }
