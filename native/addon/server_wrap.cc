@@ -161,11 +161,11 @@ Napi::Value ServerWrap::reference(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ServerWrap::connections(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(server_->counters().connections.load()));
+  return Napi::Number::New(info.Env(), static_cast<double>(server_->shared().connections.load()));
 }
 
 Napi::Value ServerWrap::refused_connections(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(server_->counters().refused.load()));
+  return Napi::Number::New(info.Env(), static_cast<double>(server_->shared().refused.load()));
 }
 
 // drain(thread): how many events the next block has

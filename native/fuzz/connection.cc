@@ -68,8 +68,8 @@ struct Host {
   }
 
   Handler handler;
-  ServerCounters counters;
-  IoThread thread{0, ServerOptions{}, counters, [] {}};
+  ServerShared shared;
+  IoThread thread{0, ServerOptions{}, shared, [] {}};
 };
 
 Host& host() {
@@ -86,7 +86,7 @@ class Session {
     demand(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0, "a pair of sockets");
     client_.reset(ends[0]);
     const auto server = std::make_shared<UniqueFd>(ends[1]);
-    host().counters.connections.fetch_add(1);
+    host().shared.connections.fetch_add(1);
     host().thread.load.fetch_add(1);
     host().thread.post_and_wait([&] { host().thread.adopt(std::move(*server), "client", (seed & 0x80) != 0); });
   }
@@ -105,7 +105,7 @@ class Session {
   std::string leave() {
     client_.reset();
     settle();
-    demand(host().counters.connections.load() == 0, "a connection whose client has gone is gone");
+    demand(host().shared.connections.load() == 0, "a connection whose client has gone is gone");
     demand(!is_asked_ && !is_accepted_, "whoever was asked is told of the end");
     return is_web_socket_ ? "" : received_;
   }
@@ -185,7 +185,6 @@ class Session {
     is_asked_ = true;
     is_whole_ = (flags & event_flags::kBodyComplete) != 0;
     is_upgrade_ = (flags & event_flags::kUpgrade) != 0;
-    is_begun_ = false;
     body_ = body;
     transcript.add("request ", head);
     answer();
@@ -196,8 +195,6 @@ class Session {
       if (!is_whole_) return;
       transcript.add("body ", body_);
     } else {
-      if (chance(3)) say(chance(2) ? CommandKind::PauseBody : CommandKind::ResumeBody);
-      if (chance(3)) return begin();
       if (chance(4)) return;
       if (chance(16)) return say(CommandKind::Abort);
     }
@@ -207,19 +204,8 @@ class Session {
       return say(CommandKind::Accept, "X-Some: thing\r\n", "", 0, {1000, 0, 1 << 20});
     }
     is_asked_ = false;
-    if (is_begun_) return say(CommandKind::Finish);
     is_telling_ = chance(4);
     say(CommandKind::Respond, "200 OK\r\n", body_, is_telling_ ? respond_flags::kTell : 0);
-  }
-
-  void begin() {
-    if (!is_begun_) say(CommandKind::Begin, "200 OK\r\n");
-    is_begun_ = true;
-    is_telling_ = true;
-    say(CommandKind::Write, "", "piece");
-    if (chance(2)) return;
-    is_asked_ = false;
-    say(CommandKind::Finish);
   }
 
   void end() { say(CommandKind::End, "no more", "", 1000); }
@@ -253,7 +239,6 @@ class Session {
   bool is_whole_ = true;        // and all of it has come
   bool is_aborted_ = false;     // it was the last one
   bool is_upgrade_ = false;     // and it may become a WebSocket
-  bool is_begun_ = false;       // and its answer has begun
   bool is_telling_ = false;     // Sent or Aborted is still to come
   bool is_accepted_ = false;    // it is a WebSocket
   bool is_web_socket_ = false;  // or was one

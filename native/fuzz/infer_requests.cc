@@ -149,7 +149,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (int turn = 0; turn < (is_repeated ? 3 : 1); ++turn) exchange(client, data[1] & 7, head, body);
   client.leave();
   host().settle();
-  demand(host().counters.connections.load() == 0, "connections are counted");
+  demand(host().shared.connections.load() == 0, "connections are counted");
   demand(host().model->counts.under_way == 0, "and requests");
   return 0;
 }

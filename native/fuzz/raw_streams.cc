@@ -112,7 +112,7 @@ class Session {
     settle();
     demand(is_closed_, "the end of a WebSocket is told");
     demand(host().client->under_way() == 0, "no step is left");
-    demand(host().counters.connections.load() == 0, "connections are counted");
+    demand(host().shared.connections.load() == 0, "connections are counted");
   }
 
  private:

@@ -1,6 +1,7 @@
 // A server with real sockets: what a client sees, and what JavaScript would be told and say.
 #include <doctest/doctest.h>
 
+#include <deque>
 #include <map>
 
 #include "net_client.h"
@@ -129,29 +130,6 @@ TEST_CASE("a head that does not come in time is refused") {
   CHECK(client.at_end());
 }
 
-TEST_CASE("an answer comes in chunks, and to HTTP/1.0 until the end") {
-  Harness harness;
-  NetClient client(harness.port);
-  client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-  uint64_t id = harness.next().connection;
-  harness.say(CommandKind::Begin, id, "200 OK\r\n");
-  harness.say(CommandKind::Write, id, "", "first");
-  CHECK(client.take_until("first\r\n").ends_with("Transfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"));
-  CHECK(harness.next().kind == EventKind::Sent);
-  harness.say(CommandKind::Write, id, "", "second");
-  harness.say(CommandKind::Finish, id);
-  CHECK(client.take_until("0\r\n\r\n") == "6\r\nsecond\r\n0\r\n\r\n");
-  CHECK(harness.next().kind == EventKind::Sent);
-
-  NetClient old(harness.port);
-  old.send("GET / HTTP/1.0\r\n\r\n");
-  id = harness.next().connection;
-  harness.say(CommandKind::Begin, id, "200 OK\r\n");
-  harness.say(CommandKind::Write, id, "", "all");
-  harness.say(CommandKind::Finish, id);
-  CHECK(old.take_until("never").ends_with("\r\n\r\nall"));
-}
-
 TEST_CASE("a WebSocket: messages both ways, fragments, pings, and its end") {
   Harness harness;
   NetClient client(harness.port);
@@ -235,12 +213,12 @@ TEST_CASE("a client that sends more than JavaScript reads waits, and loses nothi
 TEST_CASE("one connection too many is closed, and counted") {
   Harness harness({.max_connections = 1});
   NetClient client(harness.port);
-  client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  client.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   const uint64_t id = harness.next().connection;
   NetClient second(harness.port);
   CHECK(second.at_end());
-  CHECK(harness.server.counters().refused == 1);
-  harness.respond(id, "ok", respond_flags::kClose);
+  CHECK(harness.server.shared().refused == 1);
+  harness.respond(id, "ok");
   CHECK(client.answer().ends_with("ok"));
   CHECK(client.at_end());
 }
@@ -273,13 +251,36 @@ TEST_CASE("a client that the system has let in when the door is shut is served")
   CHECK(client.answer().ends_with("ok"));
 }
 
+TEST_CASE("once nobody is let in, each answer is its connection's last; when it listens again, none is") {
+  Harness harness({.threads = 2});
+  constexpr std::string_view kRequest = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+  std::deque<NetClient> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back(harness.port).send(kRequest);
+    harness.respond(harness.next().connection, "one");
+    CHECK(clients.back().answer().find("Connection:") == std::string::npos);
+  }
+  harness.server.stop_listening();
+  CHECK_THROWS(NetClient(harness.port));
+  for (NetClient& client : clients) {
+    client.send(kRequest);
+    harness.respond(harness.next().connection, "two");
+    CHECK(client.answer().find("\r\nConnection: close\r\n") != std::string::npos);
+    CHECK(client.at_end());
+  }
+  NetClient again(harness.server.listen("127.0.0.1", 0, false));
+  again.send(kRequest);
+  harness.respond(harness.next().connection, "three");
+  CHECK(again.answer().find("Connection:") == std::string::npos);
+}
+
 TEST_CASE("what has come when the server stops is refused, and what comes first from who has just come") {
   Harness harness;
   IoThread& thread = harness.server.thread(0);
   constexpr std::string_view kRequest = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
   NetClient early(harness.port);
   NetClient late(harness.port);
-  while (harness.server.counters().connections < 2) std::this_thread::yield();
+  while (harness.server.shared().connections < 2) std::this_thread::yield();
   Pause pause(thread);
   early.send(kRequest);
   thread.begin_stop(10'000'000'000);

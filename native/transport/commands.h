@@ -10,13 +10,8 @@
 namespace headrace {
 
 enum class CommandKind : uint8_t {
-  Respond,  // a whole answer
-  Begin,    // an answer whose body comes in pieces
-  Write,
-  Finish,
-  Abort,  // closes the connection at once
-  PauseBody,
-  ResumeBody,
+  Respond,
+  Abort,   // closes the connection at once
   Accept,  // completes the handshake of a WebSocket
   Send,
   End,  // closes a WebSocket
@@ -24,9 +19,8 @@ enum class CommandKind : uint8_t {
 };
 
 namespace respond_flags {
-inline constexpr uint32_t kClose = 1;   // the connection ends with this answer
-inline constexpr uint32_t kNoBody = 2;  // by its status: 204, 304
-inline constexpr uint32_t kTell = 4;    // EventKind::Sent is wanted
+inline constexpr uint32_t kNoBody = 1;  // by its status: 204, 304
+inline constexpr uint32_t kTell = 2;    // EventKind::Sent is wanted
 }  // namespace respond_flags
 
 struct Command {

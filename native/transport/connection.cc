@@ -46,7 +46,7 @@ bool Connection::wants_input() const {
     case State::Head:
       return !tell_sent_ && out_.size() < kMaxUnread && unacknowledged_ < kMaxUnacknowledged;
     case State::Body:
-      return !body_paused_ && unacknowledged_ < kMaxUnacknowledged;
+      return unacknowledged_ < kMaxUnacknowledged;
     case State::WebSocket:
       return !paused_ && unacknowledged_ < kMaxUnacknowledged;
     case State::Answering:

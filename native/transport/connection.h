@@ -48,12 +48,6 @@ class Connection {
 
   // Its whole answer. `head` is a status line without the version, then fields, each ended by CRLF.
   void respond(std::string_view head, std::span<const std::byte> body, uint32_t flags = 0);
-  // An answer in pieces.
-  void begin(std::string_view head, uint32_t flags);
-  void write(std::span<const std::byte> piece);
-  void finish();
-  // Whether more of the request's body is taken from the socket.
-  void pause_body(bool paused);
   // Makes it a WebSocket. `fields` are more lines of the answer, each ended by CRLF. False: no handshake is under way.
   bool accept(std::string_view fields, const WebSocketLimits& limits, std::unique_ptr<FrameHandler> handler);
   // The same, with JavaScript as its handler.
@@ -181,10 +175,7 @@ class Connection {
   bool keep_alive_ = true;
   bool is_head_method_ = false;
   bool is_http10_ = false;
-  bool is_begun_ = false;    // an answer in pieces
-  bool is_chunked_ = false;  // of the answer
   bool tell_sent_ = false;
-  bool body_paused_ = false;
   bool in_head_ = false;    // a part of a head has come
   bool continued_ = false;  // 100 Continue was sent
   bool body_is_chunked_ = false;

@@ -19,9 +19,7 @@ std::string_view text_of(std::span<const char> bytes) { return {bytes.data(), by
 // Numbers in front of bodies, without a string for each.
 class Digits {
  public:
-  explicit Digits(uint64_t value, int base = 10) {
-    end_ = std::to_chars(text_.data(), text_.data() + text_.size(), value, base).ptr;
-  }
+  explicit Digits(uint64_t value) { end_ = std::to_chars(text_.data(), text_.data() + text_.size(), value).ptr; }
   operator std::string_view() const { return {text_.data(), static_cast<size_t>(end_ - text_.data())}; }
 
  private:
@@ -123,7 +121,6 @@ size_t Connection::take_head(std::span<char> bytes) {
   body_left_ = head.content_length.value_or(0);
   body_is_chunked_ = head.chunked;
   accept_key_.clear();
-  body_paused_ = false;
   bool waits = false;
   const bool has_body = head.chunked || body_left_ > 0;
   const bool is_whole = !head.chunked && rest.size() >= body_left_;
@@ -241,7 +238,6 @@ void Connection::tell_body(std::span<const char> piece, bool is_last) {
 // Answers what is no request that anybody could answer, in the shape of V2's errors, and ends.
 void Connection::refuse(int status, std::string_view text) {
   abandon();
-  if (is_begun_) return end_after_flush();  // there is an answer already, whose end is missing now
   std::string body = "{\"error\":\"";
   body += text;
   body += "\"}";
@@ -268,7 +264,7 @@ void Connection::write_head(std::string_view head, std::string_view framing, boo
 }
 
 void Connection::respond(std::string_view head, std::span<const std::byte> body, uint32_t flags) {
-  if (!is_under_way() || is_begun_) return;
+  if (!is_under_way()) return;
   std::array<char, 40> framing;
   char* end = framing.data();
   if ((flags & respond_flags::kNoBody) == 0) {
@@ -276,42 +272,11 @@ void Connection::respond(std::string_view head, std::span<const std::byte> body,
     end = put(end, Digits(body.size()));
     end = put(end, "\r\n");
   }
-  const bool closes = (flags & respond_flags::kClose) != 0 || !keep_alive_ || state_ == State::Body;
+  const bool closes = io_.is_leaving() || !keep_alive_ || state_ == State::Body;
   write_head(head, {framing.data(), static_cast<size_t>(end - framing.data())}, closes);
   if (!is_head_method_ && (flags & respond_flags::kNoBody) == 0) out_.append(body);
   tell_sent_ = (flags & respond_flags::kTell) != 0;
   answered(closes);
-}
-
-void Connection::begin(std::string_view head, uint32_t flags) {
-  if (!is_under_way() || is_begun_) return;
-  is_begun_ = true;
-  // A client of HTTP/1.0 knows no chunks: it reads until the end.
-  is_chunked_ = !is_http10_;
-  if ((flags & respond_flags::kClose) != 0 || is_http10_) keep_alive_ = false;
-  write_head(head, is_chunked_ ? "Transfer-Encoding: chunked\r\n" : "", !keep_alive_ || state_ == State::Body);
-  mark_dirty();
-}
-
-void Connection::write(std::span<const std::byte> piece) {
-  // A chunk of no bytes would be the last one.
-  if (!is_under_way() || !is_begun_ || piece.empty()) return;
-  tell_sent_ = true;
-  mark_dirty();
-  if (is_head_method_) return;
-  if (is_chunked_) {
-    out_.append(Digits(piece.size(), 16));
-    out_.append("\r\n");
-  }
-  out_.append(piece);
-  if (is_chunked_) out_.append("\r\n");
-}
-
-void Connection::finish() {
-  if (!is_under_way() || !is_begun_) return;
-  if (is_chunked_ && !is_head_method_) out_.append("0\r\n\r\n");
-  is_begun_ = false;
-  answered(!keep_alive_ || state_ == State::Body);
 }
 
 // The answer is complete, as far as this side goes.
@@ -326,11 +291,6 @@ void Connection::answered(bool closes) {
   state_ = State::Head;
   deadline_ = io_.now() + io_.options().keep_alive_timeout;
   mark_resuming();
-}
-
-void Connection::pause_body(bool paused) {
-  body_paused_ = paused;
-  if (!paused) mark_resuming();
 }
 
 }  // namespace headrace

@@ -3,6 +3,7 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -15,6 +16,8 @@ namespace {
 
 // More of them wait for the next turn, so that those who are inside are served as well.
 constexpr int kAcceptsPerTurn = 64;
+// For the last packet of a handshake to come, when the door is shut.
+constexpr int kHalfWayMillis = 10;
 
 std::string text_of(const sockaddr_storage& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
@@ -35,6 +38,20 @@ bool is_out_of_descriptors(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+// Lets a listening socket see no packet that does not acknowledge one (RFC 9293 3.5): none that begins a handshake.
+void keep_out_new_ones(int fd) {
+  constexpr uint32_t kFlags = 13;  // in a segment's head
+  constexpr uint32_t kAck = 0x10;
+  std::array<sock_filter, 4> code{{
+      {.code = BPF_LD | BPF_B | BPF_ABS, .jt = 0, .jf = 0, .k = kFlags},
+      {.code = BPF_JMP | BPF_JSET | BPF_K, .jt = 0, .jf = 1, .k = kAck},
+      {.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = UINT32_MAX},
+      {.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0},
+  }};
+  const sock_fprog program{.len = code.size(), .filter = code.data()};
+  setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
 }  // namespace
 
 void IoThread::accept_all() {
@@ -44,14 +61,15 @@ void IoThread::accept_all() {
 }
 
 // Whoever the system has let in already would be reset with the socket, perhaps with a request that was sent: they are
-// taken and told. A filter that no packet passes keeps further ones from coming in meanwhile; these try again, and find
-// nobody.
+// taken and told. Nobody begins to come in meanwhile; they try again, and find nobody. Whoever is half-way in, for whom
+// the client's side is open already, still gets in.
 void IoThread::accept_the_rest() {
-  sock_filter nothing{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0};
-  const sock_fprog program{.len = 1, .filter = &nothing};
-  setsockopt(door_->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
-  while (accept_one()) {
-  }
+  keep_out_new_ones(door_->fd);
+  pollfd door{.fd = door_->fd, .events = POLLIN, .revents = 0};
+  do {
+    while (accept_one()) {
+    }
+  } while (door_->is_open && poll(&door, 1, kHalfWayMillis) > 0);
 }
 
 bool IoThread::accept_one() {
@@ -67,9 +85,9 @@ bool IoThread::accept_one() {
     }
     return false;
   }
-  if (counters_.connections.fetch_add(1) >= options_.max_connections) {
-    counters_.connections.fetch_sub(1);
-    counters_.refused.fetch_add(1);
+  if (shared_.connections.fetch_add(1) >= options_.max_connections) {
+    shared_.connections.fetch_sub(1);
+    shared_.refused.fetch_add(1);
     return true;
   }
   const int on = 1;

@@ -26,15 +26,15 @@ uint32_t interest(bool reads, bool writes) { return (reads ? EPOLLIN : 0U) | (wr
 
 }  // namespace
 
-IoThread::IoThread(unsigned index, const ServerOptions& options, ServerCounters& counters, std::function<void()> wake)
+IoThread::IoThread(unsigned index, const ServerOptions& options, ServerShared& shared, std::function<void()> wake)
     : index_(index),
       options_(options),
-      counters_(counters),
+      shared_(shared),
       wake_(std::move(wake)),
       poller_(epoll_create1(EPOLL_CLOEXEC)),
-      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       connections_(index, options.threads),
-      scratch_(kScratchBytes) {
+      scratch_(kScratchBytes),
+      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!poller_ || !wake_fd_) throw Error(Code::ResourceExhausted, "there are no file descriptors left for a server");
   epoll_event event{.events = EPOLLIN, .data = {.ptr = &wake_fd_}};
   if (epoll_ctl(poller_.get(), EPOLL_CTL_ADD, wake_fd_.get(), &event) != 0) {
@@ -89,6 +89,8 @@ void IoThread::submit(CommandBatch& batch) {
 void IoThread::wake() {
   wanted_.store(true);
   if (!sleeping_.exchange(false)) return;
+  MutexLock lock(wake_mutex_);
+  if (!wake_fd_) return;
   const uint64_t one = 1;
   // It can only fail where the counter is full, and then the thread has a wake-up waiting.
   static_cast<void>(write(wake_fd_.get(), &one, sizeof one) == sizeof one);
@@ -104,6 +106,10 @@ void IoThread::stop(Nanos linger) {
   if (!thread_.joinable()) return;
   begin_stop(linger);
   thread_.join();
+  // Not when the owner goes: that may be long after, where its handle waits to be collected.
+  MutexLock lock(wake_mutex_);
+  wake_fd_.reset();
+  poller_.reset();
 }
 
 void IoThread::run() {
@@ -203,18 +209,8 @@ void IoThread::execute(const Command& command, const CommandBatch& batch) {
   switch (command.kind) {
     case CommandKind::Respond:
       return connection->respond(text, body, command.flags);
-    case CommandKind::Begin:
-      return connection->begin(text, command.flags);
-    case CommandKind::Write:
-      return connection->write(body);
-    case CommandKind::Finish:
-      return connection->finish();
     case CommandKind::Abort:
       return connection->close();
-    case CommandKind::PauseBody:
-      return connection->pause_body(true);
-    case CommandKind::ResumeBody:
-      return connection->pause_body(false);
     case CommandKind::Accept:
       connection->accept_for_events(text,
                                     {command.numbers[0], static_cast<Nanos>(command.numbers[1]), command.numbers[2]});
@@ -248,8 +244,8 @@ void IoThread::stop_listening() {
 void IoThread::adopt(UniqueFd fd, std::string address, bool proxied) {
   if (connections_.is_full()) {
     load.fetch_sub(1);
-    counters_.connections.fetch_sub(1);
-    counters_.refused.fetch_add(1);
+    shared_.connections.fetch_sub(1);
+    shared_.refused.fetch_add(1);
     return;
   }
   Connection& connection = connections_.add(
@@ -278,7 +274,7 @@ void IoThread::bury(Connection& connection) {
   if (taken == nullptr) bug("a connection was closed that its thread does not have");
   buried_.push_back(std::move(taken));
   load.fetch_sub(1);
-  counters_.connections.fetch_sub(1);
+  shared_.connections.fetch_sub(1);
 }
 
 std::string_view IoThread::date_field() {

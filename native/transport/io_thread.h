@@ -34,16 +34,17 @@ struct ServerOptions {
   size_t max_pending = 256 << 10;             // bytes of a request that is put together for a handler
 };
 
-// What all threads of a server count together.
-struct ServerCounters {
+// What all threads of a server have in common.
+struct ServerShared {
   std::atomic<size_t> connections = 0;
   std::atomic<size_t> refused = 0;
+  std::atomic<bool> leaving = false;  // nobody is let in any more, so that each answer is its connection's last
 };
 
 class IoThread {
  public:
   // `wake` is called, from this thread and without a lock held, when there is something to drain and was not before.
-  IoThread(unsigned index, const ServerOptions& options, ServerCounters& counters, std::function<void()> wake);
+  IoThread(unsigned index, const ServerOptions& options, ServerShared& shared, std::function<void()> wake);
   ~IoThread();
   IoThread(const IoThread&) = delete;
   IoThread& operator=(const IoThread&) = delete;
@@ -62,11 +63,11 @@ class IoThread {
   // The next block of events, or null; the one that was given before goes back.
   const EventBlock* drain() EXCLUDES(mutex_);
   // Interrupts its sleep.
-  void wake();
+  void wake() EXCLUDES(wake_mutex_);
   // Begins to stop, without waiting for it.
   void begin_stop(Nanos linger);
   // Closes all connections, after what was written has been sent or `linger` has passed, and ends. Blocks. Idempotent.
-  void stop(Nanos linger) EXCLUDES(mutex_);
+  void stop(Nanos linger) EXCLUDES(mutex_, wake_mutex_);
 
   // --- this thread ---
 
@@ -92,6 +93,8 @@ class IoThread {
   unsigned index() const { return index_; }
   // Whether requests are refused: what was taken before has been answered or was given up.
   bool is_closing() const { return is_closing_; }
+  // Whether connections end with their next answer.
+  bool is_leaving() const { return shared_.leaving.load(std::memory_order_relaxed); }
   // When this turn began: near enough for timeouts.
   Nanos now() const { return now_; }
   // The Date field of answers (RFC 9110 6.6.1), with CRLF.
@@ -138,12 +141,11 @@ class IoThread {
 
   const unsigned index_;
   const ServerOptions options_;
-  ServerCounters& counters_;
+  ServerShared& shared_;
   const std::function<void()> wake_;
 
   // This thread's.
   UniqueFd poller_;
-  UniqueFd wake_fd_;
   std::optional<Door> door_;
   ConnectionTable<Connection> connections_;
   std::vector<std::unique_ptr<Connection>> buried_;
@@ -173,6 +175,10 @@ class IoThread {
   // So many connections wait for JavaScript to read their events.
   std::atomic<int> throttled_ = 0;
   std::atomic<Nanos> linger_ = 0;
+
+  // Closed when the thread has ended, also where another still wants to wake it.
+  Mutex wake_mutex_;
+  UniqueFd wake_fd_;
 
   Mutex mutex_;
   std::vector<CommandBatch> inbox_ GUARDED_BY(mutex_);

@@ -56,7 +56,7 @@ uint16_t port_of(int fd) {
 
 Server::Server(const ServerOptions& options, const std::function<void()>& wake) {
   for (unsigned index = 0; index < options.threads; ++index) {
-    threads_.push_back(std::make_unique<IoThread>(index, options, counters_, wake));
+    threads_.push_back(std::make_unique<IoThread>(index, options, shared_, wake));
   }
 }
 
@@ -73,6 +73,7 @@ uint16_t Server::listen(const std::string& host, uint16_t port, bool proxied) {
   }
   if (!fd) throw Error(Code::Unavailable, std::strerror(errno));
   stop_listening();
+  shared_.leaving.store(false);
   listening_ = std::move(fd);
   IoThread& first = *threads_.front();
   first.post_and_wait([&] {
@@ -86,6 +87,7 @@ uint16_t Server::listen(const std::string& host, uint16_t port, bool proxied) {
 
 void Server::stop_listening() {
   if (!listening_) return;
+  shared_.leaving.store(true);
   IoThread& first = *threads_.front();
   first.post_and_wait([&] { first.stop_listening(); });
   listening_.reset();

@@ -21,6 +21,7 @@ class Server {
   // Listens on a port; 0 takes any free one. Returns its number. `proxied`: connections begin with a PROXY header.
   // Throws Error(Unavailable) where the port is taken or the address is not this machine's.
   uint16_t listen(const std::string& host, uint16_t port, bool proxied);
+  // Lets nobody in any more; connections end with their next answer, until it listens again.
   void stop_listening();
   // Closes everything and ends the threads; blocks for `linger` at most. Any thread, once nothing listens. Idempotent.
   void stop(Nanos linger) EXCLUDES(stop_mutex_);
@@ -29,12 +30,12 @@ class Server {
   size_t threads() const { return threads_.size(); }
   // The thread that owns a connection.
   IoThread& owner_of(uint64_t connection) { return *threads_[connection % threads_.size()]; }
-  const ServerCounters& counters() const { return counters_; }
+  const ServerShared& shared() const { return shared_; }
 
  private:
   void distribute(UniqueFd fd, std::string address, bool proxied);
 
-  ServerCounters counters_;
+  ServerShared shared_;
   std::vector<std::unique_ptr<IoThread>> threads_;
   UniqueFd listening_;
   Mutex stop_mutex_;  // held while threads are joined, so that a second stop waits for the first

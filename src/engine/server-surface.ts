@@ -51,12 +51,10 @@ export const EventFlags = {
 } as const;
 
 export const RespondFlags = {
-  /** The connection ends with the answer. */
-  close: 1,
   /** The answer has no body by its status: 204 and 304. */
-  noBody: 2,
+  noBody: 1,
   /** An event `sent` is wanted when the system has taken all of it. */
-  tell: 4,
+  tell: 2,
 } as const;
 
 export interface NativeServerOptions {

@@ -42,14 +42,13 @@ export class HttpResponse {
   /**
    * Answers.
    * @param head  A status line without the version, such as "200 OK", then fields, each line ended by CRLF; length, date and
-   *   connection are added. The same of `respondEmpty` and `begin`.
-   * @param isLast  whether the connection ends with the answer
+   *   connection are added. The same of `respondEmpty`.
    * @param sent  called when the system has taken all of it
    */
-  respond(head: string, body: string | Uint8Array, isLast: boolean, sent?: () => void): void {
+  respond(head: string, body: string | Uint8Array, sent?: () => void): void {
     if (this.isOver) return;
     this.isOver = true;
-    const flags = (isLast ? RespondFlags.close : 0) | (sent === undefined ? 0 : RespondFlags.tell);
+    const flags = sent === undefined ? 0 : RespondFlags.tell;
     this.owner.native.respond(this.connection, head, body, flags);
     this.onSent = sent;
     if (sent === undefined) this.owner.over(this.connection);
@@ -57,11 +56,10 @@ export class HttpResponse {
   }
 
   /** Answers without a body, as 204 and 304 have none. */
-  respondEmpty(head: string, isLast: boolean): void {
+  respondEmpty(head: string): void {
     if (this.isOver) return;
     this.isOver = true;
-    const flags = RespondFlags.noBody | (isLast ? RespondFlags.close : 0);
-    this.owner.native.respond(this.connection, head, undefined, flags);
+    this.owner.native.respond(this.connection, head, undefined, RespondFlags.noBody);
     this.owner.over(this.connection);
     this.owner.commanded();
   }

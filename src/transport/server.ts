@@ -80,6 +80,7 @@ export class TransportServer implements ResponseOwner {
     }
   }
 
+  /** Lets nobody in any more. Each answer is its connection's last from now on, and says so. */
   stopListening(): void {
     this.native.stopListening();
   }

@@ -243,7 +243,7 @@ function withBody(response: HttpResponse, use: (body: Buffer) => void): void {
 
 /** @param status  a number, or a whole status line without the version */
 function answer(response: HttpResponse, body: string | Uint8Array, status: number | string = 200, fields = ""): void {
-  response.respond(`${status}${String(status).includes(" ") ? "" : " -"}\r\n${fields}`, body, false);
+  response.respond(`${status}${String(status).includes(" ") ? "" : " -"}\r\n${fields}`, body);
 }
 
 /** A port that nobody listens on: it was just given out and handed back. */

@@ -59,7 +59,7 @@ export interface ExchangeModel extends ExchangeCounter {
 
 /** Where the exchange takes place. */
 export interface ExchangeOwner extends ExchangeCounter {
-  /** Whether connections end with their next answer: clients then know where to send the one after it. */
+  /** Whether nobody is let in any more. */
   isDraining(): boolean;
 }
 
@@ -158,7 +158,7 @@ export class Exchange {
     this.over = true;
     this.answered(status, 0);
     this.end();
-    this.response.respondEmpty(`${statusLine(status)}\r\n${this.fields(headers)}`, this.owner.isDraining());
+    this.response.respondEmpty(`${statusLine(status)}\r\n${this.fields(headers)}`);
   }
 
   error(given: HeadraceError): void {
@@ -316,11 +316,10 @@ export class Exchange {
 
   /** The exchange of a large answer lasts until the client has read it, as far as the system knows. */
   private write(head: string, body: string | Uint8Array): void {
-    const isLast = this.owner.isDraining();
-    if (body.length > SCRATCH_BYTES) this.response.respond(head, body, isLast, () => this.end());
+    if (body.length > SCRATCH_BYTES) this.response.respond(head, body, () => this.end());
     else {
       this.end();
-      this.response.respond(head, body, isLast);
+      this.response.respond(head, body);
     }
   }
 

@@ -142,7 +142,7 @@ export class HttpListener implements SharedListener {
     return this.init.repository();
   }
 
-  /** Whether nobody goes on serving here: connections end with their next answer. */
+  /** Whether nobody goes on serving here: connections end with their next answer, which says so. */
   get isDraining(): boolean {
     return this.users.size === 0;
   }
