@@ -37,13 +37,19 @@ void Connection::startHeld() {
   while (!held_.empty()) {
     const std::size_t own = held_.front();
     if (next_.empty()) source_->append(index_ + own * stride_, next_);
-    if (!reader_->mayStart(next_.size())) return;
-    reader_->starting(own, next_.data(), next_.size());
-    owed_ += next_;
-    next_.clear();
-    held_.pop_front();
-    order_.push_back({.own = own, .serial = ++serials_[own]});
+    const std::size_t taken = reader_->taken(own, next_, nextSent_);
+    if (nextSent_ == 0 && taken > 0) order_.push_back({.own = own, .serial = ++serials_[own]});
+    owed_.append(next_, nextSent_, taken);
+    nextSent_ += taken;
+    if (nextSent_ < next_.size()) return;
+    dropHeld();
   }
+}
+
+void Connection::dropHeld() {
+  next_.clear();
+  nextSent_ = 0;
+  held_.pop_front();
 }
 
 void Connection::flush(Outcomes& outcomes) {
@@ -99,6 +105,8 @@ void Connection::settle(const Reply& reply, Nanos at, Outcomes& outcomes) {
   const std::size_t own = reply.slot.value_or(order_.front().own);
   if (own >= inFlight_.size() || !inFlight_[own]) return lose("a reply that no request asked for", outcomes);
   inFlight_[own] = false;
+  // An answer may come before all of its request has gone; then the rest of it need not.
+  if (nextSent_ > 0 && held_.front() == own) dropHeld();
   outcomes.answered(index_ + own * stride_, at, reply.kind == Reply::Kind::wrong ? reply.problem : std::string());
 }
 
@@ -110,6 +118,8 @@ void Connection::lose(const std::string& problem, Outcomes& outcomes) {
   }
   order_.clear();
   held_.clear();
+  next_.clear();
+  nextSent_ = 0;
   owed_.clear();
   sent_ = 0;
   fd_ = UniqueFd();

@@ -50,7 +50,7 @@ class Connection {
 
  private:
   void startHeld();
-  void put(std::size_t slot);
+  void dropHeld();
   void take(Nanos at, Outcomes& outcomes);
   void settle(const Reply& reply, Nanos at, Outcomes& outcomes);
   void lose(const std::string& problem, Outcomes& outcomes);
@@ -72,8 +72,9 @@ class Connection {
   std::vector<bool> inFlight_;          // by the connection's own numbers, as is all below
   std::vector<std::uint64_t> serials_;  // of the slot's last request
   std::deque<Sent> order_;              // the oldest first; answered ones are dropped from its front
-  std::deque<std::size_t> held_;        // what the server does not take yet
+  std::deque<std::size_t> held_;        // what the server does not take yet, or not all of
   std::string next_;                    // the request of held_.front(), where it was written already
+  std::size_t nextSent_ = 0;            // bytes of it that are owed or sent
 
   std::string owed_;      // requests to be written together, of which the first
   std::size_t sent_ = 0;  // bytes are written

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <stdexcept>
 
@@ -15,7 +16,8 @@ namespace headrace::bench {
 namespace {
 
 constexpr std::size_t kFrameHeader = 9;
-constexpr std::size_t kStreamAt = 5;  // where a frame says which stream it is of
+constexpr std::size_t kTypeAt = 3;    // where a frame says of which type it is,
+constexpr std::size_t kStreamAt = 5;  // and of which stream
 constexpr std::size_t kMaxFrame = 16384;
 constexpr std::size_t kPrefix = 5;  // in front of each message of gRPC
 
@@ -28,6 +30,7 @@ enum Type : std::uint8_t {
   kGoAway = 7,
   kWindowUpdate = 8
 };
+constexpr std::uint32_t kNoError = 0;
 enum Flag : std::uint8_t { kEndStream = 1, kAck = 1, kEndHeaders = 4 };
 
 std::string bigEndian(std::uint32_t value, int bytes) {
@@ -42,9 +45,12 @@ std::uint32_t readBigEndian(std::string_view bytes) {
   return value;
 }
 
-std::string frame(Type type, std::uint8_t flags, std::string_view payload) {
+/// The size of a frame's payload.
+std::size_t payloadOf(std::span<const char> frame) { return readBigEndian({frame.data(), 3}); }
+
+std::string frame(Type type, std::uint8_t flags, std::string_view payload, std::uint32_t stream = 0) {
   return bigEndian(static_cast<std::uint32_t>(payload.size()), 3) + static_cast<char>(type) + static_cast<char>(flags) +
-         bigEndian(0, 4) + std::string(payload);
+         bigEndian(stream, 4) + std::string(payload);
 }
 
 /// A string of HPACK as it is: shorter than 127 bytes.
@@ -87,17 +93,6 @@ std::string inputField(std::string_view name, std::string_view datatype, std::si
   return field(5, field(1, name) + field(2, datatype) + field(3, varint(1) + varint(elements)));
 }
 
-std::string receiveBytes(int fd, std::size_t count) {
-  std::string bytes(count, '\0');
-  for (std::size_t have = 0; have < count;) {
-    const ssize_t got = recv(fd, bytes.data() + have, count - have, 0);
-    if (got < 0) throwErrno("recv");
-    if (got == 0) throw std::runtime_error("the server does not speak HTTP/2");
-    have += static_cast<std::size_t>(got);
-  }
-  return bytes;
-}
-
 }  // namespace
 
 std::string inferMessage(const GrpcNames& names, std::uint64_t sequence, std::string_view tensor) {
@@ -117,18 +112,15 @@ void beginHttp2(int fd) {
   const std::string window = bigEndian(4, 2) + bigEndian(kMaxWindow, 4);  // of each stream
   sendAll(fd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, window) +
                   frame(kWindowUpdate, 0, bigEndian(kMaxWindow - kFirstWindow, 4)));
-  for (bool isSettings = false; !isSettings;) {
-    const std::string header = receiveBytes(fd, kFrameHeader);
-    receiveBytes(fd, readBigEndian(std::string_view(header).substr(0, 3)));
-    isSettings = header[3] == kSettings && (header[4] & kAck) == 0;
-  }
-  sendAll(fd, frame(kSettings, kAck, ""));
+  std::array<char, kFrameHeader> header{};
+  const ssize_t got = recv(fd, header.data(), header.size(), MSG_PEEK | MSG_WAITALL);
+  if (got < 0) throwErrno("recv");
+  const bool isWhole = static_cast<std::size_t>(got) == header.size();
+  if (!isWhole || header[3] != kSettings) throw std::runtime_error("the server does not speak HTTP/2");
 }
 
 std::string grpcFrames(std::string_view host, std::string_view headers, std::string_view message) {
-  constexpr std::size_t kFirstWindow = 65535;
   const std::string data = '\0' + bigEndian(static_cast<std::uint32_t>(message.size()), 4) + std::string(message);
-  if (data.size() > kFirstWindow) throw UsageError("over gRPC a request has at most 64 KB");
   std::string frames = frame(kHeaders, kEndHeaders, headerBlock(host, headers));
   for (std::size_t at = 0; at < data.size(); at += kMaxFrame) {
     const bool isLast = at + kMaxFrame >= data.size();
@@ -143,17 +135,30 @@ std::size_t placeInGrpcFrames(std::string_view frames, std::size_t offset) {
   return kFrameHeader + readBigEndian(frames.substr(0, 3)) + kFrameHeader + kPrefix + offset;
 }
 
-bool GrpcReader::mayStart(std::size_t bytes) { return static_cast<std::int64_t>(bytes) <= window_; }
-
-void GrpcReader::starting(std::size_t slot, char* request, std::size_t bytes) {
-  const std::string stream = bigEndian(nextStream_, 4);
-  for (std::size_t at = 0; at < bytes;) {
-    const std::size_t payload = readBigEndian(std::string_view(request + at, 3));
-    std::ranges::copy(stream, request + at + kStreamAt);
-    if (request[at + 3] == kData) window_ -= static_cast<std::int64_t>(payload);
-    at += kFrameHeader + payload;
+std::size_t GrpcReader::taken(std::size_t slot, std::span<char> request, std::size_t sent) {
+  if (sent == 0) number(slot, request);
+  Call& call = calls_[slot];
+  std::size_t end = sent;
+  while (end < request.size()) {
+    const auto payload = static_cast<std::int64_t>(payloadOf(request.subspan(end)));
+    if (request[end + kTypeAt] == kData) {
+      if (payload > std::min(window_, call.window)) break;
+      window_ -= payload;
+      call.window -= payload;
+    }
+    end += kFrameHeader + static_cast<std::size_t>(payload);
   }
-  calls_[slot] = Call{.stream = nextStream_};
+  call.isSent = end == request.size();
+  return end - sent;
+}
+
+/// Makes the frames those of a call of its own.
+void GrpcReader::number(std::size_t slot, std::span<char> request) {
+  const std::string stream = bigEndian(nextStream_, 4);
+  for (std::size_t at = 0; at < request.size(); at += kFrameHeader + payloadOf(request.subspan(at))) {
+    std::ranges::copy(stream, request.data() + at + kStreamAt);
+  }
+  calls_[slot] = Call{.stream = nextStream_, .window = callWindow_};
   nextStream_ += 2;
 }
 
@@ -173,8 +178,10 @@ Reply GrpcReader::read(std::string_view bytes) {
   if (call != nullptr && type == kData) call->hasAnswer |= isRight(payload);
   const bool isLast = type == kReset || ((type == kData || type == kHeaders) && (flags & kEndStream) != 0);
   if (call == nullptr || !isLast) return reply;
+  const bool isCut = !call->isSent && type != kReset;
   Reply ended = end(stream, frameBytes);
   ended.owed = std::move(reply.owed);
+  if (isCut) ended.owed += frame(kReset, 0, bigEndian(kNoError, 4), stream);  // the rest of the request will not come
   return ended;
 }
 
@@ -183,9 +190,12 @@ void GrpcReader::answer(std::uint8_t type, std::uint8_t flags, std::uint32_t str
                         Reply& reply) {
   constexpr std::uint64_t kOpenAgain = 1u << 28;
   const bool isAck = (flags & kAck) != 0;
-  if (type == kSettings && !isAck) reply.owed = frame(kSettings, kAck, "");
+  if (type == kSettings && !isAck) {
+    settle(payload);
+    reply.owed = frame(kSettings, kAck, "");
+  }
   if (type == kPing && !isAck) reply.owed = frame(kPing, kAck, payload);
-  if (type == kWindowUpdate && stream == 0) window_ += readBigEndian(payload.substr(0, 4)) & 0x7FFFFFFF;
+  if (type == kWindowUpdate) open(stream, readBigEndian(payload.substr(0, 4)) & 0x7FFFFFFF);
   if (type != kData) return;
   received_ += payload.size();
   if (received_ < kOpenAgain) return;
@@ -193,10 +203,31 @@ void GrpcReader::answer(std::uint8_t type, std::uint8_t flags, std::uint32_t str
   received_ = 0;
 }
 
+/// What the server wants: of its settings only the window of calls, also of those that are under way, is of interest.
+void GrpcReader::settle(std::string_view settings) {
+  constexpr std::uint32_t kInitialWindow = 4;
+  constexpr std::size_t kSetting = 6;
+  for (; settings.size() >= kSetting; settings.remove_prefix(kSetting)) {
+    if (readBigEndian(settings.substr(0, 2)) != kInitialWindow) continue;
+    const std::int64_t window = readBigEndian(settings.substr(2, 4));
+    for (Call& call : calls_) call.window += window - callWindow_;
+    callWindow_ = window;
+  }
+}
+
+/// The server takes so many bytes more, of a call or (stream 0) of all together.
+void GrpcReader::open(std::uint32_t stream, std::uint32_t bytes) {
+  if (stream == 0) {
+    window_ += bytes;
+  } else if (Call* call = callOf(stream)) {
+    call->window += bytes;
+  }
+}
+
 Reply GrpcReader::end(std::uint32_t stream, std::size_t frameBytes) {
   Call& call = *callOf(stream);
   const auto slot = static_cast<std::size_t>(&call - calls_.data());
-  const bool isGood = call.hasAnswer;
+  const bool isGood = call.hasAnswer && call.isSent;
   call = Call{};
   if (isGood) return {.kind = Reply::Kind::good, .size = frameBytes, .slot = slot};
   return {.kind = Reply::Kind::wrong, .size = frameBytes, .problem = "a call without the right answer", .slot = slot};

@@ -91,7 +91,7 @@ int main(int argc, char** argv) try {
       {"mode",       "host",    "port",     "path",           "input",      "floats",      "reply-size", "connections",
        "in-flight",  "streams", "seconds",  "warmup",         "headers",    "body",        "server-pid", "requests",
        "slots",      "load",    "rate",     "arrival",        "frame-rate", "max-seconds", "window",     "last-answers",
-       "min-length", "seed",    "progress", "sequence-input", "spin",       "max-length",  "numbered"}));
+       "min-length", "seed",    "progress", "sequence-input", "spin",       "max-length",  "numbered",   "authority"}));
 } catch (const UsageError& error) {
   std::fprintf(stderr, "headrace-loadgen: %s\n", error.what());
   return 2;

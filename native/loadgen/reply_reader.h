@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,17 +32,11 @@ class ReplyReader {
  public:
   virtual ~ReplyReader() = default;
 
-  /// Whether the server takes a request of so many bytes now. Asked again after each reply.
-  virtual bool mayStart(std::size_t bytes) {
-    static_cast<void>(bytes);
-    return true;
-  }
-
-  /// The request of a slot is about to be sent: `bytes` of it at `request`, which may be changed.
-  virtual void starting(std::size_t slot, char* request, std::size_t bytes) {
+  /// How much of the request of a slot the server takes now, of which the first `sent` bytes have gone: these many
+  /// more. Asked again after each reply, until all has gone. When none has, the request may still be changed.
+  virtual std::size_t taken(std::size_t slot, std::span<char> request, std::size_t sent) {
     static_cast<void>(slot);
-    static_cast<void>(request);
-    static_cast<void>(bytes);
+    return request.size() - sent;
   }
 
   /// `bytes` is everything unread, oldest first. Looks at the first reply only.

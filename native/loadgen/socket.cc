@@ -26,15 +26,21 @@ void setOption(int fd, int level, int option, const Value& value) {
 
 void throwErrno(const char* call) { throw std::system_error(errno, std::generic_category(), call); }
 
-UniqueFd connectTo(const std::string& ipv4, std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  if (inet_pton(AF_INET, ipv4.c_str(), &address.sin_addr) != 1) {
-    throw std::invalid_argument("not an IPv4 address: " + ipv4);
+UniqueFd connectTo(const std::string& ip, std::uint16_t port) {
+  sockaddr_storage address{};
+  auto& v4 = reinterpret_cast<sockaddr_in&>(address);
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(address);
+  if (inet_pton(AF_INET, ip.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+  } else if (inet_pton(AF_INET6, ip.c_str(), &v6.sin6_addr) == 1) {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+  } else {
+    throw std::invalid_argument("not an IP address: " + ip);
   }
 
-  UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  UniqueFd fd(socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) throwErrno("socket");
   setOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   setOption(fd.get(), SOL_SOCKET, SO_RCVTIMEO, timeval{.tv_sec = 5, .tv_usec = 0});

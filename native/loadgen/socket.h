@@ -35,7 +35,7 @@ class UniqueFd {
 [[noreturn]] void throwErrno(const char* call);
 
 /// A connected socket without Nagle's delay; blocking, and giving up on a silent server after 5 s.
-UniqueFd connectTo(const std::string& ipv4, std::uint16_t port);
+UniqueFd connectTo(const std::string& ip, std::uint16_t port);
 
 /// Sends all of `bytes`. Blocking sockets only.
 void sendAll(int fd, std::string_view bytes);

@@ -36,7 +36,8 @@ Workload noiseWorkloadOf(const Arguments& arguments) {
 }
 
 struct Door {
-  std::string host;
+  std::string host;       // an IP address
+  std::string authority;  // what the client calls it
   std::uint16_t port;
   Framing framing;
   std::string path;     // of a WebSocket
@@ -45,14 +46,16 @@ struct Door {
 
 UniqueFd enter(const Door& door) {
   UniqueFd fd = connectTo(door.host, door.port);
-  if (door.framing == Framing::webSocket) upgradeToWebSocket(fd.get(), door.host, door.path, door.headers);
+  if (door.framing == Framing::webSocket) upgradeToWebSocket(fd.get(), door.authority, door.path, door.headers);
   if (door.framing == Framing::grpc) beginHttp2(fd.get());
   makeNonBlocking(fd.get());
   return fd;
 }
 
 Door doorOf(const Arguments& arguments, Framing framing) {
-  return {.host = arguments.text("host", "127.0.0.1"),
+  const std::string host = arguments.text("host", "127.0.0.1");
+  return {.host = host,
+          .authority = arguments.text("authority", host),
           .port = static_cast<std::uint16_t>(arguments.whole("port")),
           .framing = framing,
           .path = arguments.text("path", ""),
@@ -100,7 +103,7 @@ Workplace filePlace(const Arguments& arguments) {
   const Door door = doorOf(arguments, framing);
   const SequenceOptions options{
       .framing = framing,
-      .host = door.host,
+      .host = door.authority,
       .headers = door.headers,
       .minLength = static_cast<std::uint32_t>(arguments.whole("min-length", 0)),
       .maxLength = static_cast<std::uint32_t>(arguments.whole("max-length", 0)),

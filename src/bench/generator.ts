@@ -90,6 +90,7 @@ function commandOf(run: GeneratorRun): [string, ...string[]] {
   const options: Record<string, string | number> = {
     mode: MODES[run.protocol],
     host: endpoint.address,
+    authority: endpoint.host,
     port: endpoint.port,
     path: run.path,
     requests: run.requests,

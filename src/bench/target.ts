@@ -16,7 +16,7 @@ import type { BenchProtocol, BenchTarget } from "./result.js";
 
 /** Where one protocol is spoken. */
 export interface Endpoint {
-  /** IPv4, for the generator. */
+  /** An IP address, for the generator. */
   readonly address: string;
   readonly port: number;
   /** As Host has it. */
@@ -161,7 +161,7 @@ async function urlTarget({ target, model, headers, serveArguments }: TargetOptio
   const [first] = serveArguments;
   if (first !== undefined) throw new InvalidArgumentError("goes with a model file, not with a server", { path: first });
   const endpoint = {
-    address: await ipv4(url.hostname),
+    address: await addressOf(url.hostname),
     port: Number(url.port === "" ? 80 : url.port),
     host: url.host,
   };
@@ -181,10 +181,11 @@ async function urlTarget({ target, model, headers, serveArguments }: TargetOptio
   return { kind: "url", protocols, serve: async () => served() };
 }
 
-async function ipv4(hostname: string): Promise<string> {
+async function addressOf(hostname: string): Promise<string> {
   try {
-    return (await lookup(hostname, { family: 4 })).address;
+    // One of IPv6 is in brackets.
+    return (await lookup(hostname.replace(/^\[|\]$/g, ""), { order: "ipv4first" })).address;
   } catch (cause) {
-    throw new HeadraceError("UNAVAILABLE", `no IPv4 address is known of ${hostname}`, { cause });
+    throw new HeadraceError("UNAVAILABLE", `no address is known of ${hostname}`, { cause });
   }
 }

@@ -1,11 +1,12 @@
 /** The native generator against servers that misbehave: nothing is hidden, and time counts from the schedule. */
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
+import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { type GeneratorOutcome, generate } from "../../src/bench/generator.js";
+import { type GeneratorOutcome, type GeneratorRun, generate } from "../../src/bench/generator.js";
 import { DEFAULTS, type LoadPlan } from "../../src/bench/options.js";
 import { encodeRequests } from "../../src/bench/requests.js";
 
@@ -22,19 +23,32 @@ async function load(t: Tap, answer: RequestListener, plan: LoadPlan, slots: numb
 
 type Tap = Pick<typeof t, "teardown">;
 
-async function run(port: number, plan: LoadPlan, slots: number): Promise<GeneratorOutcome> {
-  const host = `127.0.0.1:${port}`;
+interface Way {
+  readonly protocol?: GeneratorRun["protocol"];
+  /** Of the input of a request. */
+  readonly elements?: number;
+  readonly address?: string;
+  readonly connections?: number;
+}
+
+async function run(
+  port: number,
+  plan: LoadPlan,
+  slots: number,
+  { protocol = "http-json", elements = 1, address = "127.0.0.1", connections = slots }: Way = {},
+): Promise<GeneratorOutcome> {
+  const host = `named.test:${port}`;
   const requests = join(await mkdtemp(join(tmpdir(), "headrace-generator-")), "requests");
-  const step = { x: { datatype: "FP32", shape: [1, 1], data: Float32Array.of(1) } } as const;
+  const step = { x: { datatype: "FP32", shape: [1, elements], data: new Float32Array(elements).fill(1) } } as const;
   const options = { model: MODEL, host, headers: {}, stateful: false, endsSequences: false };
-  await writeFile(requests, encodeRequests([step], { protocol: "http-json", ...options }));
+  await writeFile(requests, encodeRequests([step], { protocol, ...options }));
   const run = {
-    protocol: "http-json",
-    endpoint: { address: "127.0.0.1", port, host },
+    protocol,
+    endpoint: { address, port, host },
     path: "",
     requests,
     slots,
-    connections: slots,
+    connections,
     load: plan,
     timing: TIMING,
     sequenceLength: undefined,
@@ -140,4 +154,72 @@ t.test("nobody there: its words say so", async (t) => {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   await t.rejects(run(port, { mode: "closed", concurrency: 1 }, 1), { code: "UNAVAILABLE", message: /refused/ });
+});
+
+const CLOSED = { mode: "closed", concurrency: 6 } as const;
+const GRPC = { ":status": 200, "content-type": "application/grpc" };
+/** A message of gRPC: a flag, a length, and as many bytes. */
+const MESSAGE = Buffer.from([0, 0, 0, 0, 1, 0]);
+
+async function grpcServer(t: Tap, serve: (stream: ServerHttp2Stream) => void): Promise<number> {
+  const server: Http2Server = createHttp2Server();
+  server.on("stream", (stream) => serve(stream.on("error", () => {})));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.teardown(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+function answer(stream: ServerHttp2Stream): void {
+  stream.respond(GRPC, { waitForTrailers: true });
+  stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+  stream.end(MESSAGE);
+}
+
+t.test("over gRPC a request may be larger than the window that a connection begins with", async (t) => {
+  const elements = 200_000;
+  const wrong: number[] = [];
+  const port = await grpcServer(t, (stream) => {
+    const pieces: Buffer[] = [];
+    stream.on("data", (piece: Buffer) => pieces.push(piece));
+    stream.on("end", () => {
+      const bytes = Buffer.concat(pieces);
+      if (bytes.readUInt32BE(1) !== bytes.length - 5 || bytes.length < 4 * elements) wrong.push(bytes.length);
+      answer(stream);
+    });
+  });
+  // Three calls at a time on each of two connections, which wait for each other's bytes.
+  const outcome = await run(port, CLOSED, 6, { protocol: "grpc", elements, connections: 2 });
+  t.same(wrong, []);
+  t.ok(outcome.requests > 6, `${outcome.requests} requests`);
+  t.equal(outcome.errors, 0, outcome.first_error);
+  t.equal(outcome.unfinished, 0);
+});
+
+t.test("over gRPC a server may refuse a request before it has all of it", async (t) => {
+  let calls = 0;
+  const port = await grpcServer(t, (stream) => {
+    calls += 1;
+    stream.respond({ ...GRPC, "grpc-status": "8" }, { endStream: true });
+    stream.close();
+  });
+  const outcome = await run(port, CLOSED, 6, { protocol: "grpc", elements: 200_000, connections: 2 });
+  t.equal(outcome.requests, 0);
+  t.ok(outcome.errors > 6, `${outcome.errors} errors of ${calls} calls`);
+});
+
+const hasIpv6 = Object.values(networkInterfaces()).some((own) => own?.some(({ address }) => address === "::1"));
+
+t.test("IPv6, and a server that goes by its name", { skip: !hasIpv6 && "no IPv6 here" }, async (t) => {
+  const hosts = new Set<string | undefined>();
+  const server = createServer((request, response) => {
+    hosts.add(request.headers.host);
+    good(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "::1", resolve));
+  t.teardown(() => server.close().closeAllConnections());
+  const { port } = server.address() as AddressInfo;
+  const outcome = await run(port, { mode: "closed", concurrency: 1 }, 1, { address: "::1" });
+  t.equal(outcome.errors, 0, outcome.first_error);
+  t.ok(outcome.requests > 0);
+  t.same([...hosts], [`named.test:${port}`]);
 });
