@@ -25,8 +25,14 @@ const MOST_BYTES = 256 << 20;
 
 type InputOptions = Pick<BenchOptions, "inputFiles" | "shapes" | "rows" | "seed">;
 
-/** @throws INVALID_ARGUMENT for names that the model does not have, files that do not fit, and shapes that are open. */
+/** @throws INVALID_ARGUMENT for names that the model does not have, files that do not fit, shapes that are open, and no inputs. */
 export async function makeSteps(inputs: readonly TensorMetadata[], options: InputOptions): Promise<Step[]> {
+  if (inputs.length === 0) {
+    const remedy = "have it declare them, with name, datatype and shape";
+    throw new InvalidArgumentError(
+      `the server tells of no inputs of the model, so there is nothing to send: ${remedy}`,
+    );
+  }
   refuseUnknown(inputs, options.inputFiles, "--input");
   refuseUnknown(inputs, options.shapes, "--shape");
   const random = new Random(options.seed);

@@ -83,3 +83,7 @@ t.test("what does not fit is refused in words that say what would", async (t) =>
     await t.rejects(makeSteps([input], { ...OPTIONS, ...(given as object) }), { message });
   }
 });
+
+t.test("a model without inputs cannot be measured, and that is said", async (t) => {
+  await t.rejects(makeSteps([], OPTIONS), { code: "INVALID_ARGUMENT", message: /tells of no inputs/ });
+});
