@@ -3,7 +3,6 @@
 // threads.
 
 import { once } from "node:events";
-import { setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { residentMib } from "../../../bench/lib/headrace.mjs";
@@ -74,18 +73,9 @@ async function warmUp(options) {
   await terminateThreads(2);
 }
 
-/** A server that was closed has the descriptors of its threads until it is collected, so that has to be done first. */
-async function collect() {
-  for (let i = 0; i < 3; i++) {
-    globalThis.gc();
-    await turn();
-  }
-}
-
 async function main(options) {
   const { seed, operations, threads, doomed } = options;
   await warmUp(options);
-  await collect();
   const before = handles();
   const share = operations / (threads + 1);
   const memory = [];
@@ -104,7 +94,7 @@ async function main(options) {
     done,
     problems: results.flatMap(({ problems }) => problems),
     before,
-    after: await collect().then(() => settledHandles(before)),
+    after: await settledHandles(before),
     firstMib: part(0.2, 0.5),
     lastMib: part(0.7, 1),
   };

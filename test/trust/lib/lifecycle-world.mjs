@@ -86,8 +86,8 @@ export class World {
     const { runtime } = this;
     try {
       const proc = await runtime.startInference(KINDS[kind].make());
-      this.#processes.push({ proc, kind, isEnding: false, drivers: new Map() });
-      if (runtime !== this.runtime) throw new Error("started in a runtime that has been stopped");
+      // One that was started just before its runtime was stopped ends with it.
+      if (runtime === this.runtime) this.#processes.push({ proc, kind, isEnding: false, drivers: new Map() });
     } catch (error) {
       this.#excuse(error, { isEnding: runtime !== this.runtime });
     }
@@ -210,9 +210,11 @@ export class World {
   }
 
   async restart() {
+    const next = await init("local");
+    // All at once: what is started from here on is started in the new one.
     const { runtime } = this;
+    this.runtime = next;
     for (const record of this.#processes.splice(0)) record.isEnding = true;
-    await this.open();
     await runtime.stop({ timeoutMs: 50 });
   }
 }
