@@ -17,18 +17,18 @@ const std::byte* offset(const std::byte* record, size_t bytes) { return record =
 
 std::string BatchRunner::run(Batch& batch, RunScratch& scratch) const {
   const Nanos begin = now_nanos();
-  Nanos gathered = begin;
+  Nanos gathering = 0;
   std::string error;
   try {
     gather(batch, scratch);
-    gathered = now_nanos();
+    gathering = now_nanos() - begin;
     session_.run(batch, batch.ran);
     transpose_outputs(batch, scratch);
   } catch (const std::exception& failure) {
     error = failure.what();
     if (error.empty()) error = "the model failed without a message";
   }
-  batch.times = {gathered - begin, now_nanos() - gathered, 0};
+  batch.times = {gathering, now_nanos() - begin - gathering, 0};
   return error;
 }
 

@@ -1,8 +1,8 @@
 #include "device.h"
 
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include "status.h"
 
@@ -35,7 +35,7 @@ class CpuDevice final : public Device {
     void* data = nullptr;
     if (bytes < static_cast<size_t>(PTRDIFF_MAX) - kAlignment) {
       const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-      data = std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
+      data = ::operator new(rounded, std::align_val_t{kAlignment}, std::nothrow);
     }
     if (data == nullptr) {
       throw Error(Code::ResourceExhausted, "out of memory: " + std::to_string(bytes) + " bytes for tensors");
@@ -50,7 +50,7 @@ class CpuDevice final : public Device {
   const Ort::MemoryInfo& memory_info() const override { return memory_info_; }
 
  private:
-  void free(std::byte* data) const override { std::free(data); }
+  void free(std::byte* data) const override { ::operator delete(data, std::align_val_t{kAlignment}); }
 
   Ort::MemoryInfo memory_info_ = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault);
 };

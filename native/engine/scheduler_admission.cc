@@ -44,7 +44,7 @@ Code Scheduler::enqueue(Request& request) {
     const Code reserved = states_.reserve(*entry, request.submitted);
     if (reserved != Code::Ok) return refuse(request, reserved);
   }
-  if (!state_is_free(request)) {
+  if (entry != nullptr && !state_is_free(request)) {
     request.phase = Phase::Waiting;
     request.next = nullptr;
     (entry->first == nullptr ? entry->first : entry->last->next) = &request;

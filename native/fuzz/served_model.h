@@ -46,8 +46,8 @@ struct ServedModel {
 
   std::shared_ptr<Engine> engine = std::make_shared<Engine>(ledger_config());
   std::shared_ptr<ModelClient> client;
-  ServerCounters counters;
-  IoThread thread{0, ServerOptions{}, counters, [] {}};
+  ServerShared shared;
+  IoThread thread{0, ServerOptions{}, shared, [] {}};
 };
 
 // A client's end of a connection to the thread.
@@ -58,7 +58,7 @@ class SocketClient {
     demand(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0, "a pair of sockets");
     mine_.reset(ends[0]);
     const auto server = std::make_shared<UniqueFd>(ends[1]);
-    served_.counters.connections.fetch_add(1);
+    served_.shared.connections.fetch_add(1);
     served_.thread.load.fetch_add(1);
     served_.thread.post_and_wait([&] { served_.thread.adopt(std::move(*server), "client", false); });
   }
