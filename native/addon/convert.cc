@@ -167,6 +167,7 @@ ModelConfig to_model_config(const Napi::Object& object) {
   config.max_delay_micros = integer_or(object, "maxDelayMicros", config.max_delay_micros);
   config.queue_size = unsigned_or(object, "queueSize", config.queue_size);
   config.lanes = unsigned_or(object, "lanes", config.lanes);
+  config.intra_op_threads = unsigned_or(object, "intraOpThreads", config.intra_op_threads);
   config.state_ttl_millis = integer_or(object, "stateTtlMillis", config.state_ttl_millis);
   config.max_states = unsigned_or(object, "maxStates", config.max_states);
   if (object.Get("execution").IsString()) config.execution = to_execution(text(object, "execution"));

@@ -63,6 +63,11 @@ TEST_CASE("what the user says about execution stands") {
   config.execution = Execution::Lanes;
   config.lanes = 2;
   CHECK(decide(config, true, timings(10 * kMicro, kMicro), 4).lanes == 2);
+  config.lanes = 0;
+  config.execution = Execution::Lanes;
+  config.intra_op_threads = 2;
+  CHECK(decide(config, true, timings(10 * kMicro, kMicro), 4).lanes == 2);
+  CHECK(decide(config, true, timings(10 * kMicro, kMicro), 1).lanes == 1);
   config = {};
   config.execution = Execution::Inline;
   CHECK(decide(config, true, timings(5000 * kMicro, kMicro), 4).run_inline);

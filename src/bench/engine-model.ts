@@ -28,7 +28,8 @@ export function engineModel(pipeline: Pipeline): EngineModel | undefined {
 /** @param isBatched Whether an input has rows in front, by name. */
 export function modelFile({ cell, tensors }: EngineModel, step: Step, isBatched: (input: string) => boolean): string {
   const config = nativeConfig(cell, undefined);
-  const { maxBatch, maxDelayMicros, queueSize, execution, lanes, maxStates } = config;
+  const { maxBatch, maxDelayMicros, queueSize, execution, lanes, intraOpThreads, maxStates } = config;
+  const options = { maxBatch, maxDelayMicros, queueSize, execution, lanes, intraOpThreads, maxStates };
   const axis = (value: number | undefined): string[] => (value === undefined ? [] : [`${value}`]);
   const lines: string[][] = [
     ["path", config.path],
@@ -38,7 +39,7 @@ export function modelFile({ cell, tensors }: EngineModel, step: Step, isBatched:
     ...config.context.map((context) => ["context", context.input, `${context.size}`, ...axis(context.axis)]),
     ...config.shapes.map(({ input, dims }) => ["shape", input, dims.join(",")]),
   ];
-  for (const [name, value] of Object.entries({ maxBatch, maxDelayMicros, queueSize, execution, lanes, maxStates })) {
+  for (const [name, value] of Object.entries(options)) {
     if (value !== undefined) lines.push(["option", name, `${value}`]);
   }
   for (const [name, tensor] of Object.entries(step)) {

@@ -13,6 +13,7 @@ export interface ModelOptions {
   maxDelay?: number;
   execution?: string;
   lanes?: number;
+  intraOpThreads?: number;
   stateTtl?: number;
   maxStates?: number;
 }
@@ -27,6 +28,7 @@ export function addModelOptions(command: Command): Command {
       "inline (on the thread that took the steps) or lanes (threads of its own) (default: auto)",
     )
     .option("--lanes <n>", "Threads that run the model (default: one for each core)")
+    .option("--intra-op-threads <n>", "Threads that share the work within one run (default: 1)")
     .option("--max-batch <n>", "The most steps in one run (default: measured at load, at most 128)")
     .option("--max-delay <us>", "Microseconds that an idle model waits for more steps (default: 0)")
     .option("--state-ttl <s>", "Seconds that an unused state is kept (default: 60)")
@@ -39,6 +41,7 @@ const MODEL_OPTIONS = [
   "context",
   "execution",
   "lanes",
+  "intraOpThreads",
   "maxBatch",
   "maxDelay",
   "stateTtl",
@@ -110,6 +113,7 @@ export function bareCell(file: string, options: ModelOptions): OnnxCell {
     },
     ...(execution === undefined ? {} : { execution }),
     ...(options.lanes === undefined ? {} : { lanes: options.lanes }),
+    ...(options.intraOpThreads === undefined ? {} : { intraOpThreads: options.intraOpThreads }),
     ...(options.stateTtl === undefined ? {} : { stateTtlSeconds: options.stateTtl }),
     ...(options.maxStates === undefined ? {} : { maxStates: options.maxStates }),
   });

@@ -28,6 +28,7 @@ export interface ModelConfig {
   readonly accelerator?: "auto" | "cpu" | "cuda" | "tensorrt";
   readonly execution?: "auto" | "inline" | "lanes";
   readonly lanes?: number;
+  readonly intraOpThreads?: number;
   readonly queueSize?: number;
 }
 

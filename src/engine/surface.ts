@@ -46,6 +46,7 @@ export interface NativeModelConfig {
   queueSize?: number;
   execution?: "auto" | "inline" | "lanes";
   lanes?: number;
+  intraOpThreads?: number;
   stateTtlMillis?: number;
   maxStates?: number;
   evict?: "refuse" | "lru";

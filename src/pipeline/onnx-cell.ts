@@ -16,6 +16,9 @@ import type {
   OnnxStatePlan,
 } from "./onnx-options.js";
 
+/** ONNX Runtime makes as many as it is told to. */
+const MAX_THREADS = 256;
+
 /** The types of named ports: the one given, else whatever the model says. */
 export type OnnxPortTypes<P extends OnnxPortOptions> = {
   readonly [K in keyof P]: P[K] extends { readonly type: infer T extends AnyValueType } ? T : ModelTensorType;
@@ -60,6 +63,7 @@ export function onnxCell<const I extends OnnxPortOptions = NoPorts, const O exte
     accelerator: oneOf(options.accelerator, ["auto", "cpu", "cuda", "tensorrt"], `${name}.accelerator`),
     execution: oneOf(options.execution, ["auto", "inline", "lanes"], `${name}.execution`),
     lanes: optional(options.lanes, 1, `${name}.lanes`),
+    intraOpThreads: threads(options.intraOpThreads, `${name}.intraOpThreads`),
     queueSize: atLeast(options.queueSize ?? 4096, 1, `${name}.queueSize`),
     stateTtlSeconds: positive(options.stateTtlSeconds ?? 60, `${name}.stateTtlSeconds`),
     maxStates: atLeast(options.maxStates ?? 10_000, 1, `${name}.maxStates`),
@@ -188,6 +192,12 @@ function refuseDoubleUse(cell: OnnxCell): void {
 function atLeast(value: number, minimum: number, path: string): number {
   if (Number.isSafeInteger(value) && value >= minimum) return value;
   throw new InvalidArgumentError(`expected an integer of at least ${minimum}, got ${shown(value)}`, { path });
+}
+
+function threads(value: number | undefined, path: string): number {
+  const count = atLeast(value ?? 1, 1, path);
+  if (count <= MAX_THREADS) return count;
+  throw new InvalidArgumentError(`expected ${MAX_THREADS} at most, got ${count}`, { path });
 }
 
 function optional(value: number | undefined, minimum: number, path: string): number | undefined {

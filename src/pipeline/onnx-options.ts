@@ -87,8 +87,16 @@ export interface OnnxCellOptions<I extends OnnxPortOptions, O extends OnnxPortOp
    * Default: "auto", chosen by timing the model when it is loaded.
    */
   readonly execution?: "auto" | "inline" | "lanes";
-  /** Threads that run the model side by side over one shared session. Default: one for each core that the process may use. */
+  /**
+   * Threads that run the model side by side over one shared session. Default: one for each core that the process may use, divided
+   * by `intraOpThreads`.
+   */
   readonly lanes?: number;
+  /**
+   * Threads that share the work within one run, from 1 to 256: a large model answers sooner with several, where cores are idle;
+   * a busy server does more with one each. Default: 1.
+   */
+  readonly intraOpThreads?: number;
   /** Steps that may wait; a further one is refused with RESOURCE_EXHAUSTED. Each costs its input's memory. Default: 4096. */
   readonly queueSize?: number;
   /** Seconds that an unused state is kept after its last step. Default: 60. */
@@ -129,6 +137,7 @@ export interface OnnxCell<I extends Types = Types, O extends Types = Types> {
   readonly accelerator: "auto" | "cpu" | "cuda" | "tensorrt";
   readonly execution: "auto" | "inline" | "lanes";
   readonly lanes: number | undefined;
+  readonly intraOpThreads: number;
   readonly queueSize: number;
   readonly stateTtlSeconds: number;
   readonly maxStates: number;

@@ -8,6 +8,8 @@ import type { ModelConfig } from "./model-config.js";
 const PREFIX = "headrace.";
 const NAMED = ["constant", "context"] as const;
 const PLAIN = ["execution", "max_states", "state_ttl_seconds", "evict"] as const;
+/** Triton's own of its backend for ONNX Runtime. */
+const INTRA_OP = "intra_op_thread_count";
 const KNOWN = [...NAMED.map((name) => `${PREFIX}${name}.INPUT`), ...PLAIN.map((name) => PREFIX + name)];
 
 /** What they come to; of `onnxCell`. */
@@ -15,6 +17,7 @@ export interface OwnParameters {
   readonly constants: Readonly<Record<string, OnnxConstant>>;
   readonly context: Readonly<Record<string, number | OnnxContextOption>>;
   readonly execution?: "auto" | "inline" | "lanes";
+  readonly intraOpThreads?: number;
   readonly maxStates?: number;
   readonly stateTtlSeconds?: number;
   readonly evict?: "refuse" | "lru";
@@ -26,8 +29,10 @@ export function ownParameters({ config, places }: ModelConfig): OwnParameters {
   const context: Record<string, number> = {};
   const rest: { -readonly [K in keyof OwnParameters]?: OwnParameters[K] } = {};
   for (const [key, { string_value = "" }] of Object.entries(config.parameters ?? {})) {
-    if (!key.startsWith(PREFIX)) continue;
     const where = `${places.of(config, "parameters")}: ${key}`;
+    // 0 leaves it to the backend, there as here.
+    if (key === INTRA_OP && string_value !== "0") rest.intraOpThreads = count(string_value, where);
+    if (!key.startsWith(PREFIX)) continue;
     const [, kind = "", name = ""] = /^([a-z_]+)(?:\.(.+))?$/.exec(key.slice(PREFIX.length)) ?? [];
     if (kind === "constant" && name !== "") constants[name] = constant(string_value);
     else if (kind === "context" && name !== "") context[name] = count(string_value, where);

@@ -202,6 +202,7 @@ export function nativeConfig(cell: OnnxCell, execution: "inline" | undefined): N
     maxDelayMicros: cell.batching.maxDelayMicros,
     queueSize: cell.queueSize,
     execution: execution ?? cell.execution,
+    intraOpThreads: cell.intraOpThreads,
     stateTtlMillis: Math.ceil(cell.stateTtlSeconds * 1000),
     maxStates: cell.maxStates,
     evict: cell.evict,

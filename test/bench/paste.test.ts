@@ -10,8 +10,8 @@ import { modelSettings } from "../../src/repository/settings.js";
 import { SILERO } from "../support/paths.js";
 
 const cell = onnxCell({ name: "vad", model: SILERO, constants: { sr: 16000n }, context: { input: 64 } });
-const lanes = { execution: "lanes", lanes: 2, maxSize: 32, maxDelayMicros: 200 } as const;
-const inline = { execution: "inline", lanes: 1, maxSize: 8, maxDelayMicros: 0 } as const;
+const lanes = { execution: "lanes", lanes: 2, intraOpThreads: 4, maxSize: 32, maxDelayMicros: 200 } as const;
+const inline = { execution: "inline", lanes: 1, intraOpThreads: 1, maxSize: 8, maxDelayMicros: 0 } as const;
 
 t.test("TypeScript", (t) => {
   for (const configuration of [lanes, inline]) {
@@ -24,6 +24,7 @@ t.test("TypeScript", (t) => {
     });
     t.equal(made.execution, configuration.execution);
     t.equal(made.lanes, configuration.execution === "lanes" ? 2 : undefined);
+    t.equal(made.intraOpThreads, configuration.intraOpThreads);
     t.strictSame(made.constants, cell.constants);
     t.strictSame(made.context, cell.context);
   }
@@ -43,6 +44,7 @@ t.test("headrace.yaml", async (t) => {
       batching: { maxSize: configuration.maxSize, maxDelayMicros: configuration.maxDelayMicros },
       execution: configuration.execution,
       lanes: configuration.execution === "lanes" ? 2 : undefined,
+      intraOpThreads: configuration.intraOpThreads,
     });
   }
 });
@@ -61,13 +63,14 @@ t.test("config.pbtxt", async (t) => {
     });
     t.equal(settings.cell.batching.maxDelayMicros ?? 0, configuration.maxDelayMicros);
     t.equal(settings.cell.lanes, configuration.execution === "lanes" ? 2 : undefined);
+    t.equal(settings.cell.intraOpThreads, configuration.execution === "lanes" ? 4 : undefined);
   }
 });
 
 t.test("the command line", (t) => {
   t.strictSame(
     serveArguments(cell, lanes).join(" "),
-    "--name vad --constant sr=16000 --context input=64 --max-batch 32 --max-delay 200 --execution lanes --lanes 2",
+    "--name vad --constant sr=16000 --context input=64 --max-batch 32 --max-delay 200 --execution lanes --lanes 2 --intra-op-threads 4",
   );
   t.match(pasteable("my model.onnx", cell, inline).command, /^headrace serve 'my model\.onnx' --name vad /);
   t.end();

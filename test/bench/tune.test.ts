@@ -140,7 +140,8 @@ t.test("the grid leaves out what calibration rules out", (t) => {
   t.equal(runMicros(calibration, 128), run(64) * 2);
   const delays = axes(calibration, 1000, CORES)[2]?.settings.map(({ maxDelayMicros }) => maxDelayMicros);
   t.strictSame(delays, [0, 50, 200]);
-  t.equal(axes({ ...calibration, batchable: false }, 1000, 6).length, 1, "what cannot be batched is only placed");
+  const unbatched = axes({ ...calibration, batchable: false }, 1000, 6).map(({ name }) => name);
+  t.same(unbatched, ["execution and lanes", "intraOpThreads"], "what cannot be batched is only placed");
   t.end();
 });
 
@@ -255,6 +256,34 @@ t.test("what runs inline never waits, since no server takes that", async (t) => 
   const waiting = asked.filter(({ maxDelayMicros }) => maxDelayMicros > 0);
   t.ok(waiting.length > 0 && waiting.every(({ execution }) => execution === "lanes"));
   t.ok(asked.some(({ execution }) => execution === "inline"));
+});
+
+t.test("threads of a run are tried where a run has work for them, and win where they shorten it", async (t) => {
+  const large: Calibration = {
+    ...calibration,
+    maxBatch: 4,
+    timings: [1, 2, 4].map((rows) => ({ rows, micros: 4000 * rows })),
+  };
+  const open = async (configuration: TuneConfiguration): Promise<TuneServer> => {
+    const p50 = 4000 / Math.min(2, configuration.intraOpThreads);
+    const latencyMicros = { p50, p90: p50, p99: p50, p999: p50, max: p50 };
+    const measured = { ratePerSecond: 50, offeredPerSecond: 50, latencyMicros, cpuFraction: 0.2, meanBatch: 1 };
+    return {
+      measure: async () => ({ ...measured, errors: 0, unfinished: 0, saturated: false }),
+      close: async () => {},
+    };
+  };
+  const { result } = await tuned(
+    "p99 < 3 ms",
+    { mode: "open", load: { ratePerSecond: 50 } },
+    { calibration: large, open },
+  );
+  t.equal(result.winner?.configuration.intraOpThreads, 2, "as many as help, and no more");
+  const { result: small } = await tuned("p99 < 3 ms", "throughput");
+  t.ok(
+    small.outcomes.every(({ configuration }) => configuration.intraOpThreads === 1),
+    "not where runs are short",
+  );
 });
 
 t.test("a server that fails is closed, and the failure is told", async (t) => {

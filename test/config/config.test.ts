@@ -104,6 +104,7 @@ t.test("the published schema is one, and is what the loader's types say", async 
     accelerator: true,
     execution: true,
     lanes: true,
+    intraOpThreads: true,
     queueSize: true,
   };
   t.same(Object.keys(SCHEMA.properties).sort(), Object.keys(top).sort());

@@ -19,6 +19,7 @@ t.test("the description has every default filled in", async (t) => {
     accelerator: "auto",
     execution: "auto",
     lanes: undefined,
+    intraOpThreads: 1,
     queueSize: 4096,
     stateTtlSeconds: 60,
     maxStates: 10_000,
@@ -74,6 +75,8 @@ t.test("an option out of range is refused by name", async (t) => {
   refused({ accelerator: "gpu" }, "m.accelerator");
   refused({ execution: "fast" }, "m.execution");
   refused({ lanes: 0 }, "m.lanes");
+  refused({ intraOpThreads: 0 }, "m.intraOpThreads");
+  refused({ intraOpThreads: 257 }, "m.intraOpThreads");
   refused({ queueSize: 1.5 }, "m.queueSize");
   refused({ stateTtlSeconds: 0 }, "m.stateTtlSeconds");
   refused({ maxStates: 0 }, "m.maxStates");

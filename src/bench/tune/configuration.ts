@@ -5,6 +5,8 @@ export interface TuneConfiguration {
   readonly execution: "inline" | "lanes";
   /** Threads that run the model; 1 when it runs inline. */
   readonly lanes: number;
+  /** Threads that share the work within one run. */
+  readonly intraOpThreads: number;
   readonly maxSize: number;
   readonly maxDelayMicros: number;
 }
@@ -23,11 +25,20 @@ export type Calibration = Pick<
 
 /** What Headrace does when it is told nothing. */
 export function defaultConfiguration({ maxBatch, execution, lanes }: Calibration): TuneConfiguration {
-  return { execution, lanes: execution === "inline" ? 1 : lanes, maxSize: maxBatch, maxDelayMicros: 0 };
+  return {
+    execution,
+    lanes: execution === "inline" ? 1 : lanes,
+    intraOpThreads: 1,
+    maxSize: maxBatch,
+    maxDelayMicros: 0,
+  };
 }
 
 /** The most steps in a run that are tried, beyond what was timed when the model was loaded. */
 const LARGEST_BATCH = 256;
+
+/** A run that takes less has no work to share: handing it to other threads takes tens of microseconds. */
+const SHARED_RUN_MICROS = 1000;
 
 const DELAYS = [0, 50, 200, 1000, 5000];
 
@@ -43,7 +54,8 @@ export function axes(calibration: Calibration, limitMicros: number, cores: numbe
   for (let lanes = 1; lanes <= cores; lanes *= 2) placements.push({ execution: "lanes", lanes });
   if (!Number.isInteger(Math.log2(cores))) placements.push({ execution: "lanes", lanes: cores });
   const placement = { name: "execution and lanes", settings: placements };
-  if (!calibration.batchable) return [placement];
+  const threads = { name: "intraOpThreads", settings: threadCounts(calibration, cores) };
+  if (!calibration.batchable) return [placement, threads];
   const sizes = batchSizes(calibration, limitMicros).map((maxSize) => ({ maxSize }));
   const delays = DELAYS.filter((delay) => delay <= limitMicros * DELAY_SHARE).map((maxDelayMicros) => ({
     maxDelayMicros,
@@ -52,7 +64,15 @@ export function axes(calibration: Calibration, limitMicros: number, cores: numbe
     { name: "batching.maxSize", settings: sizes },
     placement,
     { name: "batching.maxDelayMicros", settings: delays },
+    threads,
   ];
+}
+
+function threadCounts(calibration: Calibration, cores: number): Partial<TuneConfiguration>[] {
+  const settings = [{ intraOpThreads: 1 }];
+  if (runMicros(calibration, calibration.maxBatch) < SHARED_RUN_MICROS) return settings;
+  for (let threads = 2; threads <= cores; threads *= 2) settings.push({ intraOpThreads: threads });
+  return settings;
 }
 
 function batchSizes(calibration: Calibration, limitMicros: number): number[] {
@@ -79,13 +99,15 @@ export function isPossible({ execution, maxDelayMicros }: TuneConfiguration): bo
 }
 
 /** Equal for equal configurations. */
-export function keyOf({ execution, lanes, maxSize, maxDelayMicros }: TuneConfiguration): string {
-  return [execution, lanes, maxSize, maxDelayMicros].join(" ");
+export function keyOf({ execution, lanes, intraOpThreads, maxSize, maxDelayMicros }: TuneConfiguration): string {
+  return [execution, lanes, intraOpThreads, maxSize, maxDelayMicros].join(" ");
 }
 
 /** In a few words: `2 lanes, up to 64 steps a run, no delay`. */
-export function configurationText({ execution, lanes, maxSize, maxDelayMicros }: TuneConfiguration): string {
+export function configurationText(configuration: TuneConfiguration): string {
+  const { execution, lanes, intraOpThreads, maxSize, maxDelayMicros } = configuration;
+  const threads = intraOpThreads === 1 ? "" : ` of ${intraOpThreads} threads a run`;
   const where = execution === "inline" ? "inline" : `${lanes} lane${lanes === 1 ? "" : "s"}`;
   const batch = maxSize === 1 ? "one step a run" : `up to ${maxSize} steps a run`;
-  return `${where}, ${batch}, ${maxDelayMicros === 0 ? "no delay" : `${maxDelayMicros} us delay`}`;
+  return `${where}${threads}, ${batch}, ${maxDelayMicros === 0 ? "no delay" : `${maxDelayMicros} us delay`}`;
 }

@@ -20,7 +20,7 @@ export interface Pasteable {
  * @param cell Of the bare model, for what else was said of it.
  */
 export function pasteable(model: string, cell: OnnxCell, configuration: TuneConfiguration): Pasteable {
-  const { execution, lanes, maxSize, maxDelayMicros } = configuration;
+  const { execution, lanes, intraOpThreads, maxSize, maxDelayMicros } = configuration;
   const options = {
     name: cell.name,
     model,
@@ -29,6 +29,7 @@ export function pasteable(model: string, cell: OnnxCell, configuration: TuneConf
     batching: { maxSize, maxDelayMicros },
     execution,
     ...(execution === "lanes" ? { lanes } : {}),
+    ...(intraOpThreads === 1 ? {} : { intraOpThreads }),
   };
   const { name, model: file, ...rest } = options;
   return {
@@ -63,7 +64,8 @@ function constantText(value: OnnxConstant): string {
   return String(value);
 }
 
-function pbtxt(cell: OnnxCell, { execution, lanes, maxSize, maxDelayMicros }: TuneConfiguration): string {
+function pbtxt(cell: OnnxCell, configuration: TuneConfiguration): string {
+  const { execution, lanes, intraOpThreads, maxSize, maxDelayMicros } = configuration;
   const parameter = (key: string, value: string): string =>
     `parameters { key: ${JSON.stringify(key)} value { string_value: ${JSON.stringify(value)} } }\n`;
   return [
@@ -73,6 +75,7 @@ function pbtxt(cell: OnnxCell, { execution, lanes, maxSize, maxDelayMicros }: Tu
     maxDelayMicros > 0 ? `dynamic_batching { max_queue_delay_microseconds: ${maxDelayMicros} }\n` : "",
     execution === "lanes" ? `instance_group [ { count: ${lanes} kind: KIND_CPU } ]\n` : "",
     parameter("headrace.execution", execution),
+    intraOpThreads === 1 ? "" : parameter("intra_op_thread_count", String(intraOpThreads)),
     ...Object.entries(cell.constants).map(([input, value]) =>
       parameter(`headrace.constant.${input}`, constantText(value)),
     ),
@@ -91,7 +94,7 @@ function shellWord(word: string): string {
 /** The options of `headrace serve` for a model file, as a list. */
 export function serveArguments(
   cell: OnnxCell,
-  { execution, lanes, maxSize, maxDelayMicros }: TuneConfiguration,
+  { execution, lanes, intraOpThreads, maxSize, maxDelayMicros }: TuneConfiguration,
 ): string[] {
   return [
     ...["--name", cell.name],
@@ -99,5 +102,6 @@ export function serveArguments(
     ...Object.entries(cell.context).flatMap(([input, { size }]) => ["--context", `${input}=${size}`]),
     ...["--max-batch", String(maxSize), "--max-delay", String(maxDelayMicros), "--execution", execution],
     ...(execution === "lanes" ? ["--lanes", String(lanes)] : []),
+    ...(intraOpThreads === 1 ? [] : ["--intra-op-threads", String(intraOpThreads)]),
   ];
 }

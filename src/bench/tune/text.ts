@@ -13,8 +13,22 @@ export interface TunePaint {
   green(text: string): string;
 }
 
-const HEAD = ["", "execution", "lanes", "max batch", "delay", "load", "steps/s", "p50", "p99", "CPU", "mean batch", ""];
-const LEFT = new Set([0, 1, 5, 11]);
+const HEAD = [
+  "",
+  "execution",
+  "lanes",
+  "threads",
+  "max batch",
+  "delay",
+  "load",
+  "steps/s",
+  "p50",
+  "p99",
+  "CPU",
+  "mean batch",
+  "",
+];
+const LEFT = new Set([0, 1, 6, 12]);
 
 /** Lines of text that end with a line feed. `paste` is for the winner. */
 export function tuneText(result: TuneResult, paste: Pasteable | undefined, paint: TunePaint): string {
@@ -46,12 +60,13 @@ function trialTable(result: TuneResult, paint: TunePaint): string {
 }
 
 function trialCells({ configuration, load, measured, failure }: Trial, isChosen: boolean): string[] {
-  const { execution, lanes, maxSize, maxDelayMicros } = configuration;
+  const { execution, lanes, intraOpThreads, maxSize, maxDelayMicros } = configuration;
   const { ratePerSecond, latencyMicros, cpuFraction, meanBatch } = measured;
   return [
     isChosen ? ">" : "",
     execution,
     execution === "lanes" ? String(lanes) : "-",
+    String(intraOpThreads),
     String(maxSize),
     `${maxDelayMicros} us`,
     loadText(load),
@@ -112,7 +127,8 @@ function reasons({ axis, outcomes }: Neighbourhood, winner: Trial, all: readonly
 }
 
 function settingText(axis: string, { configuration }: Trial): string {
-  const { execution, lanes, maxSize, maxDelayMicros } = configuration;
+  const { execution, lanes, intraOpThreads, maxSize, maxDelayMicros } = configuration;
+  if (axis === "intraOpThreads") return String(intraOpThreads);
   if (axis.endsWith("maxSize")) return String(maxSize);
   if (axis.endsWith("maxDelayMicros")) return String(maxDelayMicros);
   return execution === "inline" ? "inline" : `${lanes} lane${lanes === 1 ? "" : "s"}`;
