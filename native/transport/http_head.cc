@@ -98,7 +98,7 @@ Parse HeadReader::read_target() {
 
 Parse HeadReader::read_version() {
   constexpr std::string_view kPattern = "HTTP/0.0";
-  char digits[2];
+  char digits[2] = {};
   size_t found = 0;
   for (const char expected : kPattern) {
     if (p_ == end_) return Parse::incomplete;
