@@ -38,7 +38,8 @@ ModelClient::ModelClient(IoThread& io, std::shared_ptr<Engine> engine, uint32_t 
     : io_(io),
       engine_(std::move(engine)),
       handle_(handle),
-      queue_(std::make_shared<CompletionQueue>([&io] { io.wake(); })) {
+      queue_(std::make_shared<CompletionQueue>([&io] { io.wake(); })),
+      has_fixed_inputs_(engine_->session().plan().fixed_inputs()) {
   const ModelPlan& plan = engine_->session().plan();
   for (const DataOutput& output : plan.outputs) {
     const size_t bytes = output.fixed ? checked_elements(output.row_dims) * element_size(output.info.type) : 0;
@@ -62,7 +63,7 @@ Code ModelClient::submit(StepSink& sink, const StepSpec& spec, std::span<const I
 
 Code ModelClient::submit_row(StepSink& sink, const StepSpec& spec, std::span<const std::byte> row) {
   uint32_t request = 0;
-  if (engine_->session().plan().fixed_inputs()) {
+  if (has_fixed_inputs_) {
     const InputBytes input{row.data(), row.size()};
     return submit(sink, spec, {&input, 1}, request);
   }

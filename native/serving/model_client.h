@@ -77,6 +77,7 @@ class ModelClient final : public TurnWork {
   const std::shared_ptr<Engine> engine_;
   const uint32_t handle_;
   const std::shared_ptr<CompletionQueue> queue_;
+  const bool has_fixed_inputs_;
   std::vector<OutputRows> outputs_;
   size_t output_bytes_ = 0;
   std::vector<StepSink*> sinks_;  // by request
