@@ -24,7 +24,9 @@ class NoReader final : public ReplyReader {
 class Run {
  public:
   Run(std::size_t count, bool is_scheduled)
-      : source_(std::vector<std::string>(count, "?")), measurement(is_scheduled), slots(connections_, count, measurement) {
+      : source_(std::vector<std::string>(count, "?")),
+        measurement(is_scheduled),
+        slots(connections_, count, measurement) {
     for (std::size_t i = 0; i < count; ++i) {
       int ends[2];
       REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
