@@ -114,7 +114,7 @@ Calibration decide(const ModelConfig& config, bool batchable, std::vector<BatchT
   result.run_inline = config.execution == Execution::Inline || (config.execution == Execution::Auto && tiny &&
                                                                 config.max_delay_micros == 0 && config.lanes == 0);
   if (!result.run_inline) {
-    const uint32_t runs_at_a_time = std::max(1U, cores / config.intra_op_threads);
+    const uint32_t runs_at_a_time = std::max(1U, cores / std::max(1U, config.intra_op_threads));
     result.lanes = config.lanes > 0 ? config.lanes : runs_at_a_time;
   }
   result.timings = std::move(timings);

@@ -51,7 +51,7 @@ struct ModelConfig {
   int64_t max_delay_micros = 0;  // how long a batch may wait for more rows while a lane is idle
   uint32_t queue_size = 4096;    // steps that wait for a batch
   Execution execution = Execution::Auto;
-  uint32_t lanes = 0;             // threads; 0: one for each core that this process may use, of those of a run
+  uint32_t lanes = 0;             // threads; 0: one for each core this process may use, over those of a run
   uint32_t intra_op_threads = 1;  // of each run
   int64_t state_ttl_millis = 60'000;
   uint32_t max_states = 10'000;
