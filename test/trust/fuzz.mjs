@@ -6,7 +6,7 @@
 import { availableParallelism } from "node:os";
 import { LEAST_COVERAGE } from "../../scripts/fuzz/decoders.mjs";
 import { fuzz, percent, shareOf } from "../../scripts/fuzz/report.mjs";
-import { trustCheck } from "./lib/check.mjs";
+import { trustCheck, wholeNumber } from "./lib/check.mjs";
 
 const SHORT_SECONDS = 5;
 const LONG_SECONDS = 1800;
@@ -17,12 +17,14 @@ await trustCheck({
   about:
     "Fuzzes the decoders of C++ (native/fuzz) and TypeScript (test/fuzz): each target from its kept inputs on, for 5 seconds in the\n" +
     "short form and for 30 minutes in the long form. Needs clang and llvm: apt-get install clang-16 llvm-16.",
+  own: { jobs: "targets that run at a time (default 1, in the long form the machine's cores)" },
   work,
 });
 
 async function work(check) {
   const seconds = check.isLong ? LONG_SECONDS : SHORT_SECONDS;
-  const jobs = check.isLong ? availableParallelism() : 1;
+  const usual = check.isLong ? availableParallelism() : 1;
+  const jobs = Math.max(1, wholeNumber("--jobs", check.options.jobs ?? String(usual)));
   const { targets, coverage } = await fuzz({ seconds, jobs, seed: check.seed, progress: check.progress });
   for (const { name, inputs, slowestMillis, findings } of targets) {
     const slowest = slowestMillis < 1 ? "under 1 ms" : `${Math.round(slowestMillis)} ms`;
@@ -34,5 +36,7 @@ async function work(check) {
   const goal = `at least ${percent(LEAST_COVERAGE)}`;
   check.holds("lines of the decoders that the inputs reach", goal, percent(share), share >= LEAST_COVERAGE);
   check.figure("seconds for each target", seconds);
+  check.figure("targets at a time", jobs);
+  check.figure("cores", availableParallelism());
   for (const file of coverage) check.figure(file.file, percent(shareOf([file])));
 }

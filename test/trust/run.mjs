@@ -1,7 +1,7 @@
 /**
  * `npm run test:trust`: what must hold under overload, faults and hostile input. Every script is a process of its own.
  *
- *   npm run test:trust [-- --long] [--only NAME] [--seed N] [--write]
+ *   npm run test:trust [-- --long] [--only NAME] [--seed N] [--write] [-- options of the scripts' own]
  *
  * Ends with one line, `N passed, N failed`, where N counts pass lines.
  */
@@ -23,11 +23,13 @@ const HELP = `Usage: npm run test:trust -- [options]        (build Headrace firs
   --seed N      of everything random (default 1)
   --write       keep the figures: test/trust/results.json and docs/reliability.md
   --help        this text
+  -- ...        handed to the scripts
 
 Examples:
   npm run test:trust
   npm run test:trust -- --only poison
   npm run test:trust -- --long --only overload --write
+  npm run test:trust -- --long --only fuzz --write -- --jobs 4
 `;
 
 /** The report of one script, or one that says why there is none. */
@@ -67,7 +69,8 @@ function keep(reports) {
   updatePage(kept);
 }
 
-const { values } = parseArgs({
+const { values, positionals: handed } = parseArgs({
+  allowPositionals: true,
   options: {
     long: { type: "boolean", default: false },
     only: { type: "string", multiple: true, default: [] },
@@ -92,7 +95,7 @@ if (names.length === 0) {
 const reports = [];
 for (const name of names) {
   process.stderr.write(`=== ${name}\n`);
-  reports.push(await runScript(name, [...(values.long ? ["--long"] : []), "--seed", values.seed]));
+  reports.push(await runScript(name, [...(values.long ? ["--long"] : []), "--seed", values.seed, ...handed]));
 }
 if (values.write) keep(reports);
 const lines = reports.flatMap((report) => report.lines);

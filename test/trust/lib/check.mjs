@@ -14,6 +14,7 @@ import { progressLine } from "../../../bench/lib/progress.mjs";
  *
  * @typedef {object} Check
  * @property {boolean} isLong     the long form was asked for
+ * @property {Record<string, string>} options  those of the script's own that were given
  * @property {number} seed        of everything random: the same seed does the same
  * @property {(name: string, value: number | string) => void} figure  a figure to be kept; its unit is the end of its name
  * @property {(what: string, goal: string, measured: string | number, passed: boolean) => void} holds  a pass line
@@ -22,11 +23,11 @@ import { progressLine } from "../../../bench/lib/progress.mjs";
 
 /**
  * Runs a script of the suite to its end. Exit status: 0 all lines hold, 1 one does not or the script failed, 2 wrong usage.
- * @param {{ name: string, about: string, work: (check: Check) => Promise<void> }} script
- *   about: a line or more for --help
+ * @param {{ name: string, about: string, own?: Record<string, string>, work: (check: Check) => Promise<void> }} script
+ *   about: a line or more for --help; own: options that only this script has, each with its line for --help
  */
-export async function trustCheck({ name, about, work }) {
-  const options = readOptions(name, about);
+export async function trustCheck({ name, about, own = {}, work }) {
+  const options = readOptions(name, about, own);
   if (options === undefined) return;
   stopAllOnSignals();
   const began = performance.now();
@@ -66,20 +67,25 @@ export async function trustCheck({ name, about, work }) {
   process.exitCode = lines.length > 0 && lines.every(({ passed }) => passed) ? 0 : 1;
 }
 
-function readOptions(name, about) {
+function readOptions(name, about, own) {
   try {
     const { values } = parseArgs({
       options: {
+        ...Object.fromEntries(Object.keys(own).map((option) => [option, { type: "string" }])),
         long: { type: "boolean", default: false },
         seed: { type: "string", default: "1" },
         help: { type: "boolean", short: "h", default: false },
       },
     });
-    if (!values.help) return { isLong: values.long, seed: wholeNumber("--seed", values.seed) };
+    const { long, seed, help, ...rest } = values;
+    if (!help) return { isLong: long, seed: wholeNumber("--seed", seed), options: rest };
     process.stdout.write(
-      `Usage: node test/trust/${name}.mjs [--long] [--seed N]\n\n${about}\n\n` +
+      `Usage: node test/trust/${name}.mjs [options]\n\n${about}\n\n` +
         "  --long    as long as docs/reliability.md says; otherwise the short form that CI runs\n" +
-        "  --seed N  of everything random (default 1)\n",
+        "  --seed N  of everything random (default 1)\n" +
+        Object.entries(own)
+          .map(([option, line]) => `  --${option} N  ${line}\n`)
+          .join(""),
     );
   } catch (error) {
     process.stderr.write(`${name}: ${error.message}\n`);
