@@ -11,9 +11,10 @@
  * Ends with one line, "N passed, N failed", where N counts targets and, where all of them ran, the coverage of the decoders.
  */
 import { parseArgs } from "node:util";
+import { percent } from "../bench/lib/statistics.mjs";
 import { LEAST_COVERAGE } from "./fuzz/decoders.mjs";
 import { minimiseNative, nativeTargets } from "./fuzz/native.mjs";
-import { COMPILER, fuzz, percent, shareOf } from "./fuzz/report.mjs";
+import { COMPILER, fuzz, shareOf } from "./fuzz/report.mjs";
 import { minimiseTypescript, typescriptTargets } from "./fuzz/typescript.mjs";
 
 function fail(message) {

@@ -47,6 +47,7 @@ struct StepSpec {
   bool inner = false;  // part of a prediction that its submitter counts
   uint32_t priority = 0;
   int64_t timeout_micros = 0;
+  Nanos submitted = 0;  // when it came; 0: now, by the clock
 };
 
 // Where one step spent its time: its own wait, and the phases of the run that it was a row of.

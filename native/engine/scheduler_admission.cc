@@ -12,7 +12,7 @@ Code Scheduler::admit(CompletionQueue& client, const StepSpec& spec, Request*& r
   if (code == Code::Ok) {
     request = &take_request();
     request->client = &client;
-    request->submitted = now_nanos();
+    request->submitted = spec.submitted != 0 ? spec.submitted : now_nanos();
     request->deadline = spec.timeout_micros > 0 ? request->submitted + duration(spec.timeout_micros, 1000) : 0;
     request->rank = rank_of(spec.priority);
     request->step = {nullptr, spec.start, spec.end, spec.hold, spec.row, spec.inner, spec.priority};

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "connection.h"
+#include "io_thread.h"
 #include "status.h"
 #include "stream_error.h"
 
@@ -96,6 +97,7 @@ Code RawStreams::step(Connection& connection, Stream& stream, std::span<std::byt
   stream.connection = &connection;
   StepSpec spec;
   spec.state = stream.key();
+  spec.submitted = connection.io().now();
   const Code code = client_->submit_row(stream, spec, payload);
   if (code == Code::Ok) ++stream.in_flight;
   return code;

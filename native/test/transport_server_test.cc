@@ -277,17 +277,20 @@ TEST_CASE("once nobody is let in, each answer is its connection's last; when it 
 TEST_CASE("what has come when the server stops is refused, and what comes first from who has just come") {
   Harness harness;
   IoThread& thread = harness.server.thread(0);
-  constexpr std::string_view kRequest = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
   NetClient early(harness.port);
   NetClient late(harness.port);
   while (harness.server.shared().connections < 2) std::this_thread::yield();
   Pause pause(thread);
-  early.send(kRequest);
+  early.send("GET /v2/models HTTP/1.1\r\nHost: h\r\n\r\n");
   thread.begin_stop(10'000'000'000);
   pause.end();
-  CHECK(early.answer().starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
-  late.send(kRequest);
-  CHECK(late.answer().starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+  const std::string first = early.answer();
+  CHECK(first.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+  CHECK(first.ends_with(R"({"error":"the server is stopping"})"));
+  late.send("POST /predict HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}");
+  const std::string second = late.answer();
+  CHECK(second.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+  CHECK(second.ends_with(R"({"error":{"code":"UNAVAILABLE","message":"the server is stopping"}})"));
 }
 
 TEST_CASE("stopping sends what was written, twice over, and the port is free at once") {

@@ -138,6 +138,8 @@ class Connection {
   void tell_request(const HttpHead& head, std::span<const char> body, uint32_t flags);
   void tell_body(std::span<const char> piece, bool is_last);
   void refuse(int status, std::string_view text);
+  void refuse_stopping(std::string_view path);
+  void refuse_with(int status, std::string_view body);
   void write_head(std::string_view head, std::string_view framing, bool closes);
   void answered(bool closes);
 

@@ -111,7 +111,7 @@ size_t Connection::take_head(std::span<char> bytes) {
   }
   has_asked_ = true;
   if (io_.is_closing()) {
-    refuse(503, "the server is stopping");
+    refuse_stopping(head.path);
     return bytes.size();
   }
   const std::span<const char> rest = bytes.subspan(used);
@@ -236,11 +236,23 @@ void Connection::tell_body(std::span<const char> piece, bool is_last) {
 }
 
 // Answers what is no request that anybody could answer, in the shape of V2's errors, and ends.
+// In V2's shape of errors: where there is no request to be made out, there is no telling whose shape is wanted.
 void Connection::refuse(int status, std::string_view text) {
-  abandon();
   std::string body = "{\"error\":\"";
   body += text;
   body += "\"}";
+  refuse_with(status, body);
+}
+
+// The two shapes of errors of docs/errors.md.
+void Connection::refuse_stopping(std::string_view path) {
+  constexpr std::string_view kV2 = R"({"error":"the server is stopping"})";
+  constexpr std::string_view kPlain = R"({"error":{"code":"UNAVAILABLE","message":"the server is stopping"}})";
+  refuse_with(503, path.starts_with("/v2") ? kV2 : kPlain);
+}
+
+void Connection::refuse_with(int status, std::string_view body) {
+  abandon();
   std::string head(reason_of(status));
   head += "\r\nContent-Type: application/json\r\n";
   std::string framing = "Content-Length: ";

@@ -87,5 +87,3 @@ export function shareOf(files) {
     )
   );
 }
-
-export const percent = (share) => `${(100 * share).toFixed(1)} %`;

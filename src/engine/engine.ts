@@ -4,8 +4,11 @@
  * Steps submitted during one turn of the event loop reach the engine together, with one kick at its end; outcomes that
  * are ready together are handed out together, with one wake-up. Nothing here allocates per step.
  */
-import { HeadraceError, isErrorCode } from "../errors.js";
+import type { HeadraceError } from "../errors.js";
 import { addon } from "./load.js";
+import { fromNative, stateError, stepError } from "./native-errors.js";
+import { OutputViews } from "./output-views.js";
+import { StateKeys } from "./state-keys.js";
 import {
   type ModelDescription,
   NATIVE_CODES,
@@ -15,40 +18,17 @@ import {
   RECORD_FIELDS,
   RECORD_KEPT,
 } from "./surface.js";
+import { type StepInfo, type StepTap, StepTaps } from "./taps.js";
 
 /**
  * How long one kick may run a tiny model on the JavaScript thread before sockets get their turn, in microseconds. Each turn
  * costs every busy socket a read and a write, so less of it is throughput lost, and more is latency.
  */
 const INLINE_BUDGET_MICROS = 5000;
-/** State ids whose keys are kept at hand; each costs a few hundred bytes. */
-const CACHED_KEYS = 4096;
 /** Never a key: the step has no state id. */
 export const NO_STATE = -1;
 /** Code of a step that has outputs. */
 export const OK = 0;
-
-/** What whoever submits a step may know of it besides. */
-export interface StepInfo {
-  /** The request's id. */
-  readonly id?: string | undefined;
-  /** The trace that it belongs to. */
-  readonly trace?: { readonly traceparent: string; readonly tracestate: string | undefined } | undefined;
-}
-
-/** Follows the steps of one state id, whoever submits them. */
-export interface StepTap {
-  /** A step has been submitted. Returns who is told of its end. */
-  submitted(flags: number, info: StepInfo | undefined): TappedStep;
-  /** A step that another thread submitted has ended; all its outputs one after the other, undefined where it failed. */
-  steppedElsewhere(outputs: Uint8Array | undefined): void;
-}
-
-/** A step that is followed. */
-export interface TappedStep {
-  /** Called once. Where `isOk`, its outputs can be read until this returns. */
-  completed(isOk: boolean, request: number, batch: number, row: number): void;
-}
 
 /** Where the outcome of a step goes. */
 export interface StepSink {
@@ -77,15 +57,10 @@ export class Engine {
   private readonly native: NativeEngine;
   private readonly records: Uint32Array;
   private readonly sinks: (StepSink | undefined)[] = [];
-  private readonly views: Uint8Array[][][] = [];
+  private readonly views: OutputViews;
   private readonly flushers: (() => void)[] = [];
-  private readonly keys = new Map<string, number>();
-  /** By key; undefined while nobody follows any, so that steps pay one look for it. */
-  private taps: Map<number, StepTap> | undefined;
-  /** The steps under way that are followed, and those that are begun and will be, by their request. */
-  private readonly tapped = new Map<number, TappedStep>();
-  private readonly begunTaps = new Map<number, { readonly tap: StepTap; readonly flags: number }>();
-  private readonly tapListeners = new Set<(key: number, on: boolean) => void>();
+  private readonly keys: StateKeys;
+  private readonly taps = new StepTaps();
   private inline: boolean;
   private outstanding = 0;
   private lastStats: NativeStats | undefined;
@@ -98,6 +73,8 @@ export class Engine {
     this.description = native.describe();
     this.hasFixedInputs = this.description.inputs.every(({ fixed }) => fixed);
     this.records = native.records();
+    this.views = new OutputViews(native, this.description);
+    this.keys = new StateKeys(native);
     this.inline = this.description.execution === "inline";
   }
 
@@ -152,7 +129,7 @@ export class Engine {
   ): number {
     const request = this.native.submit(bytes, offset, length, key, flags, timeoutMicros);
     if (request >= 0) {
-      if (this.taps !== undefined) this.follow(request, this.taps.get(key), flags, sink);
+      this.taps.stepSubmitted(request, key, flags, sink.info);
       this.expect(sink, request);
     }
     return request;
@@ -161,9 +138,7 @@ export class Engine {
   /** Begins a step whose inputs come one by one or in pieces. `shapes` where the model leaves dimensions open. */
   begin(key: number, flags: number, timeoutMicros: number, shapes?: number[][]): number {
     const request = this.native.begin(key, flags, timeoutMicros, shapes);
-    if (this.taps === undefined || request < 0) return request;
-    const tap = this.taps.get(key);
-    if (tap !== undefined) this.begunTaps.set(request, { tap, flags });
+    if (request >= 0) this.taps.stepBegun(request, key, flags);
     return request;
   }
 
@@ -179,18 +154,14 @@ export class Engine {
   /** Submits a step whose inputs are complete. On a negative code the request is gone. */
   publish(sink: StepSink, request: number): number {
     const code = this.native.publish(request);
-    const begun = this.begunTaps.size === 0 ? undefined : this.begunTaps.get(request);
-    if (begun !== undefined) {
-      this.begunTaps.delete(request);
-      if (code === OK) this.follow(request, begun.tap, begun.flags, sink);
-    }
+    this.taps.stepPublished(request, code === OK, sink.info);
     if (code === OK) this.expect(sink, request);
     return -code;
   }
 
   /** Gives up a step before it was published. */
   abandon(request: number): void {
-    this.begunTaps.delete(request);
+    this.taps.stepAbandoned(request);
     this.native.abandon(request);
   }
 
@@ -218,14 +189,7 @@ export class Engine {
 
   /** The bytes of a preallocated output of one step: the same view object every time, valid as the outputs are. */
   outputBytes(batch: number, row: number, output: number): Uint8Array {
-    let ofBatch = this.views[batch];
-    if (ofBatch === undefined) {
-      ofBatch = [];
-      this.views[batch] = ofBatch;
-    }
-    const rows = ofBatch[output];
-    const view = rows?.[row];
-    return view ?? this.makeViews(ofBatch, batch, row, output);
+    return this.views.of(batch, row, output);
   }
 
   /** An output of any kind, copied. */
@@ -235,10 +199,7 @@ export class Engine {
 
   /** The error that a step's negative or completion code stands for. */
   errorFor(code: number, request?: number): HeadraceError {
-    const name = NATIVE_CODES[Math.abs(code)] ?? "INTERNAL";
-    if (name === "OK" || !isErrorCode(name)) return new HeadraceError("INTERNAL", "a step ended without an outcome");
-    const detail = name === "INTERNAL" && request !== undefined ? this.native.errorOf(request) : "";
-    return new HeadraceError(name, addon().stepErrorMessage(Math.abs(code), detail));
+    return stepError(code, () => (request === undefined ? "" : this.native.errorOf(request)));
   }
 
   /** A key for a state id, valid until `unpin`. */
@@ -250,18 +211,9 @@ export class Engine {
     this.native.unpin(key);
   }
 
-  /**
-   * A key for a state id, for one submission before the event loop's next turn; NO_STATE where the model keeps none. Ids
-   * that come again and again, as those of live streams do, are looked up here and not in the engine.
-   */
+  /** A key for a state id, for one submission before the event loop's next turn; NO_STATE where the model keeps none. */
   keyOf(stateId: string): number {
-    if (!this.description.stateful) return NO_STATE;
-    const known = this.keys.get(stateId);
-    if (known !== undefined) return known;
-    if (this.keys.size >= CACHED_KEYS) this.forgetOldestKey();
-    const key = this.native.pin(stateId);
-    this.keys.set(stateId, key);
-    return key;
+    return this.description.stateful ? this.keys.of(stateId) : NO_STATE;
   }
 
   /**
@@ -269,26 +221,17 @@ export class Engine {
    * returned function has ended it; steps that are under way then are still followed.
    */
   tap(key: number, tap: StepTap): () => void {
-    this.taps ??= new Map();
-    this.taps.set(key, tap);
-    for (const listener of this.tapListeners) listener(key, true);
-    return () => {
-      this.taps?.delete(key);
-      for (const listener of this.tapListeners) listener(key, false);
-      if (this.taps?.size === 0) this.taps = undefined;
-    };
+    return this.taps.add(key, tap);
   }
 
   /** Tells which keys are followed: those that are, and each change. Returns how to stop that. */
   onTap(listener: (key: number, on: boolean) => void): () => void {
-    this.tapListeners.add(listener);
-    for (const key of this.taps?.keys() ?? []) listener(key, true);
-    return () => this.tapListeners.delete(listener);
+    return this.taps.onChange(listener);
   }
 
   /** A step of a key was submitted and has ended without passing here; see `StepTap`. */
   steppedElsewhere(key: number, outputs: Uint8Array | undefined): void {
-    this.taps?.get(key)?.steppedElsewhere(outputs);
+    this.taps.of(key)?.steppedElsewhere(outputs);
   }
 
   /** Frees the state behind a key: now, or after the steps that are under way. */
@@ -367,18 +310,6 @@ export class Engine {
     this.native.letGo();
   }
 
-  private forgetOldestKey(): void {
-    const oldest = this.keys.entries().next();
-    if (oldest.done) return;
-    const [stateId, key] = oldest.value;
-    this.keys.delete(stateId);
-    this.native.unpin(key);
-  }
-
-  private follow(request: number, tap: StepTap | undefined, flags: number, sink: StepSink): void {
-    if (tap !== undefined) this.tapped.set(request, tap.submitted(flags, sink.info));
-  }
-
   private expect(sink: StepSink, request: number): void {
     this.sinks[request] = sink;
     if (this.outstanding++ === 0) this.native.reference(true);
@@ -429,45 +360,6 @@ export class Engine {
         throw error;
       });
     }
-    if (this.tapped.size > 0) this.handToTap(request, code, at);
+    this.taps.stepCompleted(request, code === OK, records[at + 2] as number, records[at + 3] as number);
   }
-
-  private handToTap(request: number, code: number, at: number): void {
-    const step = this.tapped.get(request);
-    if (step === undefined) return;
-    this.tapped.delete(request);
-    step.completed(code === OK, request, this.records[at + 2] as number, this.records[at + 3] as number);
-  }
-
-  private makeViews(ofBatch: Uint8Array[][], batch: number, row: number, output: number): Uint8Array {
-    const { rowBytes } = this.description.outputs[output] ?? { rowBytes: 0 };
-    const memory = this.native.outputBuffer(batch, output);
-    const rows = Array.from(
-      { length: this.description.maxBatch },
-      (_, index) => new Uint8Array(memory, index * rowBytes, rowBytes),
-    );
-    ofBatch[output] = rows;
-    const view = rows[row];
-    if (view === undefined) throw new HeadraceError("INTERNAL", `a batch has no row ${row}`);
-    return view;
-  }
-}
-
-function stateError(code: number, stateId: string): HeadraceError {
-  const name = NATIVE_CODES[code];
-  if (name === "NOT_FOUND") return new HeadraceError("NOT_FOUND", `there is no state '${stateId}'`);
-  if (name === "UNAVAILABLE")
-    return new HeadraceError("UNAVAILABLE", `state '${stateId}' has a step under way; try between steps`);
-  if (name === "RESOURCE_EXHAUSTED") return new HeadraceError("RESOURCE_EXHAUSTED", "the table of states is full");
-  return new HeadraceError("INVALID_ARGUMENT", "not a state of this model (other model, shape or version)", {
-    path: "state",
-  });
-}
-
-/** An error thrown by the addon, which carries its code, as ours. */
-function fromNative(error: unknown): HeadraceError {
-  if (error instanceof HeadraceError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return new HeadraceError(isErrorCode(code) ? code : "INTERNAL", message, { cause: error });
 }

@@ -1,6 +1,7 @@
 import type { Datatype } from "../datatype.js";
-import { type Engine, OK, type StepInfo, type StepSink, type StepTimes } from "../engine/engine.js";
+import { type Engine, OK, type StepSink, type StepTimes } from "../engine/engine.js";
 import { NATIVE_CODES, StepFlags } from "../engine/surface.js";
+import type { StepInfo } from "../engine/taps.js";
 import { bug, type HeadraceError } from "../errors.js";
 import { type RowOutput, rowBytes, rowCount, rowStrings, withoutAxis } from "./rows.js";
 

@@ -1,4 +1,4 @@
-export type { StepInfo } from "../engine/engine.js";
+export type { StepInfo } from "../engine/taps.js";
 export type { DirectModel, DirectTensor } from "./direct-model.js";
 export { type DriverClass, type DriverMetric, PipelineDriver } from "./driver.js";
 export { type AnyDriverProcess, DriverProcess, type DriverStatus, type StopOptions } from "./driver-process.js";

@@ -1,5 +1,5 @@
-import type { StepInfo } from "../engine/engine.js";
 import type { NativeStats } from "../engine/surface.js";
+import type { StepInfo } from "../engine/taps.js";
 import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../errors.js";
 import { type Logger, makeLogger } from "../log.js";
 import type { Pipeline, PipelineInputs, PipelineOutputs } from "../pipeline/index.js";

@@ -1,5 +1,5 @@
-import type { StepInfo } from "../engine/engine.js";
 import type { NativeStats } from "../engine/surface.js";
+import type { StepInfo } from "../engine/taps.js";
 import type { ErrorCode } from "../errors.js";
 import type { Types } from "../types/index.js";
 import type { DirectModel } from "./direct-model.js";

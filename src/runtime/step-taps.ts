@@ -3,8 +3,8 @@
  * follows pay one look at whether there is anybody at all.
  */
 import { type RawTensor, typedArrayOver } from "../datatype.js";
-import type { StepInfo, StepTap, TappedStep } from "../engine/engine.js";
 import { StepFlags } from "../engine/surface.js";
+import type { StepInfo, StepTap, TappedStep } from "../engine/taps.js";
 import { bug, InvalidArgumentError } from "../errors.js";
 import { type Types, valuesToTensors } from "../types/index.js";
 import type { DirectModel, DirectTensor } from "./direct-model.js";

@@ -3,7 +3,8 @@
  * worked out once, so the tensor's bytes go straight into the engine, and the outputs into an answer that is otherwise the
  * same every time.
  */
-import { NO_STATE, OK, type StepInfo, type StepSink, type StepTimes } from "../engine/engine.js";
+import { NO_STATE, OK, type StepSink, type StepTimes } from "../engine/engine.js";
+import type { StepInfo } from "../engine/taps.js";
 import type { HeadraceError } from "../errors.js";
 import type { EncodedMessage } from "../protocol/index.js";
 import type { DirectModel, RestrictedInferenceProcess } from "../runtime/index.js";

@@ -4,8 +4,9 @@
  * nearly all of the decoders' lines.
  */
 import { availableParallelism } from "node:os";
+import { percent } from "../../bench/lib/statistics.mjs";
 import { LEAST_COVERAGE } from "../../scripts/fuzz/decoders.mjs";
-import { fuzz, percent, shareOf } from "../../scripts/fuzz/report.mjs";
+import { fuzz, shareOf } from "../../scripts/fuzz/report.mjs";
 import { trustCheck, wholeNumber } from "./lib/check.mjs";
 
 const SHORT_SECONDS = 5;

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { headraceServer } from "../../bench/lib/headrace.mjs";
 import { REPOSITORY } from "../../bench/lib/paths.mjs";
 import { withServer } from "../../bench/lib/server.mjs";
+import { median } from "../../bench/lib/statistics.mjs";
 import { trustCheck } from "./lib/check.mjs";
 import { HttpWire, post } from "./lib/http-wire.mjs";
 import { Clients } from "./lib/offered-load.mjs";
 import { FACTOR, overloadFigures, overloadLines, p99 } from "./lib/overload-lines.mjs";
-import { ownTime, percentile, pinClient, SERVER_CORE } from "./lib/server.mjs";
+import { ownTime, pinClient, SERVER_CORE } from "./lib/server.mjs";
 
 const ABOUT = `A closed loop finds what a slow model can do at most; then five times as much is offered, over HTTP and over
 WebSockets, whether or not it is answered. Then requests come whose timeout is shorter than what waits already.`;
@@ -33,7 +34,6 @@ const TIMEOUT_MILLIS = 200;
 const GOAL_TIMEOUT_SHARE = 0.25;
 
 const inputs = [{ name: "trips", datatype: "INT64", shape: [1], data: [TRIPS] }];
-const median = (values) => percentile(values, 0.5);
 const rateOf = ({ accepted, seconds }) => accepted.length / seconds;
 
 /** A load, and how much was accepted in each second that others left the server's core. */

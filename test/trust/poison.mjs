@@ -2,13 +2,14 @@
 import { headraceServer, residentMib } from "../../bench/lib/headrace.mjs";
 import { GRU_MODEL } from "../../bench/lib/paths.mjs";
 import { withServer } from "../../bench/lib/server.mjs";
+import { percentile } from "../../bench/lib/statistics.mjs";
 import { GRU_SONG, holdsCanary, keepSinging, sing } from "./lib/canary.mjs";
 import { trustCheck } from "./lib/check.mjs";
 import { HttpWire } from "./lib/http-wire.mjs";
 import { httpCases } from "./lib/poison-http.mjs";
 import { wsCases } from "./lib/poison-ws.mjs";
 import { poisonedStreams } from "./lib/poisoned-streams.mjs";
-import { peakMib, percentile, pinClient, SERVER_CORE, within } from "./lib/server.mjs";
+import { peakMib, pinClient, SERVER_CORE, within } from "./lib/server.mjs";
 import { frame, OPCODE, WsWire } from "./lib/ws-wire.mjs";
 
 const ABOUT = `Sends what a server must refuse, one after the other, beside a stream that has to stay as it is: values, shapes,

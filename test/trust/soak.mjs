@@ -6,10 +6,10 @@
  */
 import { headraceServer, residentMib } from "../../bench/lib/headrace.mjs";
 import { withServer } from "../../bench/lib/server.mjs";
+import { median } from "../../bench/lib/statistics.mjs";
 import { trustCheck } from "./lib/check.mjs";
 import { Churn, LIVE, slopeOf } from "./lib/churn.mjs";
 import { GRU } from "./lib/gru.mjs";
-import { median } from "./lib/handles.mjs";
 import { randomOf } from "./lib/random.mjs";
 import { openFiles, SERVER_CORE, until } from "./lib/server.mjs";
 

@@ -1,6 +1,6 @@
 // From attempts to figures: medians, and ratios to Headrace.
 
-import { summarise } from "../../lib/statistics.mjs";
+import { median, summarise } from "../../lib/statistics.mjs";
 
 /**
  * @typedef {object} Figure
@@ -54,7 +54,6 @@ export function bestOf(figures) {
 function figureOf({ peer: { id, title, runtime }, form: { name, kind }, runs, error }) {
   const figure = { peer: id, title, runtime, form: name, kind, runs };
   if (error !== undefined) return { ...figure, error };
-  const median = (values) => summarise(values).median;
   return {
     ...figure,
     rate: summarise(runs.map(({ rate }) => rate)),

@@ -5,7 +5,8 @@
  * object is the sink of the step, and its answer is a view over the engine's memory, good until the round of outcomes ends.
  * Steps of one state id complete in order, so nothing needs to be queued.
  */
-import { NO_STATE, OK, type StepInfo, type StepSink } from "../../engine/engine.js";
+import { NO_STATE, OK, type StepSink } from "../../engine/engine.js";
+import type { StepInfo } from "../../engine/taps.js";
 import { bug, toHeadraceError } from "../../errors.js";
 import { encodeRawAnswer, encodeStreamError, type TraceContext } from "../../protocol/index.js";
 import type { DirectModel, RestrictedInferenceProcess } from "../../runtime/index.js";

@@ -30,8 +30,3 @@ export async function settledHandles(before, millis = 10_000) {
     await delay(LOOK_MILLIS);
   }
 }
-
-/** The middle of some numbers. @param {number[]} numbers */
-export function median(numbers) {
-  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
-}

@@ -1,7 +1,6 @@
 // What an overload is held to.
 
-import { percent } from "../../../bench/lib/statistics.mjs";
-import { percentile } from "./server.mjs";
+import { percent, percentile } from "../../../bench/lib/statistics.mjs";
 
 export const FACTOR = 5;
 const LEAST_OFFERED = 0.95;

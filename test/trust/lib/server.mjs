@@ -79,13 +79,6 @@ export async function until(isSo, millis) {
   }
 }
 
-/** @param {number[]} values @param {number} share @returns {number} the value that this share of them does not exceed; 0: the least */
-export function percentile(values, share) {
-  if (values.length === 0) return Number.NaN;
-  const sorted = Float64Array.from(values).sort();
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
-}
-
 /**
  * Waits for a promise, but not for ever. Rejects after `millis`.
  * @template T @param {number} millis @param {Promise<T>} promise @param {string} what @returns {Promise<T>}

@@ -1,22 +1,12 @@
 /**
- * One HTTP/2 connection (RFC 9113), a server's side of it, over any socket: what arrives becomes streams, within limits. What is
- * sent is the sender's.
+ * One HTTP/2 connection (RFC 9113), a server's side of it, over any socket: its streams, their windows and their ends. What arrives
+ * is cut and decoded by Incoming; what is sent is the sender's.
  */
 import type { Socket } from "node:net";
 import { FloodGuard } from "./flood-guard.js";
-import {
-  ConnectionError,
-  FLAG,
-  FRAME,
-  FrameReader,
-  H2,
-  type H2Code,
-  INITIAL_WINDOW,
-  MAX_WINDOW,
-  PREFACE,
-} from "./frames.js";
-import { HeaderParts } from "./header-parts.js";
-import { type HeaderBlock, HpackDecoder } from "./hpack-decoder.js";
+import { ConnectionError, H2, type H2Code, INITIAL_WINDOW, MAX_WINDOW } from "./frames.js";
+import type { HeaderBlock } from "./hpack-decoder.js";
+import { type FrameListener, Incoming } from "./incoming.js";
 import { areTrailers, isRequest } from "./request-rules.js";
 import { Sender, type SenderOwner } from "./sender.js";
 import { readSettings, settingsFrame } from "./settings.js";
@@ -45,23 +35,17 @@ export interface ConnectionHost {
   closed(connection: Connection): void;
 }
 
-const HEADER_TABLE_BYTES = 4096;
-const PRIORITY_BYTES = 5;
 /** How long a client may take to read the last of what it was sent, and to close its side. */
 const CLOSE_GRACE_MILLIS = 1000;
 /** Streams that we have given up and whose frames may still be on their way. */
 const MAX_RESETS_REMEMBERED = 4096;
 
-export class Connection implements SenderOwner {
+export class Connection implements SenderOwner, FrameListener {
   readonly sender: Sender;
   private readonly streams = new Map<number, Http2Stream>();
   private readonly resets = new Set<number>();
-  private readonly reader = new FrameReader((type, flags, id, payload) => this.frame(type, flags, id, payload));
-  private readonly hpack: HpackDecoder;
   private readonly guard = new FloodGuard();
-  private readonly parts: HeaderParts;
-  private prefaceBytes = 0;
-  private hasSettings = false;
+  private readonly incoming: Incoming;
   private lastStream = 0;
   private receiveWindow: number;
   private uncredited = 0;
@@ -75,8 +59,7 @@ export class Connection implements SenderOwner {
   ) {
     const { limits } = host;
     this.sender = new Sender(socket, this, limits.maxBackpressureBytes);
-    this.hpack = new HpackDecoder(HEADER_TABLE_BYTES, limits.maxHeaderListBytes);
-    this.parts = new HeaderParts(limits.maxHeaderListBytes);
+    this.incoming = new Incoming(this, this.guard, limits.maxHeaderListBytes);
     this.receiveWindow = limits.connectionWindowBytes;
     socket.on("data", (chunk: Buffer) => this.received(chunk));
     socket.on("drain", () => this.socketDrained());
@@ -155,91 +138,29 @@ export class Connection implements SenderOwner {
   private received(chunk: Buffer): void {
     if (this.isClosed) return;
     try {
-      const from = this.prefaceBytes === PREFACE.length ? 0 : this.preface(chunk);
-      if (this.prefaceBytes === PREFACE.length) this.reader.read(chunk, from);
+      this.incoming.read(chunk);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       this.fail(error);
     }
   }
 
-  private preface(chunk: Buffer): number {
-    const count = Math.min(PREFACE.length - this.prefaceBytes, chunk.length);
-    const isRight = PREFACE.compare(chunk, 0, count, this.prefaceBytes, this.prefaceBytes + count) === 0;
-    if (!isRight) throw new ConnectionError(H2.PROTOCOL_ERROR, "no HTTP/2");
-    this.prefaceBytes += count;
-    if (this.prefaceBytes === PREFACE.length) this.greet();
-    return count;
-  }
-
   /** Not before it is clear that the client speaks HTTP/2: one that does not is to have an answer that it understands. */
-  private greet(): void {
+  onPreface(): void {
     const { limits } = this.host;
     this.sender.raw(settingsFrame(limits));
     this.sender.windowUpdate(0, limits.connectionWindowBytes - INITIAL_WINDOW);
   }
 
-  private frame(type: number, flags: number, id: number, payload: Buffer): void {
-    if (this.isClosed) return;
-    if (!this.hasSettings && (type !== FRAME.SETTINGS || flags & FLAG.ACK)) {
-      throw new ConnectionError(H2.PROTOCOL_ERROR, "the first frame is not SETTINGS");
-    }
-    this.parts.checkFollows(type, id);
-    switch (type) {
-      case FRAME.DATA:
-        this.data(flags, id, payload);
-        break;
-      case FRAME.HEADERS:
-        this.headers(flags, id, payload);
-        break;
-      case FRAME.WINDOW_UPDATE:
-        this.windowUpdated(id, payload);
-        break;
-      case FRAME.RST_STREAM:
-        this.resetByPeer(id, payload);
-        break;
-      default:
-        this.guard.control();
-        this.control(type, flags, id, payload);
-    }
+  onPing(payload: Buffer): void {
+    this.sender.pong(payload);
   }
 
-  private control(type: number, flags: number, id: number, payload: Buffer): void {
-    switch (type) {
-      case FRAME.CONTINUATION:
-        this.continuation(flags, payload);
-        break;
-      case FRAME.SETTINGS:
-        this.settings(flags, id, payload);
-        break;
-      case FRAME.PING:
-        if (id !== 0) throw new ConnectionError(H2.PROTOCOL_ERROR, "PING of a stream");
-        checkSize("PING", payload, 8);
-        if ((flags & FLAG.ACK) === 0) this.sender.pong(payload);
-        break;
-      case FRAME.GOAWAY:
-        if (id !== 0 || payload.length < 8) throw new ConnectionError(H2.PROTOCOL_ERROR, "a broken GOAWAY");
-        break;
-      case FRAME.PRIORITY:
-        // How important streams are to each other; who sends it must still get it right.
-        if (id === 0) throw new ConnectionError(H2.PROTOCOL_ERROR, "PRIORITY of the connection");
-        checkSize("PRIORITY", payload, PRIORITY_BYTES);
-        break;
-      case FRAME.PUSH_PROMISE:
-        throw new ConnectionError(H2.PROTOCOL_ERROR, "a client cannot push");
-      default:
-      // Frames of other types are for those who know them.
-    }
-  }
-
-  private data(flags: number, id: number, payload: Buffer): void {
+  onData(id: number, body: Buffer, bytes: number, isEnd: boolean): void {
     const stream = this.known(id, "DATA");
-    const bytes = payload.length;
     this.receiveWindow -= bytes;
     if (this.receiveWindow < 0) throw new ConnectionError(H2.FLOW_CONTROL_ERROR, "more DATA than the window allows");
     this.creditConnection(bytes);
-    const body = flags & FLAG.PADDED ? withoutPadding(payload) : payload;
-    const isEnd = (flags & FLAG.END_STREAM) !== 0;
     if (body.length > 0) this.guard.useful();
     else if (!isEnd) this.guard.control();
     if (stream === undefined) {
@@ -264,28 +185,9 @@ export class Connection implements SenderOwner {
     else stream.handler?.ended();
   }
 
-  private headers(flags: number, id: number, payload: Buffer): void {
-    if (id % 2 === 0) throw new ConnectionError(H2.PROTOCOL_ERROR, `a client cannot open stream ${id}`);
-    let block = flags & FLAG.PADDED ? withoutPadding(payload) : payload;
-    if (flags & FLAG.PRIORITY) {
-      if (block.length < PRIORITY_BYTES) throw new ConnectionError(H2.FRAME_SIZE_ERROR, "HEADERS without its priority");
-      block = block.subarray(PRIORITY_BYTES);
-    }
-    if (flags & FLAG.END_HEADERS) this.block(flags, id, block);
-    else this.parts.begin(id, flags, block);
-  }
-
-  private continuation(flags: number, payload: Buffer): void {
-    const whole = this.parts.add(payload, (flags & FLAG.END_HEADERS) !== 0);
-    if (whole !== undefined) this.block(whole.flags, whole.stream, whole.block);
-  }
-
-  private block(flags: number, id: number, bytes: Buffer): void {
-    // Also where the stream is of no interest: the table changes with it.
-    const decoded = this.hpack.decode(bytes);
-    const isEnd = (flags & FLAG.END_STREAM) !== 0;
+  onHeaders(id: number, block: HeaderBlock, isEnd: boolean): void {
     if (id <= this.lastStream) {
-      this.trailers(id, isEnd, decoded);
+      this.trailers(id, isEnd, block);
       return;
     }
     this.lastStream = id;
@@ -294,8 +196,8 @@ export class Connection implements SenderOwner {
       this.refuse(id, H2.REFUSED_STREAM);
       return;
     }
-    decoded.isRequest ??= decoded.isTooLarge || isRequest(decoded.headers);
-    if (!decoded.isRequest) {
+    block.isRequest ??= block.isTooLarge || isRequest(block.headers);
+    if (!block.isRequest) {
       this.guard.reset();
       this.refuse(id, H2.PROTOCOL_ERROR);
       return;
@@ -304,7 +206,7 @@ export class Connection implements SenderOwner {
     const stream = new Http2Stream(this, id, initialWindow, this.host.limits.streamWindowBytes);
     this.streams.set(id, stream);
     stream.hasRemoteEnded = isEnd;
-    this.host.opened(stream, decoded);
+    this.host.opened(stream, block);
     if (isEnd) this.remoteEnded(stream);
   }
 
@@ -334,16 +236,10 @@ export class Connection implements SenderOwner {
     }
   }
 
-  private settings(flags: number, id: number, payload: Buffer): void {
-    if (id !== 0) throw new ConnectionError(H2.PROTOCOL_ERROR, "SETTINGS of a stream");
-    if (flags & FLAG.ACK) {
-      checkSize("an acknowledgement", payload, 0);
-      return;
-    }
+  onSettings(payload: Buffer): void {
     const { peer } = this.sender;
     const before = peer.initialWindow;
     readSettings(payload, peer);
-    this.hasSettings = true;
     const change = peer.initialWindow - before;
     const streams = [...this.streams.values()];
     for (const stream of streams) {
@@ -354,9 +250,7 @@ export class Connection implements SenderOwner {
     if (change > 0) for (const stream of streams) this.sender.pump(stream);
   }
 
-  private windowUpdated(id: number, payload: Buffer): void {
-    checkSize("WINDOW_UPDATE", payload, 4);
-    const bytes = payload.readUInt32BE(0) & 0x7fff_ffff;
+  onWindowUpdate(id: number, bytes: number): void {
     if (id === 0) {
       this.sender.widened(bytes);
       return;
@@ -369,8 +263,7 @@ export class Connection implements SenderOwner {
     else this.sender.pump(stream);
   }
 
-  private resetByPeer(id: number, payload: Buffer): void {
-    checkSize("RST_STREAM", payload, 4);
+  onReset(id: number): void {
     const stream = this.known(id, "RST_STREAM");
     this.guard.reset();
     if (stream === undefined) return;
@@ -413,7 +306,7 @@ export class Connection implements SenderOwner {
   }
 
   private fail(error: ConnectionError): void {
-    if (this.prefaceBytes === PREFACE.length) this.sender.goAway(this.lastStream, error.code, error.message);
+    if (this.incoming.isHttp2) this.sender.goAway(this.lastStream, error.code, error.message);
     else this.socket.write(HTTP_1_ANSWER);
     this.end();
   }
@@ -421,6 +314,7 @@ export class Connection implements SenderOwner {
   private over(): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.incoming.stop();
     const streams = [...this.streams.values()];
     for (const stream of streams) this.forget(stream);
     for (const stream of streams) stream.handler?.closed();
@@ -431,13 +325,3 @@ export class Connection implements SenderOwner {
 /** For a browser or a client that speaks HTTP/1.1: words instead of frames. */
 const HTTP_1_TEXT = "This port speaks gRPC, which is HTTP/2 without an upgrade.\n";
 const HTTP_1_ANSWER = `HTTP/1.1 505 HTTP Version Not Supported\r\nContent-Type: text/plain\r\nContent-Length: ${HTTP_1_TEXT.length}\r\nConnection: close\r\n\r\n${HTTP_1_TEXT}`;
-
-function checkSize(what: string, payload: Buffer, bytes: number): void {
-  if (payload.length !== bytes) throw new ConnectionError(H2.FRAME_SIZE_ERROR, `${what} has ${bytes} bytes`);
-}
-
-function withoutPadding(payload: Buffer): Buffer {
-  const padding = payload[0];
-  if (padding !== undefined && padding < payload.length) return payload.subarray(1, payload.length - padding);
-  throw new ConnectionError(H2.PROTOCOL_ERROR, "more padding than payload");
-}
