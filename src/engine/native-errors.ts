@@ -1,6 +1,5 @@
 /** Codes and errors of the addon as errors of ours. */
 import { HeadraceError, isErrorCode } from "../errors.js";
-import { addon } from "./load.js";
 import { NATIVE_CODES } from "./surface.js";
 
 /** An error thrown by the addon, which carries its code. */
@@ -11,12 +10,11 @@ export function fromNative(error: unknown): HeadraceError {
   return new HeadraceError(isErrorCode(code) ? code : "INTERNAL", message, { cause: error });
 }
 
-/** What a step's negative or completion code stands for. `detailOf` is asked where the engine knows more. */
-export function stepError(code: number, detailOf: () => string): HeadraceError {
+/** What a step's negative or completion code stands for; `messageOf` says it in words, of an internal error in the engine's own. */
+export function stepError(code: number, messageOf: (isInternal: boolean) => string): HeadraceError {
   const name = NATIVE_CODES[Math.abs(code)] ?? "INTERNAL";
   if (name === "OK" || !isErrorCode(name)) return new HeadraceError("INTERNAL", "a step ended without an outcome");
-  const detail = name === "INTERNAL" ? detailOf() : "";
-  return new HeadraceError(name, addon().stepErrorMessage(Math.abs(code), detail));
+  return new HeadraceError(name, messageOf(name === "INTERNAL"));
 }
 
 /** Why a state was not exported or imported. */
