@@ -148,6 +148,42 @@ TEST_CASE("a body that does not come runs out of time") {
   CHECK(client.at_end());
 }
 
+TEST_CASE("a body that comes byte by byte runs out of time, whoever waits for it") {
+  Harness harness({.head_timeout = 20 * kMilli, .least_body_rate = 1 << 30});
+  NetClient client(harness.port);
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n");
+  Told told = harness.next();
+  CHECK(told.kind == EventKind::Request);
+  while (told.kind != EventKind::Aborted) {
+    client.send("x");
+    told = harness.next();
+  }
+  CHECK(client.at_end());
+}
+
+TEST_CASE("a body that is slow, but faster than the least rate, is taken") {
+  Harness harness({.head_timeout = 500 * kMilli, .least_body_rate = 1});
+  NetClient client(harness.port);
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n" + std::string(100'000, 'x'));
+  const Told told = harness.next();
+  std::atomic<bool> is_over = false;
+  std::thread sender([&] {
+    while (!is_over) client.send("x");
+  });
+  std::thread reader([&] {
+    while (harness.next().kind == EventKind::Body) {
+    }
+    is_over = true;
+  });
+  wait_for_timeouts(harness);
+  CHECK_FALSE(is_over);
+  CHECK(is_open(harness, told.connection));
+  is_over = true;
+  sender.join();
+  client.close(true);
+  reader.join();
+}
+
 TEST_CASE("an answer that takes long to read is not cut off by the time between requests") {
   Harness harness({.keep_alive_timeout = 20 * kMilli});
   NetClient client(harness.port);

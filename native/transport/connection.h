@@ -135,6 +135,8 @@ class Connection {
   size_t take_chunks(std::span<char> bytes);
   bool offer(const HttpHead& head, std::span<const char> rest, bool& waits);
   void say_continue(const HttpHead& head);
+  void await_body(uint64_t came);
+  void body_is_whole();
   void tell_request(const HttpHead& head, std::span<const char> body, uint32_t flags);
   void tell_body(std::span<const char> piece, bool is_last);
   void refuse(int status, std::string_view text);
@@ -196,6 +198,8 @@ class Connection {
   Nanos last_input_;         // when bytes last came, or the connection
   bool has_asked_ = false;   // its first request has come
   Nanos deadline_ = 0;       // of the state; 0: none
+  Nanos body_began_ = 0;     // when the first piece of a body that is not whole yet had come; 0: there is none
+  uint64_t body_came_ = 0;   // bytes of it
   Nanos stalled_since_ = 0;  // when a client that does not read last took something; 0: it reads
 };
 

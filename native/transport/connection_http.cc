@@ -126,13 +126,16 @@ size_t Connection::take_head(std::span<char> bytes) {
   const bool is_whole = !head.chunked && rest.size() >= body_left_;
   if (offer(head, rest, waits)) return used + static_cast<size_t>(head.content_length.value_or(0));
   if (waits) {
-    if (!in_head_) deadline_ = io_.now() + io_.options().head_timeout;
     in_head_ = true;
+    await_body(rest.size());
     return 0;
   }
   in_head_ = false;
-  deadline_ = is_whole ? 0 : io_.now() + io_.options().head_timeout;
   const size_t taken = head.chunked ? 0 : static_cast<size_t>(std::min<uint64_t>(rest.size(), body_left_));
+  if (is_whole)
+    body_is_whole();
+  else
+    await_body(taken);
   uint32_t flags = is_whole ? event_flags::kBodyComplete : event_flags::kBodyToCome;
   if (head.websocket && head.method == "GET" && !has_body && head.field("sec-websocket-version") == "13" &&
       is_key(head.field("sec-websocket-key"))) {
@@ -161,12 +164,26 @@ bool Connection::offer(const HttpHead& head, std::span<const char> rest, bool& w
     handler_ = handler;
     in_head_ = false;
     continued_ = false;
-    deadline_ = 0;
+    body_is_whole();
     if (handler->request(*this, head, std::as_bytes(rest.first(static_cast<size_t>(body_left_))))) return true;
     state_ = State::Head;
     handler_ = nullptr;
   }
   return false;
+}
+
+// Each piece has to come in time, and the body as a whole no slower than somebody who wants an answer sends it. Else a
+// byte now and then would keep a connection for ever.
+void Connection::await_body(uint64_t came) {
+  if (body_began_ == 0) body_began_ = io_.now();
+  body_came_ = came;
+  const Nanos earned = static_cast<Nanos>(came / io_.options().least_body_rate) * 1'000'000'000;
+  deadline_ = std::min(io_.now(), body_began_ + earned) + io_.options().head_timeout;
+}
+
+void Connection::body_is_whole() {
+  body_began_ = 0;
+  deadline_ = 0;
 }
 
 void Connection::say_continue(const HttpHead& head) {
@@ -225,8 +242,12 @@ size_t Connection::take_chunks(std::span<char> bytes) {
 }
 
 void Connection::tell_body(std::span<const char> piece, bool is_last) {
-  deadline_ = is_last ? 0 : io_.now() + io_.options().head_timeout;
-  if (is_last) state_ = State::Answering;
+  if (is_last) {
+    body_is_whole();
+    state_ = State::Answering;
+  } else {
+    await_body(body_came_ + piece.size());
+  }
   told(piece.size());
   const Event event{.kind = EventKind::Body,
                     .connection = id_,
@@ -235,8 +256,8 @@ void Connection::tell_body(std::span<const char> piece, bool is_last) {
   put(reinterpret_cast<char*>(io_.tell(event, piece.size())), text_of(piece));
 }
 
-// Answers what is no request that anybody could answer, in the shape of V2's errors, and ends.
-// In V2's shape of errors: where there is no request to be made out, there is no telling whose shape is wanted.
+// Answers what is no request that anybody could answer, and ends. In V2's shape of errors: there is no telling whose is
+// wanted.
 void Connection::refuse(int status, std::string_view text) {
   std::string body = "{\"error\":\"";
   body += text;

@@ -45,7 +45,7 @@ size_t sequence_length(const uint8_t* p, const uint8_t* end) {
 
 // As many whole words of the mask as fit; how many bytes those were.
 template <typename Word>
-[[gnu::always_inline]] inline size_t unmask_by(std::byte* data, size_t size, Word mask) {
+[[gnu::always_inline]] inline size_t unmask_by(std::byte* data, size_t size, const Word& mask) {
   const size_t whole = size / sizeof(Word) * sizeof(Word);
   for (size_t i = 0; i < whole; i += sizeof(Word)) {
     Word word;
