@@ -166,6 +166,7 @@ ModelConfig to_model_config(const Napi::Object& object) {
   config.max_batch = unsigned_or(object, "maxBatch", config.max_batch);
   config.max_delay_micros = integer_or(object, "maxDelayMicros", config.max_delay_micros);
   config.queue_size = unsigned_or(object, "queueSize", config.queue_size);
+  config.queue_bytes = integer_or(object, "queueBytes", config.queue_bytes);
   config.lanes = unsigned_or(object, "lanes", config.lanes);
   config.intra_op_threads = unsigned_or(object, "intraOpThreads", config.intra_op_threads);
   config.state_ttl_millis = integer_or(object, "stateTtlMillis", config.state_ttl_millis);

@@ -9,6 +9,7 @@ Scheduler::Options scheduler_options(const ModelConfig& config, const ModelSessi
   options.max_batch = calibration.max_batch;
   options.max_delay = duration(config.max_delay_micros, 1000);
   options.queue_size = config.queue_size;
+  options.queue_bytes = static_cast<size_t>(std::max<int64_t>(0, config.queue_bytes));
   options.lanes = calibration.lanes;
   options.states.record_bytes = record_layout(session.plan()).bytes;
   options.states.max_states = config.max_states;

@@ -2,7 +2,9 @@
 // taken until the submitter releases it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,29 @@ struct StagedInput {
   std::vector<std::string> strings;  // instead of bytes, for string tensors
 };
 
+// Memory that nothing was written to yet: a step that promises much and brings little takes little.
+class Staging {
+ public:
+  std::byte* data() { return bytes_.get(); }
+  const std::byte* data() const { return bytes_.get(); }
+  size_t capacity() const { return capacity_; }
+  // Room for so many bytes; those that were there are gone.
+  void make_room(size_t bytes) {
+    if (bytes <= capacity_) return;
+    clear();
+    bytes_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
+    capacity_ = bytes;
+  }
+  void clear() {
+    bytes_.reset();
+    capacity_ = 0;
+  }
+
+ private:
+  std::unique_ptr<std::byte[]> bytes_;
+  size_t capacity_ = 0;
+};
+
 struct Request {
   uint32_t index = 0;
   Phase phase = Phase::Free;
@@ -57,7 +82,8 @@ struct Request {
   bool staged = false;              // inputs are in `staging`, not yet in the batch's row
   bool uncommitted = false;         // held: its state still waits for release
   std::vector<StagedInput> inputs;  // only when staged
-  std::vector<std::byte> staging;   // keeps its memory for the next step in this slot
+  Staging staging;                  // keeps its memory for the next step in this slot
+  size_t staged_bytes = 0;          // written to `staging`, or as strings: what Options::queue_bytes bounds
   std::vector<Shape> shapes;        // of all inputs, where the model leaves dimensions open
   std::string error;                // why it failed, when the model did
 };

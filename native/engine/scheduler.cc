@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace headrace {
 namespace {
@@ -98,6 +99,7 @@ Code Scheduler::append(uint32_t index, size_t input, std::span<const std::byte> 
   if (request->phase != Phase::Filling || input >= request->inputs.size()) return Code::InvalidArgument;
   StagedInput& staged = request->inputs[input];
   if (bytes.size() > staged.bytes - staged.written) return Code::InvalidArgument;
+  if (!count_staged(*request, bytes.size())) return refused_by_bytes();
   if (!bytes.empty()) {
     std::memcpy(request->staging.data() + staged.offset + staged.written, bytes.data(), bytes.size());
   }
@@ -115,6 +117,9 @@ Code Scheduler::set_strings(uint32_t index, size_t input, std::vector<std::strin
   if (!is_string(session_.plan().inputs[input].info.type)) return Code::InvalidArgument;
   const Shape& dims = request->shapes.empty() ? session_.plan().inputs[input].row_dims : request->shapes[input];
   if (strings.size() != checked_elements(dims)) return Code::InvalidArgument;
+  size_t bytes = 0;
+  for (const std::string& string : strings) bytes += string.size();
+  if (!count_staged(*request, bytes)) return refused_by_bytes();
   request->inputs[input].strings = std::move(strings);
   request->inputs[input].written = 1;
   return Code::Ok;
@@ -174,7 +179,8 @@ void Scheduler::free_request(Request& request) {
   request.inputs.clear();
   request.shapes.clear();
   request.error.clear();
-  if (request.staging.capacity() > kKeepStaging) request.staging = {};
+  if (request.staging.capacity() > kKeepStaging) request.staging.clear();
+  staged_bytes_.fetch_sub(std::exchange(request.staged_bytes, 0), std::memory_order_relaxed);
   free_requests_.push_back(request.index);
 }
 
@@ -213,16 +219,34 @@ bool Scheduler::lay_out_staging(Request& request) const {
     total += input.bytes;
   }
   try {
-    if (request.staging.size() < total) request.staging.resize(total);
+    request.staging.make_room(total);
   } catch (const std::exception&) {
     return false;
   }
   return true;
 }
 
+// False: with what is there it is too much. A step that is alone may bring whatever it wants: it could never be taken
+// otherwise.
+bool Scheduler::count_staged(Request& request, size_t bytes) {
+  const size_t before = staged_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  request.staged_bytes += bytes;
+  const size_t others = before + bytes - request.staged_bytes;
+  return others == 0 || before + bytes <= options_.queue_bytes;
+}
+
+Code Scheduler::refused_by_bytes() {
+  MutexLock lock(mutex_);
+  ++stats_.refused;
+  return Code::ResourceExhausted;
+}
+
 bool Scheduler::stage(Request& request, std::span<const InputBytes> inputs) {
   request.staged = true;
   if (!lay_out_staging(request)) return false;
+  size_t total = 0;
+  for (const InputBytes& input : inputs) total += input.bytes;
+  if (!count_staged(request, total)) return false;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].bytes == 0) continue;
     std::memcpy(request.staging.data() + request.inputs[i].offset, inputs[i].data, inputs[i].bytes);

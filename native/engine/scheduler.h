@@ -68,6 +68,8 @@ class Scheduler {
     uint32_t max_batch = 1;
     Nanos max_delay = 0;
     uint32_t queue_size = 4096;
+    // Of inputs that have no row in a batch yet; a single step may have more.
+    size_t queue_bytes = size_t{1} << 30;
     uint32_t lanes = 0;  // to begin with; 0: inline
     StateStore::Options states;
   };
@@ -156,6 +158,8 @@ class Scheduler {
   // Both false where no memory is left. A filling request is its submitter's alone: no mutex for its layout.
   bool stage(Request& request, std::span<const InputBytes> inputs);
   bool lay_out_staging(Request& request) const;
+  bool count_staged(Request& request, size_t bytes);
+  Code refused_by_bytes() EXCLUDES(mutex_);
   bool join_batch(Request& request) REQUIRES(mutex_);
   Forming* open_batch(Request& request) REQUIRES(mutex_);
   void recycle(Batch& batch) REQUIRES(mutex_);
@@ -222,6 +226,8 @@ class Scheduler {
   Nanos last_progress_ GUARDED_BY(mutex_) = 0;
   bool closing_ GUARDED_BY(mutex_) = false;
   Stats stats_ GUARDED_BY(mutex_);
+
+  std::atomic<size_t> staged_bytes_ = 0;  // of all requests
 
   // Lanes from this number on end. Changed under both mutexes; a reader without one may see the number before.
   std::atomic<uint32_t> wanted_lanes_ = 0;

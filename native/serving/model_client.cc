@@ -79,8 +79,11 @@ Code ModelClient::submit_open(const StepSpec& spec, std::span<const std::byte> r
   if (!shape) return Code::InvalidArgument;
   const Code begun = scheduler().begin(*queue_, spec, {*shape}, request);
   if (begun != Code::Ok) return begun;
-  if (scheduler().append(request, 0, row) != Code::Ok) bug("a row does not fit the shape that follows from its bytes");
-  return scheduler().publish(request);
+  const Code appended = scheduler().append(request, 0, row);
+  if (appended == Code::Ok) return scheduler().publish(request);
+  if (appended == Code::InvalidArgument) bug("a row does not fit the shape that follows from its bytes");
+  scheduler().abandon(request);
+  return appended;
 }
 
 void ModelClient::expect(StepSink& sink, uint32_t request) {

@@ -9,7 +9,7 @@ std::string step_error_message(Code code, std::string_view detail) {
     case Code::InvalidArgument:
       return "the bytes of the inputs do not have the size that their shapes need";
     case Code::ResourceExhausted:
-      return "the queue or the table of states is full; retry later, or raise queueSize or maxStates";
+      return "the queue or the table of states is full; retry later, or raise queueSize, queueBytes or maxStates";
     case Code::DeadlineExceeded:
       return "the step was not done, or could not have been, within its timeout; its state is as it was before";
     case Code::Cancelled:

@@ -180,6 +180,38 @@ TEST_CASE("a step larger than the memory is refused" * doctest::skip(HEADRACE_SA
   CHECK(client.result(submit_shaped(served, client, {}, {2}, {1, 2})) == Floats{3});
 }
 
+TEST_CASE("inputs that wait have so many bytes together, and one that is alone as many as it wants") {
+  Served served("dynamic_length", {.queue_bytes = 100});
+  Client client(served);
+  Scheduler& scheduler = served.scheduler;
+  const Floats hundred(25, 1);
+  const std::span<const std::byte> bytes = std::as_bytes(std::span(hundred));
+  const auto begin = [&](size_t floats) {
+    uint32_t index = 0;
+    CHECK(scheduler.begin(client.queue(), {}, {{static_cast<int64_t>(floats)}}, index) == Code::Ok);
+    return index;
+  };
+  const uint32_t alone = begin(1000);
+  for (int piece = 0; piece < 40; ++piece) CHECK(scheduler.append(alone, 0, bytes) == Code::Ok);
+  // What is promised does not count, what is brought does.
+  const uint32_t second = begin(1000);
+  CHECK(scheduler.append(second, 0, bytes.first(4)) == Code::ResourceExhausted);
+  scheduler.abandon(second);
+  CHECK(scheduler.stats().refused == 1);
+  CHECK(scheduler.publish(alone) == Code::Ok);
+  CHECK(client.result(alone)[0] == 1000);
+
+  // Those that have gone are not counted any more.
+  const uint32_t third = begin(12);
+  const uint32_t fourth = begin(13);
+  CHECK(scheduler.append(third, 0, bytes.first(48)) == Code::Ok);
+  CHECK(scheduler.append(fourth, 0, bytes.first(52)) == Code::Ok);
+  CHECK(scheduler.publish(third) == Code::Ok);
+  CHECK(scheduler.publish(fourth) == Code::Ok);
+  CHECK(client.result(third)[0] == 12);
+  CHECK(client.result(fourth)[0] == 13);
+}
+
 TEST_CASE("shapes that do not fit the model are refused") {
   Served served("dynamic_length");
   Client client(served);

@@ -28,8 +28,8 @@ export function engineModel(pipeline: Pipeline): EngineModel | undefined {
 /** @param isBatched Whether an input has rows in front, by name. */
 export function modelFile({ cell, tensors }: EngineModel, step: Step, isBatched: (input: string) => boolean): string {
   const config = nativeConfig(cell, undefined);
-  const { maxBatch, maxDelayMicros, queueSize, execution, lanes, intraOpThreads, maxStates } = config;
-  const options = { maxBatch, maxDelayMicros, queueSize, execution, lanes, intraOpThreads, maxStates };
+  const { maxBatch, maxDelayMicros, queueSize, queueBytes, execution, lanes, intraOpThreads, maxStates } = config;
+  const options = { maxBatch, maxDelayMicros, queueSize, queueBytes, execution, lanes, intraOpThreads, maxStates };
   const axis = (value: number | undefined): string[] => (value === undefined ? [] : [`${value}`]);
   const lines: string[][] = [
     ["path", config.path],

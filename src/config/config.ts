@@ -30,6 +30,7 @@ export interface ModelConfig {
   readonly lanes?: number;
   readonly intraOpThreads?: number;
   readonly queueSize?: number;
+  readonly queueBytes?: number;
 }
 
 /** The path of a module, a plugin's pipeline, a plugin's cell, or a model. */

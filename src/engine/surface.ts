@@ -44,6 +44,7 @@ export interface NativeModelConfig {
   maxBatch?: number;
   maxDelayMicros?: number;
   queueSize?: number;
+  queueBytes?: number;
   execution?: "auto" | "inline" | "lanes";
   lanes?: number;
   intraOpThreads?: number;

@@ -65,6 +65,7 @@ export function onnxCell<const I extends OnnxPortOptions = NoPorts, const O exte
     lanes: optional(options.lanes, 1, `${name}.lanes`),
     intraOpThreads: threads(options.intraOpThreads, `${name}.intraOpThreads`),
     queueSize: atLeast(options.queueSize ?? 4096, 1, `${name}.queueSize`),
+    queueBytes: atLeast(options.queueBytes ?? 1 << 30, 1, `${name}.queueBytes`),
     stateTtlSeconds: positive(options.stateTtlSeconds ?? 60, `${name}.stateTtlSeconds`),
     maxStates: atLeast(options.maxStates ?? 10_000, 1, `${name}.maxStates`),
     evict: oneOf(options.evict, ["refuse", "lru"], `${name}.evict`),

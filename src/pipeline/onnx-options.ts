@@ -99,6 +99,11 @@ export interface OnnxCellOptions<I extends OnnxPortOptions, O extends OnnxPortOp
   readonly intraOpThreads?: number;
   /** Steps that may wait; a further one is refused with RESOURCE_EXHAUSTED. Each costs its input's memory. Default: 4096. */
   readonly queueSize?: number;
+  /**
+   * Bytes of inputs that may wait, where they have no row in a batch yet: steps behind others of their state id, steps whose shapes
+   * differ, large ones. What comes on top is refused with RESOURCE_EXHAUSTED; a step that is alone never is. Default: 1 GiB.
+   */
+  readonly queueBytes?: number;
   /** Seconds that an unused state is kept after its last step. Default: 60. */
   readonly stateTtlSeconds?: number;
   /** States kept at the same time; each costs the size of its tensors. Default: 10000. */
@@ -139,6 +144,7 @@ export interface OnnxCell<I extends Types = Types, O extends Types = Types> {
   readonly lanes: number | undefined;
   readonly intraOpThreads: number;
   readonly queueSize: number;
+  readonly queueBytes: number;
   readonly stateTtlSeconds: number;
   readonly maxStates: number;
   readonly evict: "refuse" | "lru";

@@ -201,6 +201,7 @@ export function nativeConfig(cell: OnnxCell, execution: "inline" | undefined): N
       .map(({ tensor, type }) => ({ input: tensor, dims: [...type.shape] })),
     maxDelayMicros: cell.batching.maxDelayMicros,
     queueSize: cell.queueSize,
+    queueBytes: cell.queueBytes,
     execution: execution ?? cell.execution,
     intraOpThreads: cell.intraOpThreads,
     stateTtlMillis: Math.ceil(cell.stateTtlSeconds * 1000),

@@ -106,6 +106,7 @@ t.test("the published schema is one, and is what the loader's types say", async 
     lanes: true,
     intraOpThreads: true,
     queueSize: true,
+    queueBytes: true,
   };
   t.same(Object.keys(SCHEMA.properties).sort(), Object.keys(top).sort());
   t.same(Object.keys(SCHEMA.$defs.pipeline?.properties ?? {}).sort(), Object.keys(model).sort());

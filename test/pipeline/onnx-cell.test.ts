@@ -21,6 +21,7 @@ t.test("the description has every default filled in", async (t) => {
     lanes: undefined,
     intraOpThreads: 1,
     queueSize: 4096,
+    queueBytes: 1 << 30,
     stateTtlSeconds: 60,
     maxStates: 10_000,
     evict: "refuse",
@@ -78,6 +79,7 @@ t.test("an option out of range is refused by name", async (t) => {
   refused({ intraOpThreads: 0 }, "m.intraOpThreads");
   refused({ intraOpThreads: 257 }, "m.intraOpThreads");
   refused({ queueSize: 1.5 }, "m.queueSize");
+  refused({ queueBytes: 0 }, "m.queueBytes");
   refused({ stateTtlSeconds: 0 }, "m.stateTtlSeconds");
   refused({ maxStates: 0 }, "m.maxStates");
   refused({ evict: "fifo" }, "m.evict");

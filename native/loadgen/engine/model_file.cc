@@ -51,6 +51,7 @@ void setOption(ModelConfig& config, const std::string& name, const std::string& 
   if (name == "maxBatch") config.max_batch = static_cast<std::uint32_t>(number);
   if (name == "maxDelayMicros") config.max_delay_micros = number;
   if (name == "queueSize") config.queue_size = static_cast<std::uint32_t>(number);
+  if (name == "queueBytes") config.queue_bytes = number;
   if (name == "lanes") config.lanes = static_cast<std::uint32_t>(number);
   if (name == "intraOpThreads") config.intra_op_threads = static_cast<std::uint32_t>(number);
   if (name == "maxStates") config.max_states = static_cast<std::uint32_t>(number);

@@ -6,7 +6,7 @@
 //   states    none|given
 //   context   TENSOR  SIZE    [AXIS]
 //   shape     TENSOR  DIM,DIM,…
-//   option    maxBatch|maxDelayMicros|queueSize|execution|lanes|intraOpThreads|maxStates  VALUE
+//   option    maxBatch|maxDelayMicros|queueSize|queueBytes|execution|lanes|intraOpThreads|maxStates  VALUE
 //   input     TENSOR  BYTES   DIM,DIM,…                          of a step's row, in the order of its body
 #pragma once
 

@@ -15,6 +15,7 @@ struct Serving {
   uint32_t lanes = 0;  // 0: inline
   uint32_t max_batch = 8;
   uint32_t queue_size = 4096;
+  size_t queue_bytes = SIZE_MAX;
   uint32_t max_states = 10'000;
   EvictPolicy evict = EvictPolicy::Refuse;
   Nanos max_delay = 0;
@@ -47,6 +48,7 @@ class Served {
     options.max_batch = session.plan().batchable ? serving.max_batch : 1;
     options.max_delay = serving.max_delay;
     options.queue_size = serving.queue_size;
+    options.queue_bytes = serving.queue_bytes;
     options.lanes = serving.lanes;
     options.states.record_bytes = record_layout(session.plan()).bytes;
     options.states.max_states = serving.max_states;

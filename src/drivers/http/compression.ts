@@ -32,6 +32,9 @@ const INFLATED_AT_ONCE_BYTES = 64 << 10;
 /** What zlib gives out at a time. Each piece of a large body is a visit of another thread. */
 const LARGE_CHUNK_BYTES = 128 << 10;
 
+/** As many threads as libuv has for it; more at a time would not be faster, and each may take as much memory as a body may have. */
+const MAX_INFLATING = 4;
+
 /** Tensors hardly get smaller at higher levels, and take several times as long. */
 const COMPRESSION: ZlibOptions = { level: constants.Z_BEST_SPEED };
 
@@ -104,6 +107,8 @@ export function compressed(body: Uint8Array, encoding: Encoding, done: (packed: 
 
 /** Where an inflated body goes; one of the two is called, perhaps later. */
 export interface InflateDone {
+  /** Whether anybody still waits for it, when its turn comes. */
+  isWanted(): boolean;
   inflated(body: Uint8Array): void;
   /** INVALID_ARGUMENT for what is broken or incomplete, PAYLOAD_TOO_LARGE as soon as there is more than allowed. */
   failed(error: HeadraceError): void;
@@ -118,10 +123,32 @@ export function inflated(body: Uint8Array, encoding: Encoding, limit: number, do
   if (body.byteLength <= INFLATE_AT_ONCE_BYTES && inflatedAtOnce(body, encoding, limit, done)) return;
   const owned = body.slice();
   const options = { info: true, maxOutputLength: limit, chunkSize: LARGE_CHUNK_BYTES };
-  (encoding === "gzip" ? gunzip : inflate)(owned, options, (error, result) => {
-    if (error !== null) done.failed(inflateError(error, encoding, limit));
-    else finish(result, owned.byteLength, encoding, done);
+  waiting.push(() => {
+    if (!done.isWanted()) return false;
+    (encoding === "gzip" ? gunzip : inflate)(owned, options, (error, result) => {
+      try {
+        if (error !== null) done.failed(inflateError(error, encoding, limit));
+        else finish(result, owned.byteLength, encoding, done);
+      } finally {
+        inflating -= 1;
+        beginWaiting();
+      }
+    });
+    return true;
   });
+  beginWaiting();
+}
+
+/** Each begins to inflate a body, or tells that nobody waits for it any more. */
+const waiting: (() => boolean)[] = [];
+let inflating = 0;
+
+function beginWaiting(): void {
+  while (inflating < MAX_INFLATING) {
+    const begin = waiting.shift();
+    if (begin === undefined) return;
+    if (begin()) inflating += 1;
+  }
 }
 
 /** False: it is larger than what should be done on this thread. */

@@ -28,6 +28,8 @@ const BINARY_HEAD = `200 OK\r\nContent-Type: ${BINARY_TYPE}\r\n`;
 /** Answers up to this size are put together in one buffer that is used again and again: the transport copies it. */
 const SCRATCH_BYTES = 64 << 10;
 const scratch = new Uint8Array(SCRATCH_BYTES);
+/** What a body that comes in pieces has room for at first. */
+const FIRST_BODY_BYTES = 256 << 10;
 
 /** Takes a body piece by piece. */
 export interface BodyPieces {
@@ -200,7 +202,7 @@ export class Exchange {
 
   /**
    * Reads the body and hands it over once, whole and inflated. The bytes are valid until `done` returns. Bodies that come in pieces
-   * go to `pieces` where it takes them, else they are put together in one buffer of the announced length.
+   * go to `pieces` where it takes them, else they are put together in one buffer.
    * @param request Only for its headers, read before this returns.
    * @param limit More bytes than this, also when they are inflated, end in PAYLOAD_TOO_LARGE.
    * @param pieces Given the first piece of a body that comes in several, and the most bytes that it can have in all; what it
@@ -247,8 +249,7 @@ export class Exchange {
         taker.piece(chunk, isLast);
         return;
       }
-      if (buffer === undefined || buffer.byteLength < needed)
-        buffer = grown(buffer, length, Math.max(needed, announced));
+      if (buffer === undefined || buffer.byteLength < needed) buffer = grown(buffer, length, needed, announced);
       buffer.set(chunk, length);
       length = needed;
       if (isLast) this.hand(buffer.subarray(0, length), limit, done, failed);
@@ -274,6 +275,7 @@ export class Exchange {
     failed: (error: HeadraceError) => void,
   ): void {
     inflated(body, encoding, limit, {
+      isWanted: () => !this.over,
       inflated: (whole) => (this.over ? undefined : done(whole)),
       failed: (error) => (this.over ? undefined : failed(error)),
     });
@@ -340,9 +342,10 @@ function errorHeaders(error: HeadraceError): AnswerHeaders {
   return code === "UNAUTHENTICATED" ? [["WWW-Authenticate", 'Bearer realm="headrace"']] : NO_HEADERS;
 }
 
-function grown(old: Uint8Array | undefined, length: number, bytes: number): Uint8Array {
-  // Without an announced length a body doubles its buffer, so that many small chunks do not copy it each time.
-  const result = new Uint8Array(Math.max(bytes, length * 2));
+/** Memory for what has come and not for what was announced: it doubles, so that many small pieces do not copy it each time. */
+function grown(old: Uint8Array | undefined, length: number, needed: number, announced: number): Uint8Array {
+  const wanted = Math.max(needed, 2 * length, FIRST_BODY_BYTES);
+  const result = new Uint8Array(announced >= needed ? Math.min(wanted, announced) : wanted);
   if (old !== undefined) result.set(old.subarray(0, length));
   return result;
 }

@@ -152,6 +152,21 @@ t.test("a header that promises more than there can be costs nothing", async (t) 
   t.match(process.stats().model, { waiting: 0, running: 0 });
 });
 
+t.test("a body that is announced takes memory as it comes", async (t) => {
+  const { port, url } = await serve(t, await gruPipeline());
+  const announced = 60 << 20;
+  const before = globalThis.process.memoryUsage().arrayBuffers;
+  const connections = await Promise.all(Array.from({ length: 20 }, () => RawConnection.open(t, port)));
+  for (const connection of connections) {
+    await connection.write(postHead(INFER, { "Content-Length": announced }));
+    await connection.write(" ".repeat(1000));
+  }
+  // Asked after them, it is answered after they were read.
+  t.equal((await fetch(`${url}/v2/health/live`)).status, 200);
+  const taken = globalThis.process.memoryUsage().arrayBuffers - before;
+  t.ok(taken < announced, `${taken} bytes for ${connections.length} bodies`);
+});
+
 t.test("a body that ends early is refused, whatever came of it", async (t) => {
   const { port, process } = await serve(t, await gruPipeline());
   for (const missing of [1, 4, 2048]) {

@@ -210,6 +210,26 @@ t.test("what inflates to more than maxBodyBytes is 413, and takes no memory for 
   t.ok(distance(outputOf(after), wanted) <= TOLERANCE, "and it goes on");
 });
 
+t.test("many large bodies at once are inflated few at a time", async (t) => {
+  const { port } = await serve(t, await gruPipeline());
+  const clients = 24;
+  const size = 32 * MIB;
+  const packed = gzipSync(Buffer.concat([json, Buffer.alloc(size - json.length, " ")]));
+  const before = process.memoryUsage().arrayBuffers;
+  let most = 0;
+  const watch = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+  }, 1);
+  t.teardown(() => clearInterval(watch));
+  const answers = await Promise.all(
+    Array.from({ length: clients }, () =>
+      post(t, port, "/v2/models/gru/infer", packed, { "Content-Encoding": "gzip" }),
+    ),
+  );
+  for (const answer of answers) t.ok(distance(outputOf(answer), wanted) <= TOLERANCE);
+  t.ok(most < (clients * size) / 2, `${most} bytes were taken`);
+});
+
 t.test("a client that goes while its body is being inflated, or its answer compressed, costs nothing", async (t) => {
   const {
     port,
