@@ -20,6 +20,7 @@ ServerOptions to_options(const Napi::Object& from) {
   ServerOptions options;
   options.threads = static_cast<unsigned>(std::clamp<int64_t>(integer(from, "threads"), 1, kMaxThreads));
   options.max_connections = static_cast<size_t>(integer(from, "maxConnections"));
+  options.max_incoming = static_cast<size_t>(integer(from, "maxIncomingBytes"));
   options.head_timeout = duration(integer(from, "headTimeoutMillis"), kMilli);
   options.keep_alive_timeout = duration(integer(from, "keepAliveTimeoutMillis"), kMilli);
   return options;
@@ -55,6 +56,8 @@ Napi::Function ServerWrap::define(Napi::Env env) {
                          InstanceMethod<&ServerWrap::reference>("reference"),
                          InstanceMethod<&ServerWrap::connections>("connections"),
                          InstanceMethod<&ServerWrap::refused_connections>("refusedConnections"),
+                         InstanceMethod<&ServerWrap::incoming_bytes>("incomingBytes"),
+                         InstanceMethod<&ServerWrap::refused_incoming>("refusedIncoming"),
                          InstanceMethod<&ServerWrap::drain>("drain"),
                          InstanceMethod<&ServerWrap::records>("records"),
                          InstanceMethod<&ServerWrap::block>("block"),
@@ -166,6 +169,14 @@ Napi::Value ServerWrap::connections(const Napi::CallbackInfo& info) {
 
 Napi::Value ServerWrap::refused_connections(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(server_->shared().refused.load()));
+}
+
+Napi::Value ServerWrap::incoming_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(server_->shared().incoming.load()));
+}
+
+Napi::Value ServerWrap::refused_incoming(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(server_->shared().refused_incoming.load()));
 }
 
 // drain(thread): how many events the next block has

@@ -41,6 +41,8 @@ class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
   Napi::Value reference(const Napi::CallbackInfo& info);
   Napi::Value connections(const Napi::CallbackInfo& info);
   Napi::Value refused_connections(const Napi::CallbackInfo& info);
+  Napi::Value incoming_bytes(const Napi::CallbackInfo& info);
+  Napi::Value refused_incoming(const Napi::CallbackInfo& info);
 
   // Events
   Napi::Value drain(const Napi::CallbackInfo& info);

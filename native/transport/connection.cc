@@ -22,6 +22,8 @@ constexpr size_t kEventCost = 128;
 constexpr size_t kMaxUnacknowledged = 512 << 10;
 // Answers that the client has not read; beyond it, its next request waits.
 constexpr size_t kMaxUnread = 256 << 10;
+// Of a client that has sent no more than that, nothing counts for max_incoming.
+constexpr size_t kUncounted = 64 << 10;
 // A buffer of what came that is larger is given back once it is empty.
 constexpr size_t kKeptPending = 256 << 10;
 // How long who has come may take until the first request, when all are told to go. Well above a turn of a busy client.
@@ -120,6 +122,39 @@ void Connection::consume(std::span<char> bytes) {
     pending_.assign(bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end());
   }
   if (pending_.empty() && pending_.capacity() > kKeptPending) std::vector<char>().swap(pending_);
+  if (!count_held()) refuse_incoming();
+}
+
+// What the client has sent and somebody still has: here, in events, or, of a request, until its answer.
+size_t Connection::held_bytes() const {
+  const size_t body = is_under_way() ? static_cast<size_t>(body_came_) : 0;
+  return pending_.size() + message_.size() + std::max(unacknowledged_, body);
+}
+
+// False: it has become more, and together with all others' it is too much. Small requests are not counted, so that they
+// are served whatever others send.
+bool Connection::count_held() {
+  const size_t held = held_bytes();
+  const size_t before = counted_;
+  count_held(held > kUncounted ? held : 0);
+  return counted_ <= before || io_.shared().incoming.load(std::memory_order_relaxed) <= io_.options().max_incoming;
+}
+
+void Connection::count_held(size_t bytes) {
+  if (bytes == counted_) return;
+  io_.shared().incoming.fetch_add(bytes - counted_, std::memory_order_relaxed);
+  counted_ = bytes;
+}
+
+// What is answered already, or only waits for that, is not undone.
+void Connection::refuse_incoming() {
+  constexpr std::string_view kText =
+      "requests and messages that are on their way have too many bytes together (maxIncomingBytes); try again later";
+  const bool is_request = state_ == State::Body || (state_ == State::Head && in_head_);
+  if (!is_request && state_ != State::WebSocket) return;
+  io_.shared().refused_incoming.fetch_add(1, std::memory_order_relaxed);
+  if (is_request) return refuse_in_shape(429, "RESOURCE_EXHAUSTED", kText);
+  fail(1013, std::string("RESOURCE_EXHAUSTED: ").append(kText));
 }
 
 // 0: there is not enough yet.
@@ -167,6 +202,7 @@ void Connection::acknowledged(size_t bytes) {
   const bool wanted = wants_input();
   unacknowledged_ -= bytes + kEventCost;
   set_throttled();
+  if (counted_ > 0) count_held();
   if (!wanted && wants_input()) listen_again();
 }
 
@@ -246,6 +282,7 @@ void Connection::close() {
   if (state_ == State::Closed) return;
   abandon();
   state_ = State::Closed;
+  count_held(0);
   set_throttled();
   fd_.reset();
   io_.bury(*this);

@@ -123,6 +123,10 @@ class Connection {
   void listen_again();
   bool is_held() const;
   void abandon();
+  size_t held_bytes() const;
+  bool count_held();
+  void count_held(size_t bytes);
+  void refuse_incoming();
   bool is_under_way() const { return state_ == State::Body || state_ == State::Answering; }
   size_t take(std::span<char> bytes);
   void consume(std::span<char> bytes);
@@ -140,8 +144,8 @@ class Connection {
   void tell_request(const HttpHead& head, std::span<const char> body, uint32_t flags);
   void tell_body(std::span<const char> piece, bool is_last);
   void refuse(int status, std::string_view text);
-  void refuse_stopping(std::string_view path);
-  void refuse_with(int status, std::string_view body);
+  void refuse_in_shape(int status, std::string_view code, std::string_view text);
+  void refuse_with(std::string_view status_line, std::string_view body);
   void write_head(std::string_view head, std::string_view framing, bool closes);
   void answered(bool closes);
 
@@ -199,7 +203,9 @@ class Connection {
   bool has_asked_ = false;   // its first request has come
   Nanos deadline_ = 0;       // of the state; 0: none
   Nanos body_began_ = 0;     // when the first piece of a body that is not whole yet had come; 0: there is none
-  uint64_t body_came_ = 0;   // bytes of it
+  uint64_t body_came_ = 0;   // bytes of the body of the request under way
+  size_t counted_ = 0;       // of ServerShared::incoming
+  bool is_v2_ = false;       // the request under way is one of V2, whose errors have a shape of their own
   Nanos stalled_since_ = 0;  // when a client that does not read last took something; 0: it reads
 };
 

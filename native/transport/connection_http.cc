@@ -62,6 +62,8 @@ std::string_view reason_of(int status) {
       return "414 URI Too Long";
     case 417:
       return "417 Expectation Failed";
+    case 429:
+      return "429 Too Many Requests\r\nRetry-After: 1";
     case 431:
       return "431 Request Header Fields Too Large";
     case 501:
@@ -110,8 +112,9 @@ size_t Connection::take_head(std::span<char> bytes) {
       break;
   }
   has_asked_ = true;
+  is_v2_ = head.path.starts_with("/v2");
   if (io_.is_closing()) {
-    refuse_stopping(head.path);
+    refuse_in_shape(503, "UNAVAILABLE", "the server is stopping");
     return bytes.size();
   }
   const std::span<const char> rest = bytes.subspan(used);
@@ -132,6 +135,7 @@ size_t Connection::take_head(std::span<char> bytes) {
   }
   in_head_ = false;
   const size_t taken = head.chunked ? 0 : static_cast<size_t>(std::min<uint64_t>(rest.size(), body_left_));
+  body_came_ = taken;
   if (is_whole)
     body_is_whole();
   else
@@ -164,6 +168,7 @@ bool Connection::offer(const HttpHead& head, std::span<const char> rest, bool& w
     handler_ = handler;
     in_head_ = false;
     continued_ = false;
+    body_came_ = body_left_;
     body_is_whole();
     if (handler->request(*this, head, std::as_bytes(rest.first(static_cast<size_t>(body_left_))))) return true;
     state_ = State::Head;
@@ -176,7 +181,6 @@ bool Connection::offer(const HttpHead& head, std::span<const char> rest, bool& w
 // byte now and then would keep a connection for ever.
 void Connection::await_body(uint64_t came) {
   if (body_began_ == 0) body_began_ = io_.now();
-  body_came_ = came;
   const Nanos earned = static_cast<Nanos>(came / io_.options().least_body_rate) * 1'000'000'000;
   deadline_ = std::min(io_.now(), body_began_ + earned) + io_.options().head_timeout;
 }
@@ -242,11 +246,12 @@ size_t Connection::take_chunks(std::span<char> bytes) {
 }
 
 void Connection::tell_body(std::span<const char> piece, bool is_last) {
+  body_came_ += piece.size();
   if (is_last) {
     body_is_whole();
     state_ = State::Answering;
   } else {
-    await_body(body_came_ + piece.size());
+    await_body(body_came_);
   }
   told(piece.size());
   const Event event{.kind = EventKind::Body,
@@ -259,22 +264,26 @@ void Connection::tell_body(std::span<const char> piece, bool is_last) {
 // Answers what is no request that anybody could answer, and ends. In V2's shape of errors: there is no telling whose is
 // wanted.
 void Connection::refuse(int status, std::string_view text) {
-  std::string body = "{\"error\":\"";
+  std::string body = R"({"error":")";
   body += text;
-  body += "\"}";
-  refuse_with(status, body);
+  body += R"("})";
+  refuse_with(reason_of(status), body);
 }
 
-// The two shapes of errors of docs/errors.md.
-void Connection::refuse_stopping(std::string_view path) {
-  constexpr std::string_view kV2 = R"({"error":"the server is stopping"})";
-  constexpr std::string_view kPlain = R"({"error":{"code":"UNAVAILABLE","message":"the server is stopping"}})";
-  refuse_with(503, path.starts_with("/v2") ? kV2 : kPlain);
+// The same for a request whose head was understood. docs/errors.md has the two shapes.
+void Connection::refuse_in_shape(int status, std::string_view code, std::string_view text) {
+  if (is_v2_) return refuse(status, text);
+  std::string body = R"({"error":{"code":")";
+  body += code;
+  body += R"(","message":")";
+  body += text;
+  body += R"("}})";
+  refuse_with(reason_of(status), body);
 }
 
-void Connection::refuse_with(int status, std::string_view body) {
+void Connection::refuse_with(std::string_view status_line, std::string_view body) {
   abandon();
-  std::string head(reason_of(status));
+  std::string head(status_line);
   head += "\r\nContent-Type: application/json\r\n";
   std::string framing = "Content-Length: ";
   framing += Digits(body.size());
@@ -315,6 +324,7 @@ void Connection::respond(std::string_view head, std::span<const std::byte> body,
 // The answer is complete, as far as this side goes.
 void Connection::answered(bool closes) {
   handler_ = nullptr;
+  body_came_ = 0;
   mark_dirty();
   if (closes) {
     state_ = State::Flushing;
@@ -323,6 +333,7 @@ void Connection::answered(bool closes) {
   }
   state_ = State::Head;
   deadline_ = io_.now() + io_.options().keep_alive_timeout;
+  if (counted_ > 0) count_held();
   mark_resuming();
 }
 

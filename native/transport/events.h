@@ -59,7 +59,10 @@ class EventBlock {
     events_.reserve(kMaxEvents);
   }
 
-  bool has_room(size_t bytes) const { return events_.size() < kMaxEvents && capacity_ - aligned(used_) >= bytes; }
+  bool has_room(size_t bytes) const {
+    const size_t at = aligned(used_);  // beyond the capacity where that is no multiple of 8
+    return events_.size() < kMaxEvents && at <= capacity_ && capacity_ - at >= bytes;
+  }
   bool empty() const { return events_.empty(); }
   // Whether it is one of those that are kept to be used again.
   bool is_standard() const { return capacity_ == kBytes; }

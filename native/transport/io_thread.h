@@ -33,13 +33,16 @@ struct ServerOptions {
   size_t least_body_rate = 512;               // bytes a second of a body, on the whole and beyond `head_timeout`
   Nanos keep_alive_timeout = 75'000'000'000;  // between requests
   size_t max_pending = 256 << 10;             // bytes of a request that is put together for a handler
+  size_t max_incoming = size_t{1} << 30;      // bytes of requests and messages that are not done with, of all clients
 };
 
 // What all threads of a server have in common.
 struct ServerShared {
   std::atomic<size_t> connections = 0;
   std::atomic<size_t> refused = 0;
-  std::atomic<bool> leaving = false;  // nobody is let in any more, so that each answer is its connection's last
+  std::atomic<size_t> incoming = 0;          // see ServerOptions::max_incoming
+  std::atomic<size_t> refused_incoming = 0;  // requests and messages that would have been too much
+  std::atomic<bool> leaving = false;         // nobody is let in any more, so that each answer is its connection's last
 };
 
 class IoThread {
@@ -95,6 +98,7 @@ class IoThread {
   // Whether requests are refused: what was taken before has been answered or was given up.
   bool is_closing() const { return is_closing_; }
   // Whether connections end with their next answer.
+  ServerShared& shared() { return shared_; }
   bool is_leaving() const { return shared_.leaving.load(std::memory_order_relaxed); }
   // When this turn began: near enough for timeouts.
   Nanos now() const { return now_; }

@@ -102,6 +102,8 @@ export interface NativeServer {
   reference(on: boolean): void;
   connections(): number;
   refusedConnections(): number;
+  incomingBytes(): number;
+  refusedIncoming(): number;
 
   /** How many events the thread's next block has; 0: there is none. The block before it is gone. */
   drain(thread: number): number;

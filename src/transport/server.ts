@@ -22,6 +22,8 @@ export interface TransportOptions {
   readonly threads: number;
   /** One more is closed at once. */
   readonly maxConnections: number;
+  /** Bytes of requests and messages that are not done with, of all clients; what would be more is refused. */
+  readonly maxIncomingBytes: number;
 }
 
 /** A client that is slower than that with a head, or a piece of a body, is not served. */
@@ -47,7 +49,7 @@ export class TransportServer implements ResponseOwner {
     options: TransportOptions,
     private readonly handlers: ServerHandlers,
   ) {
-    const { threads, maxConnections } = options;
+    const { threads, maxConnections, maxIncomingBytes } = options;
     this.threads = threads;
     this.responses = new ByConnection(threads);
     this.sockets = new ByConnection(threads);
@@ -55,6 +57,7 @@ export class TransportServer implements ResponseOwner {
       {
         threads,
         maxConnections,
+        maxIncomingBytes,
         headTimeoutMillis: HEAD_TIMEOUT_MILLIS,
         keepAliveTimeoutMillis: KEEP_ALIVE_TIMEOUT_MILLIS,
       },
@@ -98,6 +101,16 @@ export class TransportServer implements ResponseOwner {
 
   get refusedConnections(): number {
     return this.native.refusedConnections();
+  }
+
+  /** Bytes of requests and messages that are not done with. */
+  get incomingBytes(): number {
+    return this.native.incomingBytes();
+  }
+
+  /** Requests and messages that were refused for that. */
+  get refusedIncoming(): number {
+    return this.native.refusedIncoming();
   }
 
   /** A model whose raw streams the threads serve. */

@@ -5,24 +5,34 @@ import type { MetricFamily } from "../../serving/metric-text.js";
 export interface ListenerCounters {
   /** Open now. */
   readonly connections: number;
+  /** Bytes of requests and messages that are not done with; small ones do not count. */
+  readonly incomingBytes: number;
   /** Requests, connections and frames that were refused, by why. */
   readonly refused: {
     readonly unauthenticated: number;
     readonly permission_denied: number;
     readonly rate_limited: number;
     readonly too_many_connections: number;
+    readonly too_many_bytes: number;
   };
   /** Clients whose rate is remembered now. */
   readonly rateLimitedClients: number;
 }
 
-export function listenerFamilies({ connections, refused, rateLimitedClients }: ListenerCounters): MetricFamily[] {
+export function listenerFamilies(counters: ListenerCounters): MetricFamily[] {
+  const { connections, incomingBytes, refused, rateLimitedClients } = counters;
   return [
     {
       name: "headrace_listener_connections",
       type: "gauge",
       help: "Connections that are open, WebSockets included.",
       samples: [{ labels: {}, value: connections }],
+    },
+    {
+      name: "headrace_listener_incoming_bytes",
+      type: "gauge",
+      help: "Bytes of requests and messages above 64 KiB that are not done with.",
+      samples: [{ labels: {}, value: incomingBytes }],
     },
     {
       name: "headrace_listener_refused",

@@ -18,6 +18,11 @@ export interface ListenerParameters extends AccessParameters {
    */
   maxConnections: number;
   /**
+   * Bytes of requests and messages of all clients together that have come, wholly or in part, and are not done with, `maxBodyBytes` at
+   * the least; those of 64 KiB and less are not counted. What would be more is refused with RESOURCE_EXHAUSTED. Default: 1 GiB.
+   */
+  maxIncomingBytes: number;
+  /**
    * Threads that read and write sockets, and serve raw streams of tiny models by themselves; connections are spread over them. More
    * than there are cores only costs. Default: 1.
    */
@@ -37,6 +42,7 @@ export const LISTENER_DEFAULTS: ListenerParameters = {
   maxFrameBytes: 64 << 20,
   idleTimeoutSeconds: 120,
   maxConnections: 10_000,
+  maxIncomingBytes: 1 << 30,
   threads: 1,
   cors: undefined,
   allowedOrigins: [],
@@ -56,11 +62,12 @@ export function integer(path: string, value: number, minimum: number, maximum: n
 
 /** Checked, and without what must not be shown: tokens are hashes from here on. */
 export function listenerParameters(given: ListenerParameters): ListenerParameters {
-  const { maxBodyBytes, maxFrameBytes, idleTimeoutSeconds, maxConnections, threads } = given;
+  const { maxBodyBytes, maxFrameBytes, idleTimeoutSeconds, maxConnections, maxIncomingBytes, threads } = given;
   integer("maxBodyBytes", maxBodyBytes, 1, 2 ** 31);
   integer("maxFrameBytes", maxFrameBytes, 1, 2 ** 31);
   if (idleTimeoutSeconds !== 0) integer("idleTimeoutSeconds", idleTimeoutSeconds, MIN_IDLE_SECONDS, MAX_IDLE_SECONDS);
   integer("maxConnections", maxConnections, 1, 1 << 24);
+  integer("maxIncomingBytes", maxIncomingBytes, maxBodyBytes, Number.MAX_SAFE_INTEGER);
   integer("threads", threads, 1, MAX_THREADS);
   return {
     ...accessParameters(given),
@@ -68,6 +75,7 @@ export function listenerParameters(given: ListenerParameters): ListenerParameter
     maxFrameBytes,
     idleTimeoutSeconds,
     maxConnections,
+    maxIncomingBytes,
     threads,
     cors: given.cors === undefined ? undefined : parsedCors(given.cors, "cors"),
     allowedOrigins: origins(given.allowedOrigins, "allowedOrigins"),

@@ -71,9 +71,9 @@ export class HttpListener implements SharedListener {
     this.exchanges = new Exchanges(owner, entrance.gate);
     entrance.access.onChange(() => this.closeStrangers());
     const router = new Router(this.exchanges, entrance.gate);
-    const { threads, maxConnections } = init.parameters;
+    const { threads, maxConnections, maxIncomingBytes } = init.parameters;
     this.server = new TransportServer(
-      { threads, maxConnections },
+      { threads, maxConnections, maxIncomingBytes },
       { request: (request, response) => router.handle(request, response) },
     );
     new StreamRoutes(this).register(router);
@@ -125,14 +125,16 @@ export class HttpListener implements SharedListener {
   /** What it counts, of all models together. */
   counters(): ListenerCounters {
     const { limiter, counters } = this.gate.clients;
-    const { refusedConnections, connections } = this.server;
+    const { refusedConnections, refusedIncoming, incomingBytes, connections } = this.server;
     return {
       connections,
+      incomingBytes,
       refused: {
         unauthenticated: counters.unauthenticated,
         permission_denied: counters.permissionDenied,
         rate_limited: limiter?.refused ?? 0,
         too_many_connections: refusedConnections + (this.entrance.front?.refused ?? 0),
+        too_many_bytes: refusedIncoming,
       },
       rateLimitedClients: limiter?.clients ?? 0,
     };
