@@ -56,6 +56,11 @@ inline std::optional<size_t> choose_forming(std::span<const Forming> forming, co
   return std::nullopt;
 }
 
+// The better rank first, the older of equals.
+inline bool goes_before(const Forming& one, const Forming& other) {
+  return one.rank < other.rank || (one.rank == other.rank && one.oldest < other.oldest);
+}
+
 // What an idle lane does at `now`: the best-ranked batch first, the oldest of equals. With `max_delay` above 0 a batch
 // that is not full waits until its oldest row is that old.
 inline Decision next_dispatch(std::span<const Forming> forming, Nanos now, Nanos max_delay) {
@@ -67,10 +72,7 @@ inline Decision next_dispatch(std::span<const Forming> forming, Nanos now, Nanos
       if (!decision.wait_until || due < *decision.wait_until) decision.wait_until = due;
       continue;
     }
-    if (decision.run) {
-      const Forming& best = forming[decision.run->index];
-      if (best.rank < candidate.rank || (best.rank == candidate.rank && best.oldest <= candidate.oldest)) continue;
-    }
+    if (decision.run && !goes_before(candidate, forming[decision.run->index])) continue;
     const DispatchReason waited = max_delay > 0 ? DispatchReason::Delay : DispatchReason::Idle;
     decision.run = Dispatch{i, candidate.full() ? DispatchReason::Full : waited};
   }

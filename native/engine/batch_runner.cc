@@ -8,7 +8,8 @@ namespace {
 // The record that a step continues from, or null where it begins afresh.
 const std::byte* source_record(const Request& request) {
   const StateEntry* state = request.step.state;
-  return state != nullptr && state->committed && !request.step.start ? state->record : nullptr;
+  const bool continues = state != nullptr && !request.step.start && state->has_state_of(request.step.stream);
+  return continues ? state->record : nullptr;
 }
 
 const std::byte* offset(const std::byte* record, size_t bytes) { return record == nullptr ? nullptr : record + bytes; }

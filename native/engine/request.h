@@ -33,6 +33,7 @@ struct StepOptions {
   bool row = false;             // see StepSpec
   bool inner = false;
   uint32_t priority = 0;
+  uint32_t stream = 0;  // see StateEntry
 };
 
 // What one input of a step brings.

@@ -39,8 +39,7 @@ Code Scheduler::enqueue(Request& request) {
   if (drained()) last_progress_ = request.submitted;
   StateEntry* entry = request.step.state;
   if (entry != nullptr) {
-    // The stream that had this name is gone, only its last step is not: this one is another stream's first.
-    if (entry->drop_when_idle && !entry->idle()) request.step.start = true;
+    request.step.stream = entry->stream;
     const Code reserved = states_.reserve(*entry, request.submitted);
     if (reserved != Code::Ok) return refuse(request, reserved);
   }
@@ -69,9 +68,15 @@ Nanos Scheduler::wait_for_lane(const Request& request) const {
   const Nanos lanes = std::max<Nanos>(1, wanted_lanes_.load(std::memory_order_relaxed));
   const std::vector<Shape>* shapes = fixed_inputs_ ? nullptr : &request.shapes;
   const std::optional<size_t> joined = choose_forming(forming_, shapes);
+  // The batch that it is going to be in, which goes as early as its most urgent row.
+  Forming own{.rank = request.rank, .oldest = INT64_MAX};
+  if (joined) own = forming_[*joined];
+  own.rank = std::min(own.rank, request.rank);
   Nanos before = 0;
   for (size_t i = 0; i < forming_.size(); ++i) {
-    if (i != joined && forming_[i].rank <= request.rank) before += costs_.of(forming_[i].size);
+    // One that is not full may wait until its time has come, and this one may be full before.
+    if (options_.max_delay > 0 && !forming_[i].full()) continue;
+    if (i != joined && goes_before(forming_[i], own)) before += costs_.of(forming_[i].size);
   }
   if (running_ < lanes && before == 0) return 0;
   // With several lanes it is not known which ends first.

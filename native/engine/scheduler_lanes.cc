@@ -38,7 +38,7 @@ void Scheduler::lane_loop(uint32_t lane) {
     Decision decision;
     if (run_next(scratch, nullptr, decision)) continue;
     MutexLock lock(mutex_);
-    if (lane >= wanted_lanes_) return;
+    if (lane >= wanted_lanes_) continue;
     // Whatever was queued since the decision was taken is seen here, under the same mutex.
     decision = next_dispatch(forming_, now_nanos(), closing_ ? 0 : options_.max_delay);
     if (decision.run) continue;
@@ -51,6 +51,9 @@ void Scheduler::lane_loop(uint32_t lane) {
     }
     --idle_lanes_;
   }
+  // What its last batch has let in is for those that stay.
+  MutexLock lock(mutex_);
+  if (!forming_.empty() && idle_lanes_ > 0) work_.notify_one();
 }
 
 bool Scheduler::run_inline(Nanos budget, const CompletionQueue* self, uint32_t most_rows) {

@@ -113,7 +113,7 @@ void Scheduler::settle_state(Request& request, bool committed, Nanos now) {
   request.uncommitted = false;
   if (entry->active == &request) entry->active = nullptr;
   if (committed) {
-    states_.commit(*entry, request.step.end, now);
+    states_.commit(*entry, request.step.stream, request.step.end, now);
   } else {
     states_.abandon(*entry);
   }

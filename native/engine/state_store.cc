@@ -58,7 +58,6 @@ StateEntry* StateStore::find(std::string_view name) {
 }
 
 Code StateStore::reserve(StateEntry& entry, Nanos now) {
-  entry.drop_when_idle = false;
   if (entry.record != nullptr) {
     if (entry.idle() && expired(entry, now)) {
       entry.committed = false;
@@ -83,19 +82,20 @@ Code StateStore::reserve(StateEntry& entry, Nanos now) {
   return Code::Ok;
 }
 
-void StateStore::commit(StateEntry& entry, bool end, Nanos now) {
+void StateStore::commit(StateEntry& entry, uint32_t stream, bool end, Nanos now) {
   entry.committed = !end;
+  entry.owner = stream;
   touch(entry, now);
-  if (entry.idle() && (end || entry.drop_when_idle)) free_record(entry);
+  abandon(entry);
 }
 
 void StateStore::abandon(StateEntry& entry) {
   if (!entry.idle() || entry.record == nullptr) return;
-  if (!entry.committed || entry.drop_when_idle) free_record(entry);
+  if (!entry.has_state_of(entry.stream)) free_record(entry);
 }
 
 void StateStore::drop(StateEntry& entry) {
-  entry.drop_when_idle = true;
+  ++entry.stream;
   if (entry.idle() && entry.record != nullptr) free_record(entry);
 }
 

@@ -34,14 +34,16 @@ struct StateEntry {
   uint32_t references = 0;      // pins by name and steps that name it
   std::byte* record = nullptr;  // null: it has no state; else counted against max_states
   bool committed = false;       // the record holds the outcome of a step; else the next step begins afresh
-  bool drop_when_idle = false;  // the stream is gone: free after its last step
-  Request* active = nullptr;    // the step in a batch, or completed and not yet committed
-  Request* first = nullptr;     // the steps behind it, in the order submitted
+  uint32_t stream = 0;        // counts those that have had this name: of one that was dropped there may still be steps
+  uint32_t owner = 0;         // the stream whose outcome the record holds; to another's step there is none
+  Request* active = nullptr;  // the step in a batch, or completed and not yet committed
+  Request* first = nullptr;   // the steps behind it, in the order submitted
   Request* last = nullptr;
   Nanos last_step = 0;
   StateEntry* older = nullptr;  // neighbours in the order of last_step, among those with a record
   StateEntry* newer = nullptr;
 
+  bool has_state_of(uint32_t of) const { return committed && owner == of; }
   bool idle() const { return active == nullptr && first == nullptr; }
 };
 
@@ -75,11 +77,13 @@ class StateStore {
   // ResourceExhausted when full, or where there is no memory.
   Code reserve(StateEntry& entry, Nanos now);
 
-  // After a step: committed or not. `end` frees the state. The entry may be left without a record.
-  void commit(StateEntry& entry, bool end, Nanos now);
+  // After a step of a stream of this name: committed or not. `end` frees the state. The entry may be left without a
+  // record.
+  void commit(StateEntry& entry, uint32_t stream, bool end, Nanos now);
   void abandon(StateEntry& entry);
 
-  // Frees the state of an idle entry, now; of a busy one after its last step.
+  // Ends the stream of this name: its state goes now, or after those of its steps that are under way. Steps from now on
+  // are another stream's.
   void drop(StateEntry& entry);
 
   // Evicts what has outlived the ttl. Cheap when nothing has.

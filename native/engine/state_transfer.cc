@@ -49,7 +49,7 @@ Code Scheduler::import_state(std::string_view name, std::span<const std::byte> b
   Code code = entry.idle() ? states_.reserve(entry, now_nanos()) : Code::Unavailable;
   if (code == Code::Ok) {
     session_.device().copy_in(entry.record, bytes.data() + sizeof(Header), states_.record_bytes());
-    states_.commit(entry, false, now_nanos());
+    states_.commit(entry, entry.stream, false, now_nanos());
   }
   states_.release(entry);
   return code;

@@ -38,7 +38,7 @@ ModelClient::ModelClient(IoThread& io, std::shared_ptr<Engine> engine, uint32_t 
     : io_(io),
       engine_(std::move(engine)),
       handle_(handle),
-      queue_(std::make_shared<CompletionQueue>([&io] { io.wake(); })),
+      queue_(std::make_shared<CompletionQueue>([bell = io.doorbell()] { bell->ring(); })),
       has_fixed_inputs_(engine_->session().plan().fixed_inputs()) {
   const ModelPlan& plan = engine_->session().plan();
   for (const DataOutput& output : plan.outputs) {

@@ -321,5 +321,44 @@ TEST_CASE("dropping a busy state frees it after its last step; a stream that fol
   CHECK(client.result(next) == four(20));
 }
 
+TEST_CASE("a stream that follows a dropped one begins afresh, also where its first step is cancelled") {
+  Served served("accumulator", {.lanes = 1});
+  Client client(served);
+  const StepSpec a = served.of("a");
+  CHECK(client.step(a, four(1)) == four(1));
+  served.device.hold_running();
+  const uint32_t old = client.submit(a, four(10));
+  served.scheduler.kick();
+  served.device.wait_held();
+  served.scheduler.drop_state(a.state);
+  const uint32_t first = client.submit(a, four(100));
+  CHECK(served.scheduler.cancel(first, Code::Cancelled));
+  served.device.let_go();
+  CHECK(client.result(old) == four(11));
+  CHECK(client.outcome(first) == Code::Cancelled);
+  CHECK(served.scheduler.stats().live_states == 0);
+  CHECK(client.step(a, four(1000)) == four(1000));
+  CHECK(client.step(a, four(1)) == four(1001));
+}
+
+TEST_CASE("a stream that follows a dropped one begins afresh, also where its first step comes too late") {
+  Served served("accumulator", {.lanes = 1});
+  Client client(served);
+  const StepSpec a = served.of("a");
+  CHECK(client.step(a, four(1)) == four(1));
+  served.device.hold_running();
+  const uint32_t old = client.submit(a, four(10));
+  served.scheduler.kick();
+  served.device.wait_held();
+  served.scheduler.drop_state(a.state);
+  const uint32_t first = client.submit(with_timeout(a, 50'000), four(100));
+  const uint32_t second = client.submit(a, four(1000));
+  let_pass(60'000'000);
+  served.device.let_go();
+  CHECK(client.result(old) == four(11));
+  CHECK(client.outcome(first) == Code::DeadlineExceeded);
+  CHECK(client.result(second) == four(1000));
+}
+
 }  // namespace
 }  // namespace headrace

@@ -114,5 +114,26 @@ TEST_CASE("lanes do not change once the scheduler closes") {
   served.scheduler.close(true);
 }
 
+TEST_CASE("what the last batch of a lane that ends has let in is run by one that stays") {
+  // Which lane has the first batch, and when the other hears of it, is chance.
+  for (int attempt = 0; attempt < 30; ++attempt) {
+    Served served("accumulator", {.lanes = 2});
+    Client client(served);
+    const StepSpec a = served.of("a");
+    served.device.hold_running();
+    const uint32_t first = client.submit(a, four(1));
+    const uint32_t second = client.submit(a, four(10));
+    served.scheduler.kick();
+    served.device.wait_held();
+    std::thread fewer([&] { served.scheduler.set_lanes(1); });
+    for (int i = 0; i < 2000; ++i) std::this_thread::yield();
+    served.device.let_go();
+    fewer.join();
+    while (client.finished().size() < 2) client.drain();
+    CHECK(client.result(first) == four(1));
+    CHECK(client.result(second) == four(11));
+  }
+}
+
 }  // namespace
 }  // namespace headrace

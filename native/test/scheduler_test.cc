@@ -317,5 +317,26 @@ TEST_CASE("steps too large to copy under the lock take the other way and mean th
   }
 }
 
+TEST_CASE("a step that shares an urgent batch is not refused for what goes after that") {
+  Served served("accumulator", {.max_batch = 2});
+  Client client(served);
+  // What a batch of each size costs.
+  client.step(served.of("one"), four(1));
+  std::vector<uint32_t> steps{client.submit(served.of("one"), four(1)), client.submit(served.of("two"), four(1))};
+  for (const uint32_t step : steps) client.result(step);
+  steps.clear();
+  for (int i = 0; i < 4000; ++i) steps.push_back(client.submit(served.of(std::to_string(i)), four(1)));
+  StepSpec spec = served.of("urgent");
+  spec.priority = 1;
+  const uint32_t urgent = client.submit(spec, four(1));
+  uint32_t index = 0;
+  // Time for some batches, not for two thousand; whether it is enough on a busy machine is another matter.
+  const Code code = client.try_submit(testing::with_timeout(served.of("late"), 5'000), four(1), &index);
+  CHECK(code == Code::Ok);
+  CHECK(client.result(urgent) == four(1));
+  if (code == Code::Ok) client.outcome(index);
+  for (const uint32_t step : steps) client.result(step);
+}
+
 }  // namespace
 }  // namespace headrace

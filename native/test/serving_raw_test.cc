@@ -1,6 +1,7 @@
 // Raw WebSockets that an I/O thread serves by itself, with a real model behind real sockets.
 #include <doctest/doctest.h>
 
+#include <semaphore>
 #include <thread>
 
 #include "serving_harness.h"
@@ -266,6 +267,37 @@ TEST_CASE("a step that fails is answered in its place, and the state is as it wa
   CHECK(error.ends_with("\",\"code\":\"INTERNAL\"}"));
   client.send(row(2));
   CHECK(client.frame() == value(110));
+}
+
+TEST_CASE("a lane may wake an I/O thread that has gone") {
+  const auto engine = std::make_shared<Engine>(ledger(Execution::Lanes, 1));
+  std::binary_semaphore wakes{0};
+  std::binary_semaphore go_on{0};
+  // Shares the batch, and is woken first.
+  const auto other = std::make_shared<CompletionQueue>([&] {
+    wakes.release();
+    go_on.acquire();
+  });
+  auto harness = std::make_unique<testing::Harness>();
+  IoThread& thread = harness->server.thread(0);
+  struct Silent final : StepSink {
+    void completed(const Completion&) override {}
+  } sink;
+  std::shared_ptr<ModelClient> model;
+  thread.post_and_wait([&] {
+    model = std::make_shared<ModelClient>(thread, engine, 1);
+    const std::string row = ledger_row(1);
+    const InputBytes input{reinterpret_cast<const std::byte*>(row.data()), row.size()};
+    uint32_t index = 0;
+    CHECK(engine->scheduler().submit(*other, {}, {&input, 1}, index) == Code::Ok);
+    CHECK(model->submit(sink, {}, {&input, 1}, index) == Code::Ok);
+  });
+  wakes.acquire();
+  thread.post_and_wait([&] { model.reset(); });
+  harness.reset();
+  go_on.release();
+  engine->scheduler().detach(*other);
+  engine->scheduler().close(true);
 }
 
 }  // namespace

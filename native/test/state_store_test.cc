@@ -24,7 +24,7 @@ class Store {
   Code step(const std::string& name, Nanos now, bool end = false) {
     StateEntry& entry = store.acquire(name);
     const Code code = store.reserve(entry, now);
-    if (code == Code::Ok) store.commit(entry, end, now);
+    if (code == Code::Ok) store.commit(entry, entry.stream, end, now);
     store.release(entry);
     return code;
   }
@@ -97,7 +97,7 @@ TEST_CASE("lru never takes a state that has a step under way") {
   busy.active = &step;
   CHECK(t.step("other", 2) == Code::ResourceExhausted);
   busy.active = nullptr;
-  t.store.commit(busy, false, 3);
+  t.store.commit(busy, busy.stream, false, 3);
   t.store.release(busy);
   CHECK(t.step("other", 4) == Code::Ok);
 }
@@ -119,7 +119,7 @@ TEST_CASE("ttl: a sweep frees what is older, counted from the last step, and not
   CHECK(t.evicted(EvictReason::Ttl) == std::vector<std::string>{"a"});
   CHECK(t.store.live() == 1);
   busy.active = nullptr;
-  t.store.commit(busy, true, 1);
+  t.store.commit(busy, busy.stream, true, 1);
   t.store.release(busy);
 }
 
@@ -132,7 +132,7 @@ TEST_CASE("an expired state that nobody swept begins afresh, and that is reporte
   CHECK(t.store.reserve(entry, kTtl + 1) == Code::Ok);
   CHECK_FALSE(entry.committed);
   CHECK(t.evicted(EvictReason::Ttl) == std::vector<std::string>{"a"});
-  t.store.commit(entry, false, kTtl + 1);
+  t.store.commit(entry, entry.stream, false, kTtl + 1);
   t.store.release(entry);
   CHECK(t.store.live() == 1);
 }
@@ -181,7 +181,7 @@ TEST_CASE("a failed first step leaves no state, a failed later one leaves the ol
   t.store.abandon(entry);
   CHECK(t.store.live() == 0);
   REQUIRE(t.store.reserve(entry, 1) == Code::Ok);
-  t.store.commit(entry, false, 1);
+  t.store.commit(entry, entry.stream, false, 1);
   REQUIRE(t.store.reserve(entry, 2) == Code::Ok);
   t.store.abandon(entry);
   CHECK(entry.committed);
@@ -197,10 +197,11 @@ TEST_CASE("dropping frees an idle state now, a busy one with its last step") {
   Request step;
   REQUIRE(t.store.reserve(entry, 0) == Code::Ok);
   entry.active = &step;
+  const uint32_t stream = entry.stream;
   t.store.drop(entry);
   CHECK(t.store.live() == 1);
   entry.active = nullptr;
-  t.store.commit(entry, false, 1);
+  t.store.commit(entry, stream, false, 1);
   CHECK(t.store.live() == 0);
   t.store.release(entry);
 }
@@ -216,7 +217,7 @@ TEST_CASE("no memory for more states: refused, and what there is keeps working")
   CHECK(second.record == nullptr);
   CHECK(store.live() == 1);
   CHECK(store.allocated_bytes() == size_t{1} << 20);
-  store.commit(first, true, 1);
+  store.commit(first, first.stream, true, 1);
   CHECK(store.reserve(second, 2) == Code::Ok);
 }
 

@@ -321,5 +321,36 @@ TEST_CASE("a client that sends nothing more still reads the answer that it has b
   }
 }
 
+TEST_CASE("what is kept for JavaScript has a bound, also of clients that come, send and go") {
+  Harness harness({.max_connections = 4});
+  IoThread& thread = harness.server.thread(0);
+  const std::string request =
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n" + std::string(200'000, 'x');
+  const auto some_turns = [&] {
+    for (int turn = 0; turn < 3; ++turn) thread.post_and_wait([] {});
+  };
+  for (int i = 0; i < 500; ++i) {
+    NetClient client(harness.port);
+    client.send(request);
+    some_turns();
+    client.close(true);
+    some_turns();
+  }
+  NetClient waits(harness.port);
+  waits.send(kGet);
+  some_turns();
+  size_t bytes = 0;
+  uint64_t last = 0;
+  while (last == 0) {
+    const Told told = harness.next();
+    bytes += told.body.size();
+    if (told.head.starts_with("GET ")) last = told.connection;
+  }
+  CHECK(bytes > 16'000'000);
+  CHECK(bytes < 64'000'000);
+  harness.respond(last, "at last");
+  CHECK(waits.answer().ends_with("at last"));
+}
+
 }  // namespace
 }  // namespace headrace

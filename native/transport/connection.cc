@@ -46,9 +46,10 @@ bool Connection::wants_input() const {
     case State::Ending:
       return true;
     case State::Head:
-      return !tell_sent_ && out_.size() < kMaxUnread && unacknowledged_ < kMaxUnacknowledged;
+      return !tell_sent_ && out_.size() < kMaxUnread && unacknowledged_ < kMaxUnacknowledged &&
+             !(waits_for_reader_ && io_.is_behind());
     case State::Body:
-      return unacknowledged_ < kMaxUnacknowledged;
+      return unacknowledged_ < kMaxUnacknowledged && !io_.is_behind();
     case State::WebSocket:
       return !paused_ && unacknowledged_ < kMaxUnacknowledged;
     case State::Answering:
@@ -204,6 +205,11 @@ void Connection::acknowledged(size_t bytes) {
   set_throttled();
   if (counted_ > 0) count_held();
   if (!wanted && wants_input()) listen_again();
+}
+
+void Connection::reader_caught_up() {
+  waits_for_reader_ = false;
+  if (state_ == State::Head || state_ == State::Body) listen_again();
 }
 
 void Connection::told(size_t bytes) {

@@ -90,6 +90,8 @@ class Connection {
   void told(size_t bytes);
   // JavaScript has read it.
   void acknowledged(size_t bytes);
+  // The thread is not behind any more.
+  void reader_caught_up();
   // Takes nothing more, and ends when all is written.
   void end_after_flush();
   // When all are told to go: reads what has come by now.
@@ -199,14 +201,15 @@ class Connection {
   bool told_closed_ = false;
   bool pinged_ = false;
 
-  Nanos last_input_;         // when bytes last came, or the connection
-  bool has_asked_ = false;   // its first request has come
-  Nanos deadline_ = 0;       // of the state; 0: none
-  Nanos body_began_ = 0;     // when the first piece of a body that is not whole yet had come; 0: there is none
-  uint64_t body_came_ = 0;   // bytes of the body of the request under way
-  size_t counted_ = 0;       // of ServerShared::incoming
-  bool is_v2_ = false;       // the request under way is one of V2, whose errors have a shape of their own
-  Nanos stalled_since_ = 0;  // when a client that does not read last took something; 0: it reads
+  Nanos last_input_;               // when bytes last came, or the connection
+  bool has_asked_ = false;         // its first request has come
+  Nanos deadline_ = 0;             // of the state; 0: none
+  Nanos body_began_ = 0;           // when the first piece of a body that is not whole yet had come; 0: there is none
+  uint64_t body_came_ = 0;         // bytes of the body of the request under way
+  size_t counted_ = 0;             // of ServerShared::incoming
+  bool waits_for_reader_ = false;  // its next request is there, and is told of when the thread is not behind any more
+  bool is_v2_ = false;             // the request under way is one of V2, whose errors have a shape of their own
+  Nanos stalled_since_ = 0;        // when a client that does not read last took something; 0: it reads
 };
 
 }  // namespace headrace

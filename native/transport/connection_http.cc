@@ -134,6 +134,8 @@ size_t Connection::take_head(std::span<char> bytes) {
     return 0;
   }
   in_head_ = false;
+  waits_for_reader_ = io_.is_behind();
+  if (waits_for_reader_) return 0;
   const size_t taken = head.chunked ? 0 : static_cast<size_t>(std::min<uint64_t>(rest.size(), body_left_));
   body_came_ = taken;
   if (is_whole)

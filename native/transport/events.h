@@ -73,13 +73,19 @@ class EventBlock {
     event.offset = static_cast<uint32_t>(at);
     events_.push_back(event);
     used_ = at + bytes;
+    cost_ += cost_of(bytes);
     return bytes_.get() + at;
   }
 
   void clear() {
     events_.clear();
     used_ = 0;
+    cost_ = 0;
   }
+
+  // What an event of so many bytes takes, and all those of this block.
+  static constexpr size_t cost_of(size_t bytes) { return bytes + sizeof(Event); }
+  size_t cost() const { return cost_; }
 
   const std::vector<Event>& events() const { return events_; }
   // Shared with the ArrayBuffer over it.
@@ -94,6 +100,7 @@ class EventBlock {
   std::shared_ptr<std::byte[]> bytes_;
   size_t capacity_;
   size_t used_ = 0;
+  size_t cost_ = 0;
 };
 
 }  // namespace headrace

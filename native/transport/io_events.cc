@@ -2,6 +2,13 @@
 #include "io_thread.h"
 
 namespace headrace {
+namespace {
+
+// What JavaScript has not read yet; beyond it, new requests and more of their bodies wait. Each connection has its own
+// limit besides, which those that come, send and go escape.
+constexpr size_t kMaxTold = 32 << 20;
+
+}  // namespace
 
 const EventBlock* IoThread::drain() {
   bool returned = false;
@@ -24,6 +31,11 @@ const EventBlock* IoThread::drain() {
 
 std::byte* IoThread::tell(const Event& event, size_t bytes) {
   if (!block_ || !block_->has_room(bytes)) next_block(bytes);
+  told_bytes_ += EventBlock::cost_of(bytes);
+  if (!is_behind_ && told_bytes_ > kMaxTold) {
+    is_behind_ = true;
+    throttled(true);
+  }
   return block_->add(event, bytes);
 }
 
@@ -57,6 +69,14 @@ void IoThread::acknowledge(const EventBlock& block) {
     if (!waits_for_reader(event.kind)) continue;
     if (Connection* connection = find(event.connection)) connection->acknowledged(event.body_bytes);
   }
+  told_bytes_ -= block.cost();
+  if (is_behind_ && told_bytes_ <= kMaxTold / 2) caught_up();
+}
+
+void IoThread::caught_up() {
+  is_behind_ = false;
+  throttled(false);
+  for (Connection* connection : connections_.all()) connection->reader_caught_up();
 }
 
 }  // namespace headrace

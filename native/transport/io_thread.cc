@@ -1,7 +1,6 @@
 #include "io_thread.h"
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -33,11 +32,10 @@ IoThread::IoThread(unsigned index, const ServerOptions& options, ServerShared& s
       wake_(std::move(wake)),
       poller_(epoll_create1(EPOLL_CLOEXEC)),
       connections_(index, options.threads),
-      scratch_(kScratchBytes),
-      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!poller_ || !wake_fd_) throw Error(Code::ResourceExhausted, "there are no file descriptors left for a server");
-  epoll_event event{.events = EPOLLIN, .data = {.ptr = &wake_fd_}};
-  if (epoll_ctl(poller_.get(), EPOLL_CTL_ADD, wake_fd_.get(), &event) != 0) {
+      scratch_(kScratchBytes) {
+  if (!poller_) throw Error(Code::ResourceExhausted, "there are no file descriptors left for a server");
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = doorbell_.get()}};
+  if (epoll_ctl(poller_.get(), EPOLL_CTL_ADD, doorbell_->fd(), &event) != 0) {
     throw Error(Code::ResourceExhausted, "the system has no room for what a server watches");
   }
   thread_ = std::thread([this] { run(); });
@@ -86,16 +84,6 @@ void IoThread::submit(CommandBatch& batch) {
   wake();
 }
 
-void IoThread::wake() {
-  wanted_.store(true);
-  if (!sleeping_.exchange(false)) return;
-  MutexLock lock(wake_mutex_);
-  if (!wake_fd_) return;
-  const uint64_t one = 1;
-  // It can only fail where the counter is full, and then the thread has a wake-up waiting.
-  static_cast<void>(write(wake_fd_.get(), &one, sizeof one) == sizeof one);
-}
-
 void IoThread::begin_stop(Nanos linger) {
   linger_.store(linger);
   stopping_.store(true);
@@ -107,8 +95,7 @@ void IoThread::stop(Nanos linger) {
   begin_stop(linger);
   thread_.join();
   // Not when the owner goes: that may be long after, where its handle waits to be collected.
-  MutexLock lock(wake_mutex_);
-  wake_fd_.reset();
+  doorbell_->close();
   poller_.reset();
 }
 
@@ -122,7 +109,7 @@ void IoThread::run() {
 void IoThread::turn() {
   std::array<epoll_event, kMaxReady> ready;
   const int count = epoll_wait(poller_.get(), ready.data(), kMaxReady, sleep_millis());
-  sleeping_.store(false, std::memory_order_relaxed);
+  doorbell_->end_sleep();
   now_ = now_nanos();
   // Before the sockets: what a client does after it has heard of a command's effect finds it there, whichever thread it
   // does it over.
@@ -139,21 +126,13 @@ void IoThread::turn() {
 
 int IoThread::sleep_millis() {
   if (is_busy_ || !resuming_.empty() || stopping_.load()) return 0;
-  sleeping_.store(true);
-  if (wanted_.exchange(false)) {
-    sleeping_.store(false);
-    return 0;
-  }
+  if (!doorbell_->begin_sleep()) return 0;
   const Nanos left = next_tick_ - now_nanos();
   return left <= 0 ? 0 : static_cast<int>(left / 1'000'000) + 1;
 }
 
 void IoThread::serve(const void* who, uint32_t what) {
-  if (who == &wake_fd_) {
-    uint64_t count = 0;
-    static_cast<void>(read(wake_fd_.get(), &count, sizeof count) == sizeof count);
-    return;
-  }
+  if (who == doorbell_.get()) return doorbell_->answer();
   if (who == &door_) {
     if (door_) accept_all();  // it may have been closed since the system was asked
     return;
@@ -165,7 +144,7 @@ void IoThread::serve(const void* who, uint32_t what) {
 }
 
 void IoThread::take_inbox() {
-  wanted_.store(false);
+  doorbell_->begin_turn();
   {
     MutexLock lock(mutex_);
     taken_.swap(inbox_);

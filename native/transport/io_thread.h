@@ -19,6 +19,7 @@
 #include "commands.h"
 #include "connection.h"
 #include "connection_table.h"
+#include "doorbell.h"
 #include "events.h"
 #include "handlers.h"
 #include "mutex.h"
@@ -67,11 +68,13 @@ class IoThread {
   // The next block of events, or null; the one that was given before goes back.
   const EventBlock* drain() EXCLUDES(mutex_);
   // Interrupts its sleep.
-  void wake() EXCLUDES(wake_mutex_);
+  void wake() { doorbell_->ring(); }
+  // The same, for those who may still want to when the thread is gone.
+  const std::shared_ptr<Doorbell>& doorbell() const { return doorbell_; }
   // Begins to stop, without waiting for it.
   void begin_stop(Nanos linger);
   // Closes all connections, after what was written has been sent or `linger` has passed, and ends. Blocks. Idempotent.
-  void stop(Nanos linger) EXCLUDES(mutex_, wake_mutex_);
+  void stop(Nanos linger) EXCLUDES(mutex_);
 
   // --- this thread ---
 
@@ -100,6 +103,8 @@ class IoThread {
   // Whether connections end with their next answer.
   ServerShared& shared() { return shared_; }
   bool is_leaving() const { return shared_.leaving.load(std::memory_order_relaxed); }
+  // Whether JavaScript has so much to read that it is told of nothing new for now.
+  bool is_behind() const { return is_behind_; }
   // When this turn began: near enough for timeouts.
   Nanos now() const { return now_; }
   // The Date field of answers (RFC 9110 6.6.1), with CRLF.
@@ -141,6 +146,7 @@ class IoThread {
   void publish() EXCLUDES(mutex_);
   void next_block(size_t bytes);
   void acknowledge(const EventBlock& block);
+  void caught_up();
   void close_all();
   void turn_while_closing();
 
@@ -162,6 +168,8 @@ class IoThread {
   HttpHead head_;
   std::unique_ptr<EventBlock> block_;  // being filled
   std::vector<std::unique_ptr<EventBlock>> full_;
+  size_t told_bytes_ = 0;  // in events that JavaScript has not read
+  bool is_behind_ = false;
   Nanos now_ = 0;
   Nanos next_tick_ = 0;
   bool is_busy_ = false;
@@ -172,18 +180,11 @@ class IoThread {
   std::vector<std::unique_ptr<EventBlock>> read_;  // blocks that came back
   std::vector<std::unique_ptr<EventBlock>> spare_blocks_;
 
-  // Set before epoll_wait may sleep; whoever takes it back writes to wake_fd_.
-  std::atomic<bool> sleeping_ = false;
-  // Somebody wants a turn. Without it a wake-up between the end of a turn and the sleep would be lost.
-  std::atomic<bool> wanted_ = false;
+  const std::shared_ptr<Doorbell> doorbell_ = std::make_shared<Doorbell>();
   std::atomic<bool> stopping_ = false;
-  // So many connections wait for JavaScript to read their events.
+  // So many connections wait for JavaScript to read their events; one more where is_behind_.
   std::atomic<int> throttled_ = 0;
   std::atomic<Nanos> linger_ = 0;
-
-  // Closed when the thread has ended, also where another still wants to wake it.
-  Mutex wake_mutex_;
-  UniqueFd wake_fd_;
 
   Mutex mutex_;
   std::vector<CommandBatch> inbox_ GUARDED_BY(mutex_);
