@@ -52,6 +52,9 @@ bool read_fields(const HttpHead& head, InferFields& fields) {
   return true;
 }
 
+// Of buffers that serve the next request too; one large answer must not keep its memory for ever.
+constexpr size_t kKeptBytes = 1 << 20;
+
 std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -235,6 +238,9 @@ void InferRequests::finish(Call& call) {
   call.requests.clear();
   call.open = 0;
   free_calls_.push_back(&call);
+  for (std::vector<std::byte>* bytes : {&call.outputs, &rows_, &body_}) {
+    if (bytes->capacity() > kKeptBytes) std::vector<std::byte>().swap(*bytes);
+  }
 }
 
 }  // namespace headrace

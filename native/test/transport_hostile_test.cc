@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "net_client.h"
+#include "served.h"
 #include "server_harness.h"
 
 namespace headrace {
@@ -149,7 +150,7 @@ TEST_CASE("a body that does not come runs out of time") {
 }
 
 TEST_CASE("a body that comes byte by byte runs out of time, whoever waits for it") {
-  Harness harness({.head_timeout = 20 * kMilli, .least_body_rate = 1 << 30});
+  Harness harness({.head_timeout = 20 * kMilli, .least_rate = 1 << 30});
   NetClient client(harness.port);
   client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n");
   Told told = harness.next();
@@ -162,7 +163,7 @@ TEST_CASE("a body that comes byte by byte runs out of time, whoever waits for it
 }
 
 TEST_CASE("a body that is slow, but faster than the least rate, is taken") {
-  Harness harness({.head_timeout = 500 * kMilli, .least_body_rate = 1});
+  Harness harness({.head_timeout = 500 * kMilli, .least_rate = 1});
   NetClient client(harness.port);
   client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n" + std::string(100'000, 'x'));
   const Told told = harness.next();
@@ -350,6 +351,35 @@ TEST_CASE("what is kept for JavaScript has a bound, also of clients that come, s
   CHECK(bytes < 64'000'000);
   harness.respond(last, "at last");
   CHECK(waits.answer().ends_with("at last"));
+}
+
+// Whether a client that takes an answer in two parts, with a pause longer than the patience in between, still gets
+// more.
+bool is_served_slowly(size_t least_rate) {
+  constexpr Nanos kPatience = 1000 * kMilli;
+  Harness harness({.head_timeout = kPatience, .least_rate = least_rate});
+  NetClient client(harness.port);
+  client.send(kGet);
+  const uint64_t id = harness.next().connection;
+  harness.respond(id, std::string(50'000'000, 'x'));
+  IoThread& thread = harness.server.owner_of(id);
+  const auto unsent = [&] {
+    size_t bytes = 0;
+    thread.post_and_wait([&] { bytes = thread.find(id)->unsent(); });
+    return bytes;
+  };
+  client.take(1);
+  const size_t before = unsent();
+  testing::let_pass(kPatience * 3 / 4);
+  while (unsent() == before) client.take(1'000'000);
+  testing::let_pass(kPatience / 2);
+  thread.post_and_wait([&] { thread.find(id)->tick(now_nanos()); });
+  return is_open(harness, id);
+}
+
+TEST_CASE("who takes an answer in a trickle is not waited for, and who is slow is") {
+  CHECK_FALSE(is_served_slowly(size_t{1} << 40));
+  CHECK(is_served_slowly(1));
 }
 
 }  // namespace

@@ -196,6 +196,7 @@ void Connection::resume() {
 // What the client did not send while nobody listened is not its fault.
 void Connection::listen_again() {
   last_input_ = io_.now();
+  if (body_began_ != 0) body_began_ = io_.now();
   mark_resuming();
 }
 
@@ -215,6 +216,13 @@ void Connection::reader_caught_up() {
 void Connection::told(size_t bytes) {
   unacknowledged_ += bytes + kEventCost;
   set_throttled();
+}
+
+// At the least pace.
+Nanos Connection::time_for(uint64_t bytes) const {
+  constexpr Nanos kSecond = 1'000'000'000;
+  const uint64_t rate = io_.options().least_rate;
+  return static_cast<Nanos>(bytes / rate) * kSecond + static_cast<Nanos>(bytes % rate * kSecond / rate);
 }
 
 void Connection::set_throttled() {
@@ -244,7 +252,9 @@ void Connection::write_out() {
       return;
     }
     out_.sent(static_cast<size_t>(count));
-    if (stalled_since_ != 0) stalled_since_ = io_.now();
+    // What it takes buys it time, so that a byte now and then does not keep an answer here for ever.
+    if (stalled_since_ != 0)
+      stalled_since_ = std::min(io_.now(), stalled_since_ + time_for(static_cast<size_t>(count)));
   }
   flushed();
 }

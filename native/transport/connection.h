@@ -121,6 +121,7 @@ class Connection {
   void drop_input();
   void write_out();
   void flushed();
+  Nanos time_for(uint64_t bytes) const;
   void set_throttled();
   void listen_again();
   bool is_held() const;

@@ -183,8 +183,7 @@ bool Connection::offer(const HttpHead& head, std::span<const char> rest, bool& w
 // byte now and then would keep a connection for ever.
 void Connection::await_body(uint64_t came) {
   if (body_began_ == 0) body_began_ = io_.now();
-  const Nanos earned = static_cast<Nanos>(came / io_.options().least_body_rate) * 1'000'000'000;
-  deadline_ = std::min(io_.now(), body_began_ + earned) + io_.options().head_timeout;
+  deadline_ = std::min(io_.now(), body_began_ + time_for(came)) + io_.options().head_timeout;
 }
 
 void Connection::body_is_whole() {

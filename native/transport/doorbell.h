@@ -1,5 +1,5 @@
-// Interrupts the sleep of an I/O thread. Shared with all who ring, any of whom may be late: the thread, and what it belonged to,
-// may be gone by then.
+// Interrupts the sleep of an I/O thread. Shared with all who ring, any of whom may be late: the thread, and what it
+// belonged to, may be gone by then.
 #pragma once
 
 #include <atomic>

@@ -31,7 +31,7 @@ struct ServerOptions {
   unsigned threads = 1;
   size_t max_connections = SIZE_MAX;
   Nanos head_timeout = 30'000'000'000;        // from a head's first byte to its last; also between pieces of a body
-  size_t least_body_rate = 512;               // bytes a second of a body, on the whole and beyond `head_timeout`
+  size_t least_rate = 512;                    // bytes a second of a body, or read of an answer, beyond `head_timeout`
   Nanos keep_alive_timeout = 75'000'000'000;  // between requests
   size_t max_pending = 256 << 10;             // bytes of a request that is put together for a handler
   size_t max_incoming = size_t{1} << 30;      // bytes of requests and messages that are not done with, of all clients

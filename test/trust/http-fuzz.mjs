@@ -138,8 +138,9 @@ function judge({ figure, holds }, { cases, slowest, statuses, problems, warmMib 
 
 async function work(check) {
   pinClient();
-  // States of which nobody knows the names any more go soon, so that there is room for the canary's.
-  const server = headraceServer(GRU_MODEL, { options: ["--state-ttl", "1"] });
+  // States of which nobody knows the names any more go soon, so that there is room for the canary's; not so soon that a machine
+  // which has something else to do for a moment costs the canary its own.
+  const server = headraceServer(GRU_MODEL, { options: ["--state-ttl", "5"] });
   await withServer(server, SERVER_CORE, async ({ port, pid, output }) => {
     const { digest } = await sing(port, GRU_SONG);
     const canary = keepSinging(port, GRU_SONG, digest);
