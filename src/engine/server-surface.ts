@@ -60,6 +60,8 @@ export const RespondFlags = {
 export interface NativeServerOptions {
   threads: number;
   maxConnections: number;
+  /** Bytes of requests and messages that are not done with, of all clients. */
+  maxIncomingBytes: number;
   /** From the first byte of a head to its last; also between pieces of a body, and of an answer that is not read. */
   headTimeoutMillis: number;
   /** Between requests. */
