@@ -63,7 +63,7 @@ const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What must load where there is no Node: not even every leaf. */
-const CLIENT_LEAVES = ["errors", "datatype"];
+const CLIENT_LEAVES = ["errors", "datatype", "shown"];
 
 interface Import {
   readonly file: string;

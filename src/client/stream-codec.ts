@@ -10,6 +10,7 @@ import {
   encodeStreamFrame,
   type StreamError,
 } from "../protocol/index.js";
+import { shown } from "../shown.js";
 
 /** What a step of a stream does to its state. */
 export interface SendOptions {
@@ -57,7 +58,7 @@ export interface NumberedAnswer {
 export const rawCodec: StreamCodec<ArrayBufferView, Uint8Array> = {
   encode(input, options) {
     refuseOptions(options, "use a stream without `raw`");
-    return bytesOf(input);
+    return rawBytes(input, "input");
   },
   decode: (frame) => frame,
   decodeText: refuseText,
@@ -75,9 +76,7 @@ export const numberedCodec = (streams: number): StreamCodec<NumberedStep, Number
       const message = `expected the number of a stream, 0 to ${streams - 1}, got ${stream}`;
       throw new InvalidArgumentError(message, { path: "stream" });
     }
-    const bytes = data === undefined ? NOTHING : bytesOf(data);
-    if (data !== undefined && bytes.byteLength === 0)
-      throw new InvalidArgumentError("has no bytes; leave it out to end the stream", { path: "data" });
+    const bytes = data === undefined ? NOTHING : someBytes(data, "data", "leave it out to end the stream");
     return numberedFrame(stream, bytes);
   },
   decode(frame) {
@@ -89,6 +88,20 @@ export const numberedCodec = (streams: number): StreamCodec<NumberedStep, Number
   decodeText: refuseText,
   decodeError: ({ stream, error }) => (stream === undefined ? undefined : { stream, data: NOTHING, error }),
 });
+
+/** The bytes of a raw step. Anything else has neither buffer nor length, and would go out as no bytes at all. */
+function rawBytes(input: ArrayBufferView, path: string): Uint8Array {
+  if (ArrayBuffer.isView(input)) return bytesOf(input);
+  const message = `expected a typed array with the elements of the raw input, such as a Float32Array, got ${shown(input)}`;
+  throw new InvalidArgumentError(message, { path });
+}
+
+/** The bytes of a step of a numbered stream, never none: a number with nothing behind it ends its stream. */
+export function someBytes(input: ArrayBufferView, path: string, remedy: string): Uint8Array {
+  const bytes = rawBytes(input, path);
+  if (bytes.byteLength === 0) throw new InvalidArgumentError(`has no bytes; ${remedy}`, { path });
+  return bytes;
+}
 
 /** A raw frame with its stream's number in front. */
 export function numberedFrame(stream: number, bytes: Uint8Array): Uint8Array {

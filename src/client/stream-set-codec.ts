@@ -1,8 +1,8 @@
 /** How streams that share a connection are told apart: raw ones by numbers, V2 messages by their state ids. */
-import { bytesOf, type RawTensor } from "../datatype.js";
+import type { RawTensor } from "../datatype.js";
 import { HeadraceError, InvalidArgumentError } from "../errors.js";
 import { byName, decodeInferResponse, decodeStreamResponse, type InferResponse, parseJson } from "../protocol/index.js";
-import { encodeTensors, NUMBER_BYTES, numberedFrame, refuseOptions } from "./stream-codec.js";
+import { encodeTensors, NUMBER_BYTES, numberedFrame, refuseOptions, someBytes } from "./stream-codec.js";
 import type { SetAnswer, SetCodec } from "./stream-set.js";
 
 /** Raw streams: numbers that control frames give state ids to. Never more than `maxStreams` at a time. */
@@ -30,7 +30,10 @@ export function rawSetCodec(maxStreams: number): SetCodec<ArrayBufferView, Uint8
     encode(step, options) {
       if ("control" in step) return step.control;
       refuseOptions(options, "give them to open and close");
-      return numberedFrame(Number(step.key), bytesOf(step.input));
+      return numberedFrame(
+        Number(step.key),
+        someBytes(step.input, "input", "to end the stream, close it with { end: true }"),
+      );
     },
     decode(frame) {
       if (frame.byteLength < NUMBER_BYTES)

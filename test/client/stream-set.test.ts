@@ -71,6 +71,25 @@ t.test("a state is gone on with, begun anew, or ended", async (t) => {
   t.throws(() => process.exportState("t"), { code: "NOT_FOUND" });
 });
 
+t.test("a raw step without bytes is refused, and its state stays", async (t) => {
+  const { client } = await serve(t, await gruPipeline());
+  const alone = reference.stream();
+  const set = client.streams({ raw: "input" });
+  const handle = set.open("s");
+  for (const seed of [1, 2]) {
+    await handle.send(gruInput(seed));
+    const { value } = await handle.next();
+    t.ok(distance(floatsOf(value ?? new Uint8Array()), await alone.step(gruInput(seed))) <= TOLERANCE, `step ${seed}`);
+    for (const input of [new Float32Array(0), new DataView(new ArrayBuffer(0)), [1, 1, 1, 1], null, undefined]) {
+      await t.rejects(handle.send(input as never), { code: "INVALID_ARGUMENT", path: "input" });
+    }
+  }
+  await t.rejects(handle.send(new Float32Array(0)), { message: /has no bytes; .*end: true/ });
+  await t.rejects(handle.send([1, 1, 1, 1] as never), { message: /typed array.*got an array of 4$/ });
+  await handle.close();
+  await set.close();
+});
+
 t.test("a stream that is slow, or that nobody reads, holds up no other", async (t) => {
   const gate = deferred();
   const cell = defineCell({

@@ -72,6 +72,29 @@ t.test("raw: bytes in, the outputs' bytes out", async (t) => {
   t.same(await stream.next(), { done: true, value: undefined });
 });
 
+t.test("raw: what is no typed array is refused by name, and nothing is sent", async (t) => {
+  const { server, client } = await serve(t);
+  const stream = client.stream("s", { raw: "audio" });
+  const numbered = client.stream("s", { raw: "audio", streams: 2 });
+  for (const [input, given] of [
+    [[1, 2, 3, 4], /typed array.*Float32Array.*got an array of 4$/],
+    [new ArrayBuffer(4), /got an object$/],
+    ["1234", /got "1234"$/],
+    [null, /got null$/],
+    [undefined, /got undefined$/],
+  ] as const) {
+    await t.rejects(stream.send(input as never), { code: "INVALID_ARGUMENT", path: "input", message: given });
+    if (input === undefined) continue;
+    const step = { stream: 1, data: input as never };
+    await t.rejects(numbered.send(step), { code: "INVALID_ARGUMENT", path: "data", message: given });
+  }
+  await t.rejects(numbered.send({ stream: 1, data: new Uint8Array() }), { code: "INVALID_ARGUMENT", path: "data" });
+  await stream.send(new DataView(Uint8Array.of(1, 2).buffer));
+  t.same((await stream.next()).value, Uint8Array.of(1, 2, 1, 0, 0, 0, 0, 0, 0, 0), "and the stream goes on");
+  await Promise.all([stream.close(), numbered.close()]);
+  t.equal(server.steps, 1);
+});
+
 for (const raw of [undefined, "audio"]) {
   t.test(`a failed step throws in its place and the stream goes on (${raw ?? "tensors"})`, async (t) => {
     const { server, client } = await serve(t);
