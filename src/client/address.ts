@@ -1,5 +1,6 @@
 /** Where the server is, from a URL or from the handle of a driver that serves HTTP. */
 import { InvalidArgumentError } from "../errors.js";
+import { shown } from "../shown.js";
 
 /** Anything that offers services by name, such as a driver process. */
 export interface ServiceProvider {
@@ -19,13 +20,17 @@ export type Address =
 
 /** The root's URL without a slash at its end. */
 export function serverUrl(address: Address): string {
-  const url = "url" in address ? address.url : serviceUrl(address.process);
-  const isHttp = URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
-  if (!isHttp) throw new InvalidArgumentError(`expected an http or https URL, got "${url}"`, { path: "url" });
+  const url = "process" in address && !("url" in address) ? serviceUrl(address.process) : address.url;
+  const isHttp = typeof url === "string" && URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
+  if (!isHttp) throw new InvalidArgumentError(`expected an http or https URL, got ${shown(url)}`, { path: "url" });
   return url.replace(/\/+$/, "");
 }
 
 function serviceUrl(provider: ServiceProvider): string {
+  if (typeof provider?.getService !== "function") {
+    const message = `expected the handle of an HTTP driver, got ${shown(provider)}`;
+    throw new InvalidArgumentError(message, { path: "process" });
+  }
   const { taggedAddresses, meta } = provider.getService("http");
   const { address, port } = taggedAddresses.lan;
   return `${meta?.scheme === "https" ? "https" : "http"}://${hostOf(address)}:${port}`;

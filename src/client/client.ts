@@ -2,6 +2,7 @@
 import type { RawTensor } from "../datatype.js";
 import { InvalidArgumentError } from "../errors.js";
 import { encodeInferRequest, HEADER_LENGTH_FIELD, joinBytes } from "../protocol/index.js";
+import { shown } from "../shown.js";
 import { serverUrl } from "./address.js";
 import { explained, inferAnswer, jsonField, jsonOf, predictBody, taskError } from "./answers.js";
 import { type Deadline, deadline, pause } from "./deadline.js";
@@ -61,6 +62,7 @@ export class HeadraceClient {
   readonly #socket: SocketSettings;
 
   constructor(options: ClientOptions) {
+    checkOptions(options);
     const { token, tls, timeoutMs = DEFAULT_TIMEOUT_MS, retries = DEFAULT_RETRIES } = options;
     if (!(Number.isInteger(retries) && retries >= 0))
       throw new InvalidArgumentError(`expected a number of attempts from 0 on, got ${retries}`, { path: "retries" });
@@ -299,6 +301,13 @@ export class HeadraceClient {
 }
 
 type ConnectionOptions = { readonly [Option in keyof StreamOptions]: StreamOptions[Option] | undefined };
+
+/** Whoever writes JavaScript may give nothing, or the URL alone. */
+function checkOptions(options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  const message = `expected an object such as { url: "http://127.0.0.1:8000" }, got ${shown(options)}`;
+  throw new InvalidArgumentError(message, { path: "options" });
+}
 
 function checkStreams(count: number, path: string): void {
   if (Number.isInteger(count) && count >= 1 && count <= MOST_STREAMS) return;

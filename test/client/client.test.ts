@@ -1,5 +1,5 @@
 import t, { type Test } from "tap";
-import { HeadraceClient } from "../../src/client/index.js";
+import { type ClientOptions, HeadraceClient } from "../../src/client/index.js";
 import { HeadraceError, InvalidArgumentError } from "../../src/errors.js";
 import { deadUrl, FakeServer } from "./fake-server.js";
 
@@ -142,6 +142,23 @@ t.test("the address comes from a URL or from a driver's handle", async (t) => {
   t.equal(new HeadraceClient({ url: "https://example.org/base//" }).url, "https://example.org/base");
   for (const url of ["", "localhost:8000", "ftp://x"]) {
     t.throws(() => new HeadraceClient({ url }), { code: "INVALID_ARGUMENT", path: "url" });
+  }
+});
+
+t.test("a client that is told no address says what it needs", async (t) => {
+  const made = (options?: unknown) => new HeadraceClient(options as ClientOptions);
+  const url = "http://127.0.0.1:8000";
+  for (const [options, path, message] of [
+    [undefined, "options", /^options: expected an object such as .*url.*, got undefined$/],
+    [null, "options", /got null$/],
+    [url, "options", /got "http:\/\/127.0.0.1:8000"$/],
+    [{}, "url", /^url: expected an http or https URL, got undefined$/],
+    [{ url: undefined }, "url", /got undefined$/],
+    [{ url: new URL(url) }, "url", /got an object$/],
+    [{ process: undefined }, "process", /got undefined$/],
+    [{ process: {} }, "process", /expected the handle of an HTTP driver, got an object$/],
+  ] as const) {
+    t.throws(() => made(options), { code: "INVALID_ARGUMENT", path, message });
   }
 });
 
