@@ -1,6 +1,9 @@
 /** Encoding infer requests, as a client does. */
 import type { RawTensor } from "../datatype.js";
+import { shown } from "../shown.js";
+import { fail, isObject } from "./check.js";
 import { encodeMessage, parametersJson, tensorJson } from "./encode.js";
+import { checkTensor } from "./tensor.js";
 import { traceParameters } from "./trace-context.js";
 import type { EncodedMessage, ParameterValue } from "./v2.js";
 
@@ -31,12 +34,14 @@ export interface EncodeOptions {
   readonly binaryOutput?: boolean;
 }
 
-/** @throws InvalidArgumentError when BYTES that are not UTF-8 are to be JSON. */
+/** @throws InvalidArgumentError for an input that is no tensor, and when BYTES that are not UTF-8 are to be JSON. */
 export function encodeInferRequest(request: InferRequest, options: EncodeOptions): EncodedMessage {
   const parts: Uint8Array[] = [];
-  const inputs = Object.entries(request.inputs).map(([name, tensor]) =>
-    tensorJson(name, tensor, options.binary ? parts : undefined, "inputs"),
-  );
+  checkInputs(request.inputs);
+  const inputs = Object.entries(request.inputs).map(([name, tensor]) => {
+    checkTensor(tensor, "inputs", name);
+    return tensorJson(name, tensor, options.binary ? parts : undefined, "inputs");
+  });
   const parameters = parametersOf(request, options.binaryOutput ?? options.binary);
   const fields: string[] = [];
   if (request.id !== undefined) fields.push(`"id":${JSON.stringify(request.id)}`);
@@ -46,6 +51,12 @@ export function encodeInferRequest(request: InferRequest, options: EncodeOptions
     fields.push(`"outputs":${JSON.stringify(request.outputs.map((name) => ({ name })))}`);
   }
   return encodeMessage(`{${fields.join(",")}}`, parts, options.binary);
+}
+
+/** The entries of an array or a typed array would be inputs named by numbers. */
+function checkInputs(inputs: unknown): void {
+  if (isObject(inputs) && !ArrayBuffer.isView(inputs)) return;
+  fail("inputs", `expected tensors by the names of the inputs, got ${shown(inputs)}`);
 }
 
 function parametersOf(request: InferRequest, binaryOutput: boolean): Record<string, ParameterValue> {

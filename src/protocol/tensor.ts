@@ -8,7 +8,8 @@ import {
   type RawTensor,
   typedArrayOver,
 } from "../datatype.js";
-import { arrayAt, fail, type JsonObject, nameAt, show } from "./check.js";
+import { shown, typedArrayName } from "../shown.js";
+import { arrayAt, fail, isObject, type JsonObject, nameAt, show } from "./check.js";
 import type { DecodedInput, NamedTensor } from "./v2.js";
 
 /** More dimensions than any model runtime takes. */
@@ -43,10 +44,40 @@ function shapeAt(value: unknown, path: string): readonly number[] {
   if (dimensions.length > MAX_RANK) fail(path, `${dimensions.length} dimensions, at most ${MAX_RANK} are allowed`);
   return Object.freeze(
     dimensions.map((dimension, axis) => {
-      if (typeof dimension === "number" && Number.isSafeInteger(dimension) && dimension >= 0) return dimension + 0;
+      if (isDimension(dimension)) return dimension + 0;
       return fail(`${path}[${axis}]`, `expected an integer from 0 to 2^53 - 1, got ${show(dimension)}`);
     }),
   );
+}
+
+function isDimension(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/**
+ * Refuses what is no tensor: a caller in JavaScript may give plain values, or leave the shape out. Every step of every stream
+ * passes here, so it looks at no numbers, and makes no text unless something is wrong. Data of another
+ * length than the shape says is for the server to refuse.
+ */
+export function checkTensor(tensor: unknown, field: string, name: string): void {
+  if (!isObject(tensor) || ArrayBuffer.isView(tensor)) {
+    const example = '{ datatype: "FP32", shape: [1, 2], data: Float32Array.of(1, 2) }';
+    fail(`${field}.${name}`, `expected a tensor, such as ${example}, got ${shown(tensor)}`);
+  }
+  const { datatype, shape, data } = tensor;
+  if (typeof datatype !== "string" || !isDatatype(datatype)) datatypeAt(datatype, `${field}.${name}.datatype`);
+  if (!isShape(shape)) shapeAt(shape, `${field}.${name}.shape`);
+  if (datatype === "BYTES" ? isByteStrings(data) : ArrayBuffer.isView(data)) return;
+  const expected = datatype === "BYTES" ? "an array of Uint8Arrays" : `a typed array for ${datatype}`;
+  fail(`${field}.${name}.data`, `expected ${expected}, got ${shown(data)}`);
+}
+
+function isShape(shape: unknown): boolean {
+  return Array.isArray(shape) && shape.length <= MAX_RANK && shape.every(isDimension);
+}
+
+function isByteStrings(data: unknown): boolean {
+  return Array.isArray(data) && data.every((string) => typedArrayName(string) === "Uint8Array");
 }
 
 /** Bytes of the binary form, or undefined for BYTES, whose elements say their own lengths. */

@@ -119,6 +119,15 @@ t.test("infer is binary both ways and keeps the state's count", async (t) => {
   t.same(third.outputs.step?.data, BigInt64Array.of(1n), "the state was freed");
 });
 
+t.test("infer: what is no tensor is refused before sending", async (t) => {
+  const { client } = await serve(t);
+  const given = (inputs: unknown) => client.infer(inputs as Parameters<typeof client.infer>[0]);
+  await t.rejects(given({ x: [[1, 2]] }), { code: "INVALID_ARGUMENT", path: "inputs.x" });
+  const shapeless = { datatype: "FP32", data: Float32Array.of(1) };
+  await t.rejects(given({ x: shapeless }), { code: "INVALID_ARGUMENT", path: "inputs.x.shape" });
+  await t.rejects(given(undefined), { code: "INVALID_ARGUMENT", path: "inputs" });
+});
+
 t.test("infer: errors of V2 have the status's code; a model must be named", async (t) => {
   const { client, url } = await serve(t);
   await t.rejects(client.infer({}, { model: "a b/c" }), { code: "NOT_FOUND", message: "no such model" });

@@ -72,6 +72,17 @@ t.test("raw: bytes in, the outputs' bytes out", async (t) => {
   t.same(await stream.next(), { done: true, value: undefined });
 });
 
+t.test("tensors: plain values, as predict takes them, are refused by name, and nothing is sent", async (t) => {
+  const { server, client } = await serve(t);
+  const stream = client.stream("s");
+  const plain = { x: [[1, 2, 3, 4]] } as never;
+  await t.rejects(stream.send(plain), { code: "INVALID_ARGUMENT", path: "inputs.x", message: /expected a tensor/ });
+  await stream.send(x(1));
+  await stream.close();
+  t.same(await collect(stream), [[1, 1]], "and the stream goes on");
+  t.equal(server.steps, 1);
+});
+
 t.test("raw: what is no typed array is refused by name, and nothing is sent", async (t) => {
   const { server, client } = await serve(t);
   const stream = client.stream("s", { raw: "audio" });
