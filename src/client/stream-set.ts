@@ -211,6 +211,7 @@ export class StreamHandle<In, Out> implements AsyncIterableIterator<Out, undefin
       // Only what was never sent fails here, and it has no answer.
       this.#sent.splice(this.#sent.lastIndexOf("step"), 1);
       this.#outstanding -= 1;
+      if (start && options.start === undefined) this.#startsNext = true;
       throw error;
     }
   }

@@ -90,6 +90,21 @@ t.test("a raw step without bytes is refused, and its state stays", async (t) => 
   await set.close();
 });
 
+t.test("a step that was refused before sending has begun nothing: the next one does", async (t) => {
+  const { client } = await serve(t, await gruPipeline());
+  const set = client.streams();
+  for (const seed of [1, 2]) {
+    const handle = set.open("s", { start: true });
+    await t.rejects(handle.send({ input: [1] } as never), { code: "INVALID_ARGUMENT", path: "inputs.input" });
+    await handle.send(tensor(seed));
+    const { value } = await handle.next();
+    const expected = await reference.stream().step(gruInput(seed));
+    t.ok(distance(value?.output?.data as Float32Array, expected) <= TOLERANCE, `step ${seed}`);
+    await handle.close();
+  }
+  await set.close();
+});
+
 t.test("a stream that is slow, or that nobody reads, holds up no other", async (t) => {
   const gate = deferred();
   const cell = defineCell({
