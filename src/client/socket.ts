@@ -1,6 +1,7 @@
 /** A WebSocket wherever the client runs: the platform's own, or the `ws` package on a Node that has none. */
 import { HeadraceError } from "../errors.js";
 import type { TlsConnection } from "./node-tls.js";
+import { refusalError } from "./refusal.js";
 
 /** The part of the WebSocket interface that streams use. */
 export interface Socket {
@@ -13,8 +14,13 @@ export interface Socket {
   addEventListener(type: "close", listener: (event: { readonly code: number; readonly reason: string }) => void): void;
 }
 
-/** Opens a socket to `url`; it is not connected yet. Attach listeners before the next turn of the event loop. */
-export type OpenSocket = (url: string) => Promise<Socket>;
+/**
+ * Opens a socket to `url`; it is not connected yet. Attach listeners before the next turn of the event loop.
+ *
+ * @param refused Told what the server answered instead of connecting, where the platform lets one know. Then the socket neither
+ *   opens nor closes by itself: it is for the caller to close.
+ */
+export type OpenSocket = (url: string, refused: (error: HeadraceError) => void) => Promise<Socket>;
 
 /** What a client's sockets have in common. */
 export interface SocketSettings {
@@ -32,7 +38,7 @@ type PlatformSocket = new (url: string, protocols?: string[]) => unknown;
 
 /** The platform's WebSocket can send neither headers nor certificates: then it is `ws` even where there is one. */
 export function socketOpener({ headers, token, tls }: SocketSettings): OpenSocket {
-  return async (url) => {
+  return async (url, refused) => {
     const Platform = (globalThis as { WebSocket?: PlatformSocket }).WebSocket;
     const isPlain = Object.keys(headers).length === 0 && tls === undefined;
     // A header is better where it can be sent: proxies look at it too.
@@ -43,7 +49,9 @@ export function socketOpener({ headers, token, tls }: SocketSettings): OpenSocke
     const { WebSocket } = await importWs(Platform !== undefined);
     const all = token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` };
     const options = { ...tls, headers: all, perMessageDeflate: false };
-    return new WebSocket(url, options as object) as unknown as Socket;
+    const socket = new WebSocket(url, options as object);
+    socket.on("unexpected-response", (_request, answer) => void refusalError(answer).then(refused));
+    return socket as unknown as Socket;
   };
 }
 

@@ -5,7 +5,7 @@
  * `maxInFlight` answers are buffered, and a consumer that stops makes `send` wait: nothing grows without bound.
  */
 import { HeadraceError, toHeadraceError } from "../errors.js";
-import { errorOfClose, errorOfResponse } from "../protocol/index.js";
+import { errorOfClose } from "../protocol/index.js";
 import { cancelled, type Deadline, deadline } from "./deadline.js";
 import type { OpenSocket, Socket } from "./socket.js";
 import { readAnswer, type SendOptions, type StreamCodec } from "./stream-codec.js";
@@ -152,7 +152,7 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
 
   async #connect(): Promise<void> {
     const { url, open } = this.#connection;
-    const socket = await open(url);
+    const socket = await open(url, (refusal) => this.#finish(refusal));
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => this.#onOpen());
@@ -211,11 +211,9 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
     else this.#finish(errorOfClose(code, reason));
   }
 
-  /** `ws` names the HTTP status with which the server refused the connection; browsers keep it to themselves. */
+  /** Also for a server that refused the connection, where the platform keeps its answer to itself, as browsers do. */
   #connectionError(problem: string): HeadraceError {
-    const status = /Unexpected server response: (\d{3})/.exec(problem)?.[1];
-    const code = status === undefined ? "UNAVAILABLE" : errorOfResponse(Number(status), "").code;
-    return new HeadraceError(code, `${this.#connection.url} failed: ${problem || "connection lost"}`);
+    return new HeadraceError("UNAVAILABLE", `${this.#connection.url} failed: ${problem || "connection lost"}`);
   }
 
   readonly #onAbort = (): void => {
