@@ -30,9 +30,9 @@ export function addAccessOptions(command: Command): Command {
 export function accessParameters({ host, insecure, tokens, ...tls }: AccessOptions): AccessParameters {
   const files = tlsFiles(tls);
   return {
-    host: String(host),
+    host,
     ...(insecure === undefined ? {} : { insecure }),
-    ...(tokens === undefined ? {} : { tokensFile: String(tokens) }),
+    ...(tokens === undefined ? {} : { tokensFile: tokens }),
     ...(files === undefined ? {} : { tls: files }),
   };
 }
@@ -41,6 +41,6 @@ function tlsFiles({ tlsKey, tlsCert, tlsCa }: Omit<AccessOptions, "host">): Http
   if (tlsKey === undefined && tlsCert === undefined && tlsCa === undefined) return undefined;
   if (tlsKey === undefined) throw new InvalidArgumentError("is missing; HTTPS needs it", { path: "--tls-key" });
   if (tlsCert === undefined) throw new InvalidArgumentError("is missing; HTTPS needs it", { path: "--tls-cert" });
-  const own = { keyFile: String(tlsKey), certFile: String(tlsCert) };
-  return tlsCa === undefined ? own : { ...own, caFile: String(tlsCa) };
+  const own = { keyFile: tlsKey, certFile: tlsCert };
+  return tlsCa === undefined ? own : { ...own, caFile: tlsCa };
 }

@@ -11,7 +11,7 @@ const WORSE = 3;
 const UNKNOWN = 4;
 
 interface CompareCliOptions {
-  threshold: string | number;
+  threshold: string;
   metric?: string | string[];
   json?: boolean;
 }
@@ -33,7 +33,7 @@ export function registerBenchCompare(cli: CAC): void {
 
 async function compare(before: string, after: string, options: CompareCliOptions): Promise<void> {
   const settings = { threshold: threshold(options.threshold), metrics: metrics(options.metric) };
-  const [old, now] = [await readResult(String(before)), await readResult(String(after))];
+  const [old, now] = [await readResult(before), await readResult(after)];
   const comparison = compareResults(old, now, settings);
   process.stdout.write(
     options.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison, { dim, green, red: redOut }),
@@ -47,17 +47,17 @@ function status({ worse, unknown }: Comparison): number {
 }
 
 /** `5`, `5%` and `5 %` are five per cent. */
-function threshold(given: string | number): number {
-  const match = /^(\d+(?:\.\d+)?|\.\d+) ?%?$/.exec(String(given).trim());
+function threshold(given: string): number {
+  const match = /^(\d+(?:\.\d+)?|\.\d+) ?%?$/.exec(given.trim());
   if (match !== null) return Number(match[1]) / 100;
-  throw new InvalidArgumentError(`expected per cent, e.g. 5%, got '${given}'`, { path: "--threshold" });
+  throw new InvalidArgumentError(`expected 0 per cent or more, e.g. 5%, got '${given}'`, { path: "--threshold" });
 }
 
 function metrics(given: string | string[] | undefined): readonly Metric[] {
   if (given === undefined) return METRICS;
   return [given]
     .flat()
-    .flatMap((text) => String(text).split(","))
+    .flatMap((text) => text.split(","))
     .map((name) => {
       const found = METRICS.find((metric) => metric === name.trim());
       if (found !== undefined) return found;

@@ -11,10 +11,10 @@ import {
 import type { BenchProtocol } from "../bench/result.js";
 import { InvalidArgumentError } from "../errors.js";
 import { addModelOptions, type ModelOptions, modelArguments, refuseModelOptions } from "./model-options.js";
+import { integerOf, numberOf, positiveOf } from "./numbers.js";
 import { inferenceOf, isModelFile } from "./target.js";
 
-type Text = string | number;
-type Texts = Text | Text[];
+type Texts = string | string[];
 
 /** As cac hands them over. */
 export interface BenchCliOptions extends ModelOptions {
@@ -23,29 +23,29 @@ export interface BenchCliOptions extends ModelOptions {
   rate?: Texts;
   arrival: string;
   streams?: Texts;
-  frameRate: Text;
-  sequenceLength?: Text;
+  frameRate: string;
+  sequenceLength?: string;
   stateless?: boolean;
-  model?: Text;
-  rows: Text;
+  model?: string;
+  rows: string;
   input?: Texts;
   shape?: Texts;
   header?: Texts;
-  connections?: Text;
-  maxInFlight: Text;
-  warmup?: Text;
-  duration?: Text;
-  maxDuration?: Text;
-  window?: Text;
-  repetitions?: Text;
+  connections?: string;
+  maxInFlight: string;
+  warmup?: string;
+  duration?: string;
+  maxDuration?: string;
+  window?: string;
+  repetitions?: string;
   quick?: boolean;
-  seed: Text;
+  seed: string;
   pin: boolean;
-  serverCores?: Text;
-  generatorCore?: Text;
-  json?: Text;
-  csv?: Text;
-  html?: Text;
+  serverCores?: string;
+  generatorCore?: string;
+  json?: string;
+  csv?: string;
+  html?: string;
 }
 
 const QUICK: { readonly timing: BenchTiming; readonly repetitions: number } = {
@@ -60,11 +60,13 @@ export function addBenchOptions(command: Command): Command {
     .option("--rate <list>", "Open loop: requests a second, answered or not")
     .option("--arrival <how>", "Of the open loop: constant or poisson", { default: "poisson" })
     .option("--streams <list>", "Streams that each send at a fixed cadence, their phases spread")
-    .option("--frame-rate <n>", "Steps a second of each stream; 31.25 is sound in frames of 32 ms", { default: 31.25 })
+    .option("--frame-rate <n>", "Steps a second of each stream; 31.25 is sound in frames of 32 ms", {
+      default: "31.25",
+    })
     .option("--sequence-length <n>", "Steps of a sequence, or a range such as 10-200 (default: they never end)")
     .option("--stateless", "Send no sequence ids, even to a model with state")
     .option("--model <name>", "The model at a URL (default: the only one there)")
-    .option("--rows <n>", "Rows of a request, for models without state", { default: DEFAULTS.rows })
+    .option("--rows <n>", "Rows of a request, for models without state", { default: `${DEFAULTS.rows}` })
     .option("--input <name=file>", "Data of an input: .npy, or raw little-endian bytes; may be given several times")
     .option(
       "--shape <name=dims>",
@@ -73,7 +75,7 @@ export function addBenchOptions(command: Command): Command {
     .option("--header <name: value>", "Sent with every request; may be given several times")
     .option("--connections <n>", "Connections that share the requests in flight (default: 16; over HTTP one each)")
     .option("--max-in-flight <n>", "Open loop: further requests wait in the generator", {
-      default: DEFAULTS.maxInFlight,
+      default: `${DEFAULTS.maxInFlight}`,
     })
     .option("--duration <s>", `Seconds that are measured at least (default: ${DEFAULTS.timing.atLeast})`)
     .option("--max-duration <s>", `Seconds at most, where it is not stable (default: ${DEFAULTS.timing.atMost})`)
@@ -81,9 +83,9 @@ export function addBenchOptions(command: Command): Command {
     .option("--warmup <s>", `Seconds before that (default: ${DEFAULTS.timing.warmup})`)
     .option("--repetitions <n>", `Each with a fresh server (default: ${DEFAULTS.repetitions})`)
     .option("--quick", "Short measurements and one repetition: is everything in working order?")
-    .option("--seed <n>", "Of random data and arrivals", { default: DEFAULTS.seed })
+    .option("--seed <n>", "Of random data and arrivals", { default: `${DEFAULTS.seed}` })
     .option("--no-pin", "Let server and generator run on any core, not each on one of its own")
-    .option("--server-cores <list>", "CPUs of the server, such as 0 or 0,2-3")
+    .option("--server-cores <cpus>", "CPUs of the server, such as 0 or 0,2-3")
     .option("--generator-core <n>", "CPU of the load generator")
     .option("--json <file>", "Write the result as JSON; --json=- is standard output")
     .option("--csv <file>", "Write one line for each repetition; --csv=- is standard output")
@@ -95,26 +97,25 @@ export function addBenchOptions(command: Command): Command {
 export function benchOptions(target: string, cli: BenchCliOptions, command: readonly string[]): BenchOptions {
   if (!isModelFile(target)) refuseModelOptions(cli, "goes with a model file; a module or a server has its own");
   const timing = timingOf(cli);
-  const repetitions = cli.repetitions ?? (cli.quick ? QUICK.repetitions : DEFAULTS.repetitions);
   const cores = coresOf(cli);
   return {
     target,
     loads: loadsOf(cli),
     timing,
-    repetitions: count("repetitions", repetitions),
+    repetitions: repetitionsOf(cli),
     serveArguments: modelArguments(cli),
-    maxInFlight: count("max-in-flight", cli.maxInFlight),
-    rows: count("rows", cli.rows),
+    maxInFlight: integerOf("--max-in-flight", cli.maxInFlight),
+    rows: integerOf("--rows", cli.rows),
     inputFiles: Object.fromEntries(pairs("input", cli.input, "=")),
     shapes: Object.fromEntries(pairs("shape", cli.shape, "=").map(([name, dims]) => [name, shape(dims)])),
     headers: Object.fromEntries(pairs("header", cli.header, ":")),
-    seed: count("seed", cli.seed, 0),
+    seed: integerOf("--seed", cli.seed, 0),
     command,
     ...(isUrl(target) ? {} : { pipeline: async () => (await inferenceOf(target, cli)).pipeline }),
     ...(cli.protocol === undefined ? {} : { protocols: list(cli.protocol).map(protocol) }),
-    ...(cli.model === undefined ? {} : { model: String(cli.model) }),
-    ...(cli.connections === undefined ? {} : { connections: count("connections", cli.connections) }),
-    ...(cli.sequenceLength === undefined ? {} : { sequenceLength: sequenceLength(String(cli.sequenceLength)) }),
+    ...(cli.model === undefined ? {} : { model: cli.model }),
+    ...(cli.connections === undefined ? {} : { connections: integerOf("--connections", cli.connections) }),
+    ...(cli.sequenceLength === undefined ? {} : { sequenceLength: sequenceLength(cli.sequenceLength) }),
     ...(cli.stateless === true ? { stateful: false } : {}),
     ...(cores === undefined ? {} : { cores }),
   };
@@ -125,20 +126,7 @@ function isUrl(target: string): boolean {
 }
 
 function list(value: Texts | undefined): string[] {
-  return value === undefined ? [] : [value].flat().flatMap((text) => String(text).split(","));
-}
-
-function number(option: string, value: Text, least = Number.MIN_VALUE): number {
-  const parsed = typeof value === "string" && value.trim() === "" ? Number.NaN : Number(value);
-  if (Number.isFinite(parsed) && parsed >= least) return parsed;
-  const wanted = least > 0 ? "above 0" : `of at least ${least}`;
-  throw new InvalidArgumentError(`expected a number ${wanted}, got '${value}'`, { path: `--${option}` });
-}
-
-function count(option: string, value: Text, least = 1): number {
-  const parsed = number(option, value, least);
-  if (Number.isSafeInteger(parsed)) return parsed;
-  throw new InvalidArgumentError(`expected a whole number, got '${value}'`, { path: `--${option}` });
+  return value === undefined ? [] : [value].flat().flatMap((text) => text.split(","));
 }
 
 function protocol(name: string): BenchProtocol {
@@ -153,23 +141,31 @@ function loadsOf(cli: BenchCliOptions): readonly LoadPlan[] {
   if (arrival !== "constant" && arrival !== "poisson") {
     throw new InvalidArgumentError(`expected constant or poisson, got '${arrival}'`, { path: "--arrival" });
   }
-  const framesPerSecond = number("frame-rate", cli.frameRate);
+  const framesPerSecond = positiveOf("--frame-rate", cli.frameRate);
   const loads: LoadPlan[] = [
-    ...list(cli.concurrency).map((n) => ({ mode: "closed", concurrency: count("concurrency", n) }) as const),
-    ...list(cli.rate).map((n) => ({ mode: "open", ratePerSecond: number("rate", n), arrival }) as const),
-    ...list(cli.streams).map((n) => ({ mode: "streams", streams: count("streams", n), framesPerSecond }) as const),
+    ...list(cli.concurrency).map((n) => ({ mode: "closed", concurrency: integerOf("--concurrency", n) }) as const),
+    ...list(cli.rate).map((n) => ({ mode: "open", ratePerSecond: positiveOf("--rate", n), arrival }) as const),
+    ...list(cli.streams).map(
+      (n) => ({ mode: "streams", streams: integerOf("--streams", n), framesPerSecond }) as const,
+    ),
   ];
   return loads.length === 0 ? DEFAULTS.loads : loads;
 }
 
+function repetitionsOf({ repetitions, quick }: BenchCliOptions): number {
+  if (repetitions !== undefined) return integerOf("--repetitions", repetitions);
+  return quick === true ? QUICK.repetitions : DEFAULTS.repetitions;
+}
+
 function timingOf(cli: BenchCliOptions): BenchTiming {
   const base = cli.quick === true ? QUICK.timing : DEFAULTS.timing;
-  const atLeast = cli.duration === undefined ? base.atLeast : number("duration", cli.duration);
+  const atLeast = cli.duration === undefined ? base.atLeast : positiveOf("--duration", cli.duration);
   const timing = {
-    warmup: cli.warmup === undefined ? base.warmup : number("warmup", cli.warmup, 0),
+    warmup: cli.warmup === undefined ? base.warmup : numberOf("--warmup", cli.warmup, 0),
     atLeast,
-    atMost: cli.maxDuration === undefined ? Math.max(base.atMost, atLeast) : number("max-duration", cli.maxDuration),
-    window: cli.window === undefined ? Math.min(base.window, atLeast / 3) : number("window", cli.window),
+    atMost:
+      cli.maxDuration === undefined ? Math.max(base.atMost, atLeast) : positiveOf("--max-duration", cli.maxDuration),
+    window: cli.window === undefined ? Math.min(base.window, atLeast / 3) : positiveOf("--window", cli.window),
     lastAnswers: base.lastAnswers,
   };
   if (timing.atMost >= atLeast) return timing;
@@ -180,14 +176,13 @@ function coresOf({ pin, serverCores, generatorCore }: BenchCliOptions): BenchOpt
   if (!pin) return false;
   if (serverCores === undefined && generatorCore === undefined) return undefined;
   return {
-    ...(serverCores === undefined ? {} : { server: String(serverCores) }),
-    ...(generatorCore === undefined ? {} : { generator: String(generatorCore) }),
+    ...(serverCores === undefined ? {} : { server: serverCores }),
+    ...(generatorCore === undefined ? {} : { generator: generatorCore }),
   };
 }
 
 function pairs(option: string, values: Texts | undefined, separator: string): [string, string][] {
-  return [values ?? []].flat().map((value) => {
-    const text = String(value);
+  return [values ?? []].flat().map((text) => {
     const found = text.indexOf(separator);
     if (found > 0) return [text.slice(0, found).trim(), text.slice(found + 1).trim()];
     throw new InvalidArgumentError(`expected a name, '${separator}' and a value, got '${text}'`, {
@@ -197,12 +192,12 @@ function pairs(option: string, values: Texts | undefined, separator: string): [s
 }
 
 function shape(dims: string): number[] {
-  return dims.split(",").map((dim) => count("shape", dim));
+  return dims.split(",").map((dim) => integerOf("--shape", dim));
 }
 
 function sequenceLength(text: string): SequenceLength {
   const [min = "", max = min] = text.split("-");
-  const length = { min: count("sequence-length", min), max: count("sequence-length", max) };
+  const length = { min: integerOf("--sequence-length", min), max: integerOf("--sequence-length", max) };
   if (length.min <= length.max) return length;
   throw new InvalidArgumentError(`the range ${text} is the wrong way round`, { path: "--sequence-length" });
 }

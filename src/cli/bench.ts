@@ -59,8 +59,8 @@ async function publish(result: BenchResult, cli: BenchCliOptions): Promise<void>
       process.stdout.write(text());
       continue;
     }
-    await writeFile(String(file), text()).catch((error: unknown) => {
-      throw fileError(String(file), error);
+    await writeFile(file, text()).catch((error: unknown) => {
+      throw fileError(file, error);
     });
     process.stderr.write(`headrace: wrote ${file}\n`);
   }

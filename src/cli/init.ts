@@ -29,8 +29,7 @@ export function registerInit(cli: CAC): void {
     .action(init);
 }
 
-async function init(given: string, options: { headrace?: string }): Promise<void> {
-  const name = String(given);
+async function init(name: string, options: { headrace?: string }): Promise<void> {
   if (!NAME.test(name) || name.length > MAX_NAME) {
     const message = `'${name}' is no name for an npm package; use lower-case letters, digits and '-', e.g. my-plugin`;
     throw new InvalidArgumentError(message, { path: "name" });
@@ -40,7 +39,7 @@ async function init(given: string, options: { headrace?: string }): Promise<void
     const message = `${folder} is there already and not empty; choose another name, or remove it`;
     throw new InvalidArgumentError(message, { path: "name" });
   }
-  const values = { name, version: `^${VERSION}`, headrace: String(options.headrace ?? `^${VERSION}`) };
+  const values = { name, version: `^${VERSION}`, headrace: options.headrace ?? `^${VERSION}` };
   const files = await templateFiles();
   for (const file of files) await write(file, folder, values);
   const listed = files.map((file) => `  ${join(folder, target(file))}\n`).sort();

@@ -6,6 +6,7 @@ import { VERSION } from "../version.js";
 import { registerBench } from "./bench.js";
 import { registerBenchCompare } from "./bench-compare.js";
 import { registerChecksums } from "./checksums.js";
+import { parseTexts } from "./command-line.js";
 import { registerInit } from "./init.js";
 import { registerInspect } from "./inspect.js";
 import { registerPlugins } from "./plugins.js";
@@ -39,7 +40,7 @@ async function main(): Promise<void> {
     .action(() => cli.outputHelp());
   cli.help();
   cli.version(VERSION);
-  cli.parse(oneWord(process.argv), { run: false });
+  parseTexts(cli, oneWord(process.argv));
   const known = cli.commands.some(({ name }) => name === cli.args[0]);
   if (cli.matchedCommand?.name === "" && cli.args.length > 0 && !known) {
     throw new HeadraceError("INVALID_ARGUMENT", `there is no command '${cli.args[0]}'; see headrace --help`);

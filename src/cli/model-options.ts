@@ -3,19 +3,20 @@ import { basename } from "node:path";
 import type { Command } from "cac";
 import { InvalidArgumentError } from "../errors.js";
 import { type OnnxCell, onnxCell } from "../pipeline/index.js";
+import { integerOf, positiveOf } from "./numbers.js";
 
 /** As cac hands them over. */
 export interface ModelOptions {
   name?: string;
   constant?: string | string[];
   context?: string | string[];
-  maxBatch?: number;
-  maxDelay?: number;
+  maxBatch?: string;
+  maxDelay?: string;
   execution?: string;
-  lanes?: number;
-  intraOpThreads?: number;
-  stateTtl?: number;
-  maxStates?: number;
+  lanes?: string;
+  intraOpThreads?: string;
+  stateTtl?: string;
+  maxStates?: string;
 }
 
 export function addModelOptions(command: Command): Command {
@@ -99,7 +100,9 @@ function choice<T extends string>(option: string, value: string | undefined, cho
 /** The cell of a bare model file. Throws INVALID_ARGUMENT with the option's name. */
 export function bareCell(file: string, options: ModelOptions): OnnxCell {
   const execution = choice("execution", options.execution, ["auto", "inline", "lanes"] as const);
-  const context = pairs("context", list(options.context)).map(([input, size]) => [input, Number(size)] as const);
+  const context = pairs("context", list(options.context)).map(
+    ([input, size]) => [input, integerOf(`--context ${input}`, size)] as const,
+  );
   return onnxCell({
     name: options.name ?? basename(file).replace(/\.onnx$/i, ""),
     model: file,
@@ -108,13 +111,15 @@ export function bareCell(file: string, options: ModelOptions): OnnxCell {
     ),
     context: Object.fromEntries(context),
     batching: {
-      ...(options.maxBatch === undefined ? {} : { maxSize: options.maxBatch }),
-      ...(options.maxDelay === undefined ? {} : { maxDelayMicros: options.maxDelay }),
+      ...(options.maxBatch === undefined ? {} : { maxSize: integerOf("--max-batch", options.maxBatch) }),
+      ...(options.maxDelay === undefined ? {} : { maxDelayMicros: integerOf("--max-delay", options.maxDelay, 0) }),
     },
     ...(execution === undefined ? {} : { execution }),
-    ...(options.lanes === undefined ? {} : { lanes: options.lanes }),
-    ...(options.intraOpThreads === undefined ? {} : { intraOpThreads: options.intraOpThreads }),
-    ...(options.stateTtl === undefined ? {} : { stateTtlSeconds: options.stateTtl }),
-    ...(options.maxStates === undefined ? {} : { maxStates: options.maxStates }),
+    ...(options.lanes === undefined ? {} : { lanes: integerOf("--lanes", options.lanes) }),
+    ...(options.intraOpThreads === undefined
+      ? {}
+      : { intraOpThreads: integerOf("--intra-op-threads", options.intraOpThreads) }),
+    ...(options.stateTtl === undefined ? {} : { stateTtlSeconds: positiveOf("--state-ttl", options.stateTtl) }),
+    ...(options.maxStates === undefined ? {} : { maxStates: integerOf("--max-states", options.maxStates) }),
   });
 }

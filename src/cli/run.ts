@@ -2,15 +2,16 @@ import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { CAC } from "cac";
 import { ConfigInvalidError, loadConfig, type ResolvedConfig, type ResolvedDriver } from "../config/index.js";
-import { InvalidArgumentError, toHeadraceError } from "../errors.js";
+import { toHeadraceError } from "../errors.js";
 import { type AnyDriverProcess, type InferenceProcess, init } from "../runtime/index.js";
 import { addressText, serviceUrl } from "./addresses.js";
+import { numberOf } from "./numbers.js";
 import { bold, red, table } from "./style.js";
 
 interface RunOptions {
   check?: boolean;
   json?: boolean;
-  grace: number;
+  grace: string;
 }
 
 /** Milliseconds that a driver's leftovers may keep the command alive once everything has been stopped. */
@@ -21,7 +22,7 @@ export function registerRun(cli: CAC): void {
     .command("run [file]", "Run the pipeline and drivers of a file (default: headrace.yaml)")
     .option("--check", "Only check the file and load what it names; start nothing")
     .option("--json", "Print one JSON object a line: what started, what ended, what is wrong")
-    .option("--grace <s>", "Seconds to finish what was taken after SIGTERM or Ctrl-C", { default: 10 })
+    .option("--grace <s>", "Seconds to finish what was taken after SIGTERM or Ctrl-C", { default: "10" })
     .example("  headrace run                       headrace.yaml of the working directory")
     .example("  headrace run --check edge.yaml")
     .example("  HTTP_PORT=9000 headrace run        for a file that takes its port from the environment")
@@ -80,14 +81,12 @@ function reason({ error }: AnyDriverProcess): string {
 }
 
 async function run(file = "headrace.yaml", options: RunOptions): Promise<void> {
-  if (!(Number.isFinite(options.grace) && options.grace >= 0)) {
-    throw new InvalidArgumentError(`expected a number, got '${String(options.grace)}'`, { path: "--grace" });
-  }
+  const graceMillis = numberOf("--grace", options.grace, 0) * 1000;
   const tell = options.json ? objects : lines;
   try {
     const config = await load(file);
     if (options.check) tell.checked(file, config);
-    else await runConfig(config, options.grace * 1000, tell);
+    else await runConfig(config, graceMillis, tell);
   } catch (error) {
     if (options.json) print(JSON.stringify(failure(error)));
     throw error;

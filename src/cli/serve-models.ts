@@ -11,10 +11,10 @@ import { bold, red, table } from "./style.js";
 
 /** As cac hands them over. */
 export interface RepositoryOptions {
-  models?: string;
-  modelControl?: string;
-  loadModel?: string | string[];
-  strictReadiness?: boolean;
+  models?: string | undefined;
+  modelControl?: string | undefined;
+  loadModel?: string | string[] | undefined;
+  strictReadiness?: boolean | undefined;
 }
 
 export function addRepositoryOptions(command: Command): Command {
@@ -44,7 +44,7 @@ interface ServeModelsOptions extends RepositoryOptions {
   readonly port: number;
   readonly threads: number;
   readonly access: AccessParameters;
-  readonly grpcPort?: number;
+  readonly grpcPort: number | undefined;
   readonly stopping: StopOptions;
 }
 
@@ -94,7 +94,7 @@ function modelsToLoad({ modelControl = "all", loadModel }: RepositoryOptions): "
   if (modelControl !== "all" && modelControl !== "explicit") {
     throw new InvalidArgumentError(`expected all or explicit, got '${modelControl}'`, { path: "--model-control" });
   }
-  if (modelControl === "explicit") return [loadModel ?? []].flat().map(String);
+  if (modelControl === "explicit") return [loadModel ?? []].flat();
   if (loadModel === undefined) return "all";
   throw new InvalidArgumentError("goes with --model-control explicit; all models are loaded", { path: "--load-model" });
 }

@@ -6,6 +6,7 @@ import { init } from "../runtime/index.js";
 import { type AccessOptions, accessParameters, addAccessOptions } from "./access-options.js";
 import { serviceUrl } from "./addresses.js";
 import { addModelOptions, type ModelOptions, refuseModelOptions } from "./model-options.js";
+import { integerOf, numberOf } from "./numbers.js";
 import {
   addRepositoryOptions,
   type RepositoryOptions,
@@ -17,19 +18,21 @@ import { bold } from "./style.js";
 import { inferenceOf } from "./target.js";
 
 interface ServeOptions extends ModelOptions, RepositoryOptions, AccessOptions {
-  port: number;
-  grpcPort?: number;
-  threads: number;
-  grace: number;
+  port: string;
+  grpcPort?: string;
+  threads: string;
+  grace: string;
 }
+
+const LAST_PORT = 65_535;
 
 export function registerServe(cli: CAC): void {
   const command = cli
     .command("serve [target]", "Serve a model file, a module, or a directory of models over HTTP and WebSocket")
-    .option("--port <n>", "Port to listen on; 0 takes any free one", { default: 8000 })
+    .option("--port <n>", "Port to listen on; 0 takes any free one", { default: "8000" })
     .option("--grpc-port <n>", "Port to serve over gRPC too; 0 takes any free one (default: not at all)")
-    .option("--threads <n>", "Threads that read and write the sockets of HTTP and WebSocket", { default: 1 })
-    .option("--grace <s>", "Seconds to finish accepted requests after SIGTERM or Ctrl-C", { default: 10 });
+    .option("--threads <n>", "Threads that read and write the sockets of HTTP and WebSocket", { default: "1" })
+    .option("--grace <s>", "Seconds to finish accepted requests after SIGTERM or Ctrl-C", { default: "10" });
   addAccessOptions(command);
   addRepositoryOptions(command);
   addModelOptions(command)
@@ -46,12 +49,11 @@ export function registerServe(cli: CAC): void {
 }
 
 async function serve(target: string | undefined, options: ServeOptions): Promise<void> {
-  const { port, grace, grpcPort, threads } = options;
-  for (const [name, value] of Object.entries({ port, grace, "grpc-port": grpcPort ?? 0, threads })) {
-    if (Number.isFinite(value) && value >= 0) continue;
-    throw new InvalidArgumentError(`expected a number, got '${String(value)}'`, { path: `--${name}` });
-  }
-  const stopping = { timeoutMs: options.grace * 1000 };
+  const port = integerOf("--port", options.port, 0, LAST_PORT);
+  const grpcPort =
+    options.grpcPort === undefined ? undefined : integerOf("--grpc-port", options.grpcPort, 0, LAST_PORT);
+  const threads = integerOf("--threads", options.threads);
+  const stopping = { timeoutMs: numberOf("--grace", options.grace, 0) * 1000 };
   if (options.models !== undefined) {
     if (target !== undefined) {
       throw new InvalidArgumentError("excludes a model or a module; put the model into the directory", {
@@ -59,7 +61,9 @@ async function serve(target: string | undefined, options: ServeOptions): Promise
       });
     }
     refuseModelOptions(options, "goes with a model file; a directory says it in each model's config.pbtxt");
-    return serveModels({ ...options, models: String(options.models), access: accessParameters(options), stopping });
+    const { models, modelControl, loadModel, strictReadiness } = options;
+    const access = accessParameters(options);
+    return serveModels({ models, modelControl, loadModel, strictReadiness, port, grpcPort, threads, access, stopping });
   }
   refuseRepositoryOptions(options);
   if (target === undefined) {
@@ -69,7 +73,7 @@ async function serve(target: string | undefined, options: ServeOptions): Promise
   try {
     const process = await runtime.startInference(await inferenceOf(target, options));
     const access = accessParameters(options);
-    const driver = await process.addDriver("http", HttpDriver, { port: options.port, threads, ...access });
+    const driver = await process.addDriver("http", HttpDriver, { port, threads, ...access });
     const url = serviceUrl(driver.getService("http"));
     globalThis.process.stdout.write(`headrace: ${bold(process.name)} is listening on ${bold(url)}\n`);
     if (grpcPort !== undefined) {

@@ -22,6 +22,7 @@ import { InvalidArgumentError } from "../errors.js";
 import type { OnnxCell } from "../pipeline/index.js";
 import { describeModel } from "../runtime/index.js";
 import { bareCell, type ModelOptions } from "./model-options.js";
+import { integerOf, positiveOf } from "./numbers.js";
 import { bold, dim, green, redOut } from "./style.js";
 import { isModelFile } from "./target.js";
 
@@ -30,16 +31,16 @@ const NOT_MET = 3;
 
 interface TuneCliOptions extends Pick<ModelOptions, "name" | "constant" | "context"> {
   objective?: string;
-  rate?: number;
+  rate?: string;
   arrival: string;
-  streams?: number;
-  framesPerSecond: number;
+  streams?: string;
+  framesPerSecond: string;
   maxThroughput?: boolean;
   shape?: string | string[];
-  seconds?: number;
-  warmup: number;
-  repetitions: number;
-  configurations: number;
+  seconds?: string;
+  warmup: string;
+  repetitions: string;
+  configurations: string;
   json?: boolean;
 }
 
@@ -51,15 +52,15 @@ export function registerTune(cli: CAC): void {
     .option("--rate <n>", "Steps a second that arrive, whether or not others were answered")
     .option("--arrival <how>", "Of --rate: poisson or constant", { default: "poisson" })
     .option("--streams <n>", "Streams that each send a step at --frames-per-second")
-    .option("--frames-per-second <n>", "Of each stream", { default: 31.25 })
+    .option("--frames-per-second <n>", "Of each stream", { default: "31.25" })
     .option("--name <name>", "Name of the model (default: the file's name without .onnx)")
     .option("--constant <input=value>", "An input that is always the same, e.g. sr=16000; may be given several times")
     .option("--context <input=n>", "Keep the last n elements of an input for the next step; may be given several times")
     .option("--shape <input=n,m>", "The shape of one step where the model leaves it open; may be given several times")
     .option("--seconds <s>", "How long each measurement takes (default: 1.5, and longer at slow rates)")
-    .option("--warmup <s>", "Before each measurement", { default: 0.5 })
-    .option("--repetitions <n>", "How often the winner and the default are measured again", { default: 3 })
-    .option("--configurations <n>", "The most configurations to try", { default: 24 })
+    .option("--warmup <s>", "Before each measurement", { default: "0.5" })
+    .option("--repetitions <n>", "How often the winner and the default are measured again", { default: "3" })
+    .option("--configurations <n>", "The most configurations to try", { default: "24" })
     .option("--json", "Print JSON")
     .example('  headrace tune gru.onnx --objective "p99 < 5 ms"')
     .example('  headrace tune gru.onnx --objective "p99 < 2 ms" --rate 20000')
@@ -75,7 +76,7 @@ async function run(model: string, options: TuneCliOptions): Promise<void> {
   if (options.objective === undefined) {
     throw new InvalidArgumentError('is missing, e.g. "p99 < 20 ms"', { path: "--objective" });
   }
-  const objective = parseObjective(String(options.objective));
+  const objective = parseObjective(options.objective);
   const goal = goalOf(options);
   const counts = numbers(options);
   needGenerator(GENERATOR);
@@ -131,10 +132,13 @@ function goalOf({ rate, streams, maxThroughput, framesPerSecond, arrival }: Tune
     if (arrival !== "poisson" && arrival !== "constant") {
       throw new InvalidArgumentError(`expected poisson or constant, got '${arrival}'`, { path: "--arrival" });
     }
-    return { mode: "open", load: { ratePerSecond: above0("rate", rate), arrival } };
+    return { mode: "open", load: { ratePerSecond: positiveOf("--rate", rate), arrival } };
   }
   if (streams === undefined) return "throughput";
-  const load = { streams: whole("streams", streams), framesPerSecond: above0("frames-per-second", framesPerSecond) };
+  const load = {
+    streams: integerOf("--streams", streams),
+    framesPerSecond: positiveOf("--frames-per-second", framesPerSecond),
+  };
   return { mode: "streams", load };
 }
 
@@ -145,28 +149,16 @@ function numbers({ seconds, warmup, repetitions, configurations }: TuneCliOption
   most: number;
 } {
   return {
-    seconds: seconds === undefined ? undefined : above0("seconds", seconds),
-    warmup: above0("warmup", warmup),
-    repetitions: whole("repetitions", repetitions),
-    most: whole("configurations", configurations),
+    seconds: seconds === undefined ? undefined : positiveOf("--seconds", seconds),
+    warmup: positiveOf("--warmup", warmup),
+    repetitions: integerOf("--repetitions", repetitions),
+    most: integerOf("--configurations", configurations),
   };
-}
-
-function above0(name: string, value: number): number {
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError(`expected a number above 0, got '${String(value)}'`, { path: `--${name}` });
-}
-
-function whole(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new InvalidArgumentError(`expected a whole number of at least 1, got '${String(value)}'`, {
-    path: `--${name}`,
-  });
 }
 
 function shapesOf({ shape }: TuneCliOptions): Shapes {
   const entries = [shape ?? []].flat().map((text) => {
-    const [, input, sizes = ""] = /^(.+)=(\d+(?:,\d+)*)$/.exec(String(text)) ?? [];
+    const [, input, sizes = ""] = /^(.+)=(\d+(?:,\d+)*)$/.exec(text) ?? [];
     if (input === undefined) {
       throw new InvalidArgumentError(`expected input=n,m, got '${text}'`, { path: "--shape" });
     }

@@ -19,7 +19,7 @@ t.test("what cannot be measured is said at once", async (t) => {
     [["nowhere.onnx"], /nowhere.onnx.*no such file|no such file.*nowhere.onnx/s],
     [["ftp://host"], /expected http:\/\/, ws:\/\/ or grpc:\/\//],
     [[GRU, "--protocol", "quic"], /--protocol: expected some of engine, .*got 'quic'/],
-    [[GRU, "--concurrency", "0"], /--concurrency: expected a number/],
+    [[GRU, "--concurrency", "0"], /--concurrency: expected an integer of at least 1, got '0'/],
     [[GRU, "--arrival", "weekly"], /--arrival: expected constant or poisson/],
     [[GRU, "--rows", "2"], /--rows: a step of a sequence is one row/],
     [[GRU, "--duration", "5", "--max-duration", "1"], /--max-duration: is less than --duration/],

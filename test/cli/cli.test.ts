@@ -10,7 +10,7 @@ import { HeadraceClient } from "../../src/client/index.js";
 import type { ModelDescription } from "../../src/engine/surface.js";
 import { VERSION } from "../../src/version.js";
 import { headrace, serveCommand } from "../support/cli.js";
-import { GRU, SILERO, VAD_MODULE } from "../support/paths.js";
+import { fixture, GRU, SILERO, VAD_MODULE } from "../support/paths.js";
 import { distance, GruReference, TOLERANCE } from "../support/reference.js";
 import { gruInput } from "../support/steps.js";
 
@@ -95,12 +95,29 @@ t.test("serve of a bare model is stateful without code", async (t) => {
   t.match(await command.stop(), { code: 0, stderr: "" });
 });
 
+t.test("a name that looks like a number stays what was typed", async (t) => {
+  for (const name of ["007", "1e3"]) {
+    const { url, command } = await serveCommand(t, fixture("accumulator"), "--name", name);
+    t.match(command.stdout, `headrace: ${name} is listening on`);
+    t.match(await (await fetch(`${url}/v2/models/${name}`)).json(), { name });
+    t.equal((await command.stop()).code, 0);
+  }
+});
+
 t.test("what the user got wrong is exit status 2, with what it was", async (t) => {
   const wrong: [string[], RegExp][] = [
     [["fly"], /there is no command 'fly'; see headrace --help/],
     [["serve"], /expected a model file or a module, or --models DIR/],
     [["serve", GRU, "--colour", "red"], /Unknown option `--colour`/],
-    [["serve", GRU, "--port", "http"], /--port: expected a number, got 'http'/],
+    [["serve", GRU, "--port", "http"], /--port: expected an integer from 0 to 65535, got 'http'/],
+    [["serve", GRU, "--port", "-1"], /--port: expected an integer from 0 to 65535, got '-1'/],
+    [["serve", GRU, "--grace", "-1"], /--grace: expected a number of at least 0, got '-1'/],
+    [["serve", GRU, "--state-ttl", "-5"], /--state-ttl: expected a number above 0, got '-5'/],
+    [["serve", GRU, "--max-delay", "-5"], /--max-delay: expected an integer of at least 0, got '-5'/],
+    [["serve", GRU, "--context", "x=abc"], /--context x: expected an integer of at least 1, got 'abc'/],
+    [["serve", GRU, "--name", ""], /expected a name, got ""/],
+    [["serve", GRU, "--name", "a", "--name", "b"], /--name: takes one value/],
+    [["bench compare", "a", "b", "--threshold", "-3"], /--threshold: expected 0 per cent or more, .* got '-3'/],
     [["serve", GRU, "--port", "70000"], /port: expected an integer from 0 to 65535/],
     [["serve", GRU, "--grace", "long"], /--grace/],
     [["serve", GRU, "--execution", "fast"], /--execution: expected one of auto, inline, lanes/],

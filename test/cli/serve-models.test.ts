@@ -75,6 +75,14 @@ t.test("explicit: only what is named", async (t) => {
   t.equal((await some.command.stop()).code, 0);
 });
 
+t.test("names that look like numbers are those of the directory", async (t) => {
+  const directory = await modelDirectory(t, { "007": { versions: { 1: ACCUMULATOR } } });
+  const explicit = ["--models", directory, "--model-control", "explicit", "--load-model", "007"];
+  const { url, command } = await serveCommand(t, ...explicit);
+  t.same(await index(url), [["007", "1", "READY"]]);
+  t.equal((await command.stop()).code, 0);
+});
+
 t.test("a signal while models are loaded", async (t) => {
   const models = Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`m${n}`, { versions: { 1: GRU } }]));
   const command = new Command(t, ["serve", "--port", "0", "--models", await modelDirectory(t, models)], {
