@@ -12,7 +12,7 @@ import { InvalidArgumentError } from "../errors.js";
 import { fileError } from "../file-error.js";
 import type { TensorMetadata } from "../protocol/index.js";
 import { Random, toBfloat, toHalf } from "../types/index.js";
-import { isNpy, readNpy } from "./npy.js";
+import { isNpy, type NpyArray, readNpy } from "./npy.js";
 import type { BenchOptions } from "./options.js";
 
 /** The inputs of one request, by name. */
@@ -86,11 +86,8 @@ function shapeOf({ name, shape }: TensorMetadata, { shapes, rows }: InputOptions
   return isBatched ? [rows, ...(given ?? own)] : [...(given ?? own)];
 }
 
-async function tensorsOfFile(
-  { name, datatype }: TensorMetadata,
-  shape: readonly number[],
-  file: string,
-): Promise<RawTensor[]> {
+async function tensorsOfFile(input: TensorMetadata, shape: readonly number[], file: string): Promise<RawTensor[]> {
+  const { name, datatype } = input;
   if (datatype === "BYTES") {
     throw new InvalidArgumentError(`input '${name}' is text or bytes, which no file gives`, { path: "--input" });
   }
@@ -102,18 +99,32 @@ async function tensorsOfFile(
     if (array.datatype !== datatype && !(array.datatype === "UINT16" && datatype === "BF16")) {
       throw new InvalidArgumentError(`is ${array.datatype}, but input '${name}' is ${datatype}`, { path: file });
     }
+    refuseRows(input, shape, array, file);
     bytes = array.bytes;
   }
   const size = elementCount(shape) * DATATYPES[datatype].bytes;
-  const steps = Math.floor(Math.min(bytes.byteLength, MOST_BYTES) / size);
-  if (steps === 0) {
-    throw new InvalidArgumentError(`has ${bytes.byteLength} bytes, a step of '${name}' takes ${size}`, { path: file });
+  if (bytes.byteLength === 0 || bytes.byteLength % size !== 0) {
+    const message = `has ${bytes.byteLength} bytes, a step of '${name}' takes ${size}: expected that, or a multiple of it`;
+    throw new InvalidArgumentError(message, { path: file });
   }
+  const steps = Math.max(1, Math.floor(Math.min(bytes.byteLength, MOST_BYTES) / size));
   return Array.from({ length: steps }, (_, i) => ({
     datatype,
     shape,
     data: typedArrayOver(datatype, bytes.subarray(i * size, (i + 1) * size)),
   }));
+}
+
+/** No row of an array may be spread over two steps: a row is a step or one of its rows. An array of one axis has no rows. */
+function refuseRows({ name, shape }: TensorMetadata, step: readonly number[], array: NpyArray, file: string): void {
+  if (array.shape.length <= 1) return;
+  const elements = elementCount(step);
+  const own = elementCount(array.shape.slice(1));
+  const row = shape[0] === -1 ? elementCount(step.slice(1)) : elements;
+  const isWhole = elementCount(array.shape) === elements;
+  if (own === elements || isWhole || (own === row && elementCount(array.shape) % elements === 0)) return;
+  const message = `has the shape [${array.shape.join(", ")}], a step of '${name}' is [${step.join(", ")}]: expected one step in each row`;
+  throw new InvalidArgumentError(message, { path: file });
 }
 
 function randomTensors({ datatype }: TensorMetadata, shape: readonly number[], random: Random): RawTensor[] {

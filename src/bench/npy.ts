@@ -1,5 +1,5 @@
 /** Arrays as NumPy saves them (.npy, versions 1 to 3): little-endian, in C order. */
-import type { FixedDatatype } from "../datatype.js";
+import { DATATYPES, elementCount, type FixedDatatype } from "../datatype.js";
 import { InvalidArgumentError } from "../errors.js";
 
 export interface NpyArray {
@@ -10,7 +10,7 @@ export interface NpyArray {
 
 const MAGIC = Buffer.from("\x93NUMPY", "latin1");
 
-const DATATYPES: Readonly<Record<string, FixedDatatype>> = {
+const DESCRIPTORS: Readonly<Record<string, FixedDatatype>> = {
   "|b1": "BOOL",
   "|i1": "INT8",
   "|u1": "UINT8",
@@ -37,9 +37,9 @@ export function readNpy(file: Buffer, name: string): NpyArray {
   const length = isLong ? file.readUInt32LE(MAGIC.length + 2) : file.readUInt16LE(MAGIC.length + 2);
   const header = file.toString("latin1", start, start + length);
   const descr = /'descr':\s*'([^']*)'/.exec(header)?.[1] ?? "";
-  const datatype = DATATYPES[descr];
+  const datatype = DESCRIPTORS[descr];
   if (datatype === undefined) {
-    const known = Object.keys(DATATYPES).join(", ");
+    const known = Object.keys(DESCRIPTORS).join(", ");
     throw new InvalidArgumentError(`expected a dtype of ${known}, got '${descr}'`, { path: name });
   }
   if (/'fortran_order':\s*True/.test(header)) {
@@ -48,5 +48,9 @@ export function readNpy(file: Buffer, name: string): NpyArray {
   const shape = (/'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? "").split(",").flatMap((part) => {
     return part.trim() === "" ? [] : [Number(part)];
   });
-  return { datatype, shape, bytes: file.subarray(start + length) };
+  const bytes = file.subarray(start + length);
+  const expected = elementCount(shape) * DATATYPES[datatype].bytes;
+  if (bytes.byteLength === expected) return { datatype, shape, bytes };
+  const message = `has ${bytes.byteLength} bytes of data, its shape [${shape.join(", ")}] takes ${expected}`;
+  throw new InvalidArgumentError(message, { path: name });
 }

@@ -16,16 +16,22 @@ function npy(descr: string, shape: string, data: Uint8Array, order = "False"): B
   return Buffer.concat([Buffer.from("\x93NUMPY\x01\x00", "latin1"), length, Buffer.from(`${header}\n`), data]);
 }
 
+/** Eight numbers of FP32 in this shape. */
+async function saved(shape: string): Promise<string> {
+  const values = Float32Array.from({ length: 8 }, (_, i) => i);
+  return file(npy("<f4", shape, new Uint8Array(values.buffer)));
+}
+
 async function file(bytes: Uint8Array): Promise<string> {
   const path = join(await mkdtemp(join(tmpdir(), "headrace-input-")), "data");
   await writeFile(path, bytes);
   return path;
 }
 
-t.test("raw bytes and .npy are the steps, one row after the other, the rest left out", async (t) => {
-  const values = Float32Array.from({ length: 9 }, (_, i) => i);
+t.test("raw bytes and .npy are the steps, one row after the other", async (t) => {
+  const values = Float32Array.from({ length: 8 }, (_, i) => i);
   const bytes = new Uint8Array(values.buffer);
-  for (const path of [await file(bytes), await file(npy("<f4", "9,", bytes))]) {
+  for (const path of [await file(bytes), ...(await Promise.all(["8,", "2, 4", "2, 1, 4"].map(saved)))]) {
     const steps = await makeSteps([AUDIO], { ...OPTIONS, inputFiles: { audio: path } });
     t.same(
       steps.map(({ audio }) => [audio?.shape, [...((audio?.data ?? []) as Float32Array)]]),
@@ -41,6 +47,14 @@ t.test("raw bytes and .npy are the steps, one row after the other, the rest left
       ],
     );
   }
+});
+
+t.test("a row of an .npy is a step or one of its rows, or the whole is one step", async (t) => {
+  const path = await saved("2, 4");
+  const [step, ...others] = await makeSteps([AUDIO], { ...OPTIONS, rows: 2, inputFiles: { audio: path } });
+  t.same([step?.audio?.shape, others], [[2, 4], []]);
+  const plane = { name: "plane", datatype: "FP32", shape: [2, 4] } as const;
+  t.equal((await makeSteps([plane], { ...OPTIONS, inputFiles: { plane: path } })).length, 1);
 });
 
 t.test("random steps have the type and the shape, and are the same for the same seed", async (t) => {
@@ -73,6 +87,19 @@ t.test("what does not fit is refused in words that say what would", async (t) =>
     [{ inputFiles: { sound: "x" } }, AUDIO, /--input: the model has no input 'sound', it has audio/],
     [{ inputFiles: { audio: "/nowhere/x" } }, AUDIO, /ENOENT/],
     [{ inputFiles: { audio: await file(new Uint8Array(3)) } }, AUDIO, /has 3 bytes, a step of 'audio' takes 16/],
+    [
+      { inputFiles: { audio: await file(new Uint8Array(36)) } },
+      AUDIO,
+      /has 36 bytes, .* takes 16: .* a multiple of it/,
+    ],
+    [{ inputFiles: { audio: await file(new Uint8Array(0)) } }, AUDIO, /has 0 bytes/],
+    [
+      { inputFiles: { audio: await saved("4, 2") } },
+      AUDIO,
+      /data: has the shape \[4, 2\], a step of 'audio' is \[1, 4\]/,
+    ],
+    [{ inputFiles: { audio: await saved("2, 4") }, rows: 3 }, AUDIO, /has the shape \[2, 4\], .* is \[3, 4\]/],
+    [{ inputFiles: { audio: await saved("3, 4") } }, AUDIO, /has 32 bytes of data, its shape \[3, 4\] takes 48/],
     [{ inputFiles: { audio: await file(npy("<f8", "4,", bytes)) } }, AUDIO, /is FP64, but input 'audio' is FP32/],
     [{ inputFiles: { audio: await file(npy(">f4", "8,", bytes)) } }, AUDIO, /expected a dtype of .*<f4.* got '>f4'/],
     [{ inputFiles: { audio: await file(npy("<f4", "2, 4", bytes, "True")) } }, AUDIO, /Fortran order/],
