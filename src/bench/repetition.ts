@@ -73,8 +73,10 @@ export function serverSide(before: ModelStatistics | undefined, after: ModelStat
 
 export function summaryOf(repetitions: readonly Repetition[]): CaseSummary {
   const rates = repetitions.map(({ ratePerSecond }) => ratePerSecond);
+  // A repetition without answers has no latency, which is not one of 0.
+  const answered = repetitions.filter(({ latency }) => latency.count > 0);
   const middle = (key: "p50" | "p90" | "p99" | "p999" | "max"): number =>
-    median(repetitions.map(({ latency }) => latency[key]));
+    answered.length === 0 ? 0 : median(answered.map(({ latency }) => latency[key]));
   return {
     ratePerSecond: { median: median(rates), min: Math.min(...rates), max: Math.max(...rates) },
     latencyMicros: {

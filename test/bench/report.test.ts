@@ -1,6 +1,7 @@
 /** The ways to show a result: CSV, the table in the terminal, and the HTML page. */
 import t from "tap";
 import { mergeHistograms, spectrum } from "../../src/bench/histogram.js";
+import { failedRepetition, summaryOf } from "../../src/bench/repetition.js";
 import { DARK, LIGHT } from "../../src/bench/report/colours.js";
 import { csvReport } from "../../src/bench/report/csv.js";
 import { htmlReport } from "../../src/bench/report/html.js";
@@ -85,6 +86,23 @@ t.test("the table in the terminal has a line for each case and leaves out what n
   }));
   t.equal(found(textReport({ ...result, cases }), /server CPU/), undefined);
   t.match(textReport({ ...result, cases: [] }), /no case was measured/);
+  t.end();
+});
+
+t.test("without answers there are no latencies", (t) => {
+  const { cases, ...rest } = sampleResult({ repetitions: 1 });
+  const repetition = failedRepetition("taskset: failed");
+  const failed = { repetitions: [repetition], summary: summaryOf([repetition]) };
+  const none = { ...rest, cases: cases.map((one) => ({ ...one, ...failed })) };
+  for (const report of [textReport, htmlReport, csvReport])
+    t.equal(found(report(none), /\b0 [uµ]s|,0,0,0,0,0/), undefined);
+  const [good] = cases[0]?.repetitions ?? [];
+  if (good === undefined) throw new Error("the sample has repetitions");
+  t.equal(
+    summaryOf([repetition, good, repetition]).latencyMicros.p99,
+    good.latency.p99,
+    "medians of those that have one",
+  );
   t.end();
 });
 

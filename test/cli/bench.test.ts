@@ -26,6 +26,7 @@ t.test("what cannot be measured is said at once", async (t) => {
     [["http://127.0.0.1:1", "--max-batch", "4"], /--max-batch: goes with a model file/],
     [["http://127.0.0.1:1"], /nobody answers at http:\/\/127.0.0.1:1/],
     [[GRU, "--json"], /--json/],
+    [[GRU, "--generator-core", "9999"], /INVALID_ARGUMENT: --generator-core: expected some of the CPUs 0/],
   ];
   for (const [args, message] of cases) {
     const { code, stderr } = await headrace(t, "bench", ...args);

@@ -1,5 +1,5 @@
 /** The columns of the table of cases, the same in the terminal and in the HTML report. */
-import type { BenchCase, Repetition } from "../result.js";
+import type { BenchCase, LatencyMedians, Repetition } from "../result.js";
 import { median } from "../statistics.js";
 import { duration, loadText, percent, whole } from "./format.js";
 
@@ -15,12 +15,12 @@ export const COLUMNS: readonly Column[] = [
   { title: "load", align: "left", cell: loadText },
   { title: "steps/s", align: "right", cell: ({ summary }) => whole(summary.ratePerSecond.median) },
   { title: "min to max", align: "right", cell: range },
-  { title: "p50", align: "right", cell: ({ summary }) => duration(summary.latencyMicros.p50) },
-  { title: "p90", align: "right", cell: ({ summary }) => duration(summary.latencyMicros.p90) },
-  { title: "p99", align: "right", cell: ({ summary }) => duration(summary.latencyMicros.p99) },
-  { title: "p99.9", align: "right", cell: ({ summary }) => duration(summary.latencyMicros.p999) },
-  { title: "max", align: "right", cell: ({ summary }) => duration(summary.latencyMicros.max) },
-  { title: "service p99", align: "right", cell: (one) => duration(medianOf(one, ({ service }) => service.p99) ?? 0) },
+  { title: "p50", align: "right", cell: (one) => latency(one, "p50") },
+  { title: "p90", align: "right", cell: (one) => latency(one, "p90") },
+  { title: "p99", align: "right", cell: (one) => latency(one, "p99") },
+  { title: "p99.9", align: "right", cell: (one) => latency(one, "p999") },
+  { title: "max", align: "right", cell: (one) => latency(one, "max") },
+  { title: "service p99", align: "right", cell: serviceP99 },
   { title: "generator", align: "right", cell: (one) => shareOf(one, ({ generator }) => generator.busyFraction) },
   { title: "server CPU", align: "right", cell: (one) => shareOf(one, ({ server }) => server?.cpuFraction) },
   { title: "errors", align: "right", cell: ({ summary }) => whole(summary.errors) },
@@ -30,6 +30,20 @@ export const COLUMNS: readonly Column[] = [
 
 function range({ summary: { ratePerSecond } }: BenchCase): string {
   return `${whole(ratePerSecond.min)} to ${whole(ratePerSecond.max)}`;
+}
+
+/** Without an answer there is no latency, not one of 0. */
+export function isAnswered({ repetitions }: BenchCase): boolean {
+  return repetitions.some(({ latency }) => latency.count > 0);
+}
+
+function latency(one: BenchCase, which: keyof LatencyMedians): string {
+  return isAnswered(one) ? duration(one.summary.latencyMicros[which]) : "-";
+}
+
+function serviceP99(one: BenchCase): string {
+  const micros = medianOf(one, ({ service }) => (service.count > 0 ? service.p99 : undefined));
+  return micros === undefined ? "-" : duration(micros);
 }
 
 /** Over the repetitions that have the figure; undefined when none does. */

@@ -63,7 +63,7 @@ const COLUMNS: readonly (readonly [name: string, cell: (row: Row) => Cell, fold?
 
 function times(name: string, of: (row: Row) => LatencySummary): [string, (row: Row) => Cell][] {
   const figures = ["p50", "p90", "p99", "p999", "max", "mean"] as const;
-  return figures.map((figure) => [`${name}_${figure}_us`, (row) => of(row)[figure]]);
+  return figures.map((figure) => [`${name}_${figure}_us`, (row) => (of(row).count > 0 ? of(row)[figure] : undefined)]);
 }
 
 function meanBatch({ batchSizes = [] }: Repetition): number | undefined {

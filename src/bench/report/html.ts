@@ -1,6 +1,6 @@
 /** A result as one HTML file that loads nothing: plots as SVG, the figures as tables, and first of all what to doubt. */
 import type { BenchCase, BenchResult, JsonValue } from "../result.js";
-import { COLUMNS, notes } from "./columns.js";
+import { COLUMNS, isAnswered, notes } from "./columns.js";
 import { type CaseGroup, caseGroups, latencyCurve } from "./curve.js";
 import { bytes, duration, loadText, whole } from "./format.js";
 import { type Content, Markup, markup } from "./markup.js";
@@ -48,10 +48,10 @@ ${cases.length === 0 ? undefined : best(caseGroups(result))}
 </header>`;
 }
 
-/** The highest rate of each group, without the cases in which something failed. */
+/** The highest rate of each group, without the cases in which something failed or nothing was answered. */
 function best(groups: readonly CaseGroup[]): Markup {
   const entries = groups.map(({ name, cases }) => {
-    const sound = cases.filter(({ summary }) => summary.errors === 0);
+    const sound = cases.filter((one) => one.summary.errors === 0 && isAnswered(one));
     const [first] = sound.toSorted((a, b) => b.summary.ratePerSecond.median - a.summary.ratePerSecond.median);
     if (first === undefined) return undefined;
     const { ratePerSecond, latencyMicros } = first.summary;

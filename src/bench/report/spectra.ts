@@ -2,6 +2,7 @@
 import { mergeHistograms, spectrum } from "../histogram.js";
 import type { BenchCase, BenchResult } from "../result.js";
 import { plot, X_RANGE, yRange } from "./axes.js";
+import { isAnswered } from "./columns.js";
 import { type CaseGroup, caseGroups } from "./curve.js";
 import { duration, loadText, roundDuration } from "./format.js";
 import { type Markup, markup } from "./markup.js";
@@ -65,7 +66,8 @@ function marked(line: readonly Point[]): Point[] {
   });
 }
 
-function described({ summary: { latencyMicros } }: BenchCase): string {
-  const { p50, p99, max } = latencyMicros;
+function described(one: BenchCase): string {
+  if (!isAnswered(one)) return "no answers";
+  const { p50, p99, max } = one.summary.latencyMicros;
   return `p50 ${duration(p50, "µs")}, p99 ${duration(p99, "µs")}, max ${duration(max, "µs")}`;
 }
