@@ -111,7 +111,10 @@ t.test("the command", async (t) => {
   t.match(JSON.parse(json.stdout), { worse: true, threshold: 0.05 });
 
   for (const [arguments_, expected] of [
-    [["bench", "compare", a, b, "--threshold", "fast"], /--threshold: expected 0 per cent or more, e\.g\. 5%, got 'fast'/],
+    [
+      ["bench", "compare", a, b, "--threshold", "fast"],
+      /--threshold: expected 0 per cent or more, e\.g\. 5%, got 'fast'/,
+    ],
     [["bench", "compare", a, b, "--metric", "p42"], /--metric: expected one of rate, p50, p99, got 'p42'/],
     [["bench", "compare", a], /missing required args/],
   ] as const) {

@@ -68,7 +68,8 @@ export class Router {
     const place = found.value;
     if (place.stream !== undefined) {
       if (response.canUpgrade) place.stream(request, response);
-      else this.refusePath(request, response);
+      else if (request.method === "GET" || request.method === "HEAD") this.wantUpgrade(request, response);
+      else this.refuseMethod(request, response, place);
       return;
     }
     const route = place.routes.get(request.method === "HEAD" ? "GET" : request.method);
@@ -86,15 +87,26 @@ export class Router {
     }
   }
 
+  /** RFC 9110, section 15.5.22. */
+  private wantUpgrade(request: HttpRequest, response: HttpResponse): void {
+    const exchange = this.exchanges.open(response, request, encodeV2Error);
+    const message = `${request.path} is for WebSockets: ask with Upgrade: websocket`;
+    const body = encodeV2Error(new HeadraceError("INVALID_ARGUMENT", message));
+    exchange.json(426, body, [
+      ["Upgrade", "websocket"],
+      ["Connection", "Upgrade"],
+    ]);
+  }
+
   private refusePath(request: HttpRequest, response: HttpResponse): void {
     const what = `there is no ${request.method} ${request.path}`;
     this.exchanges.open(response, request, encodeV2Error).error(new HeadraceError("NOT_FOUND", what));
   }
 
   /** A method that the route does not have, or a browser that asks first whether a page may use one that it has. */
-  private refuseMethod(request: HttpRequest, response: HttpResponse, { encode, routes }: Place): void {
+  private refuseMethod(request: HttpRequest, response: HttpResponse, { encode, routes, stream }: Place): void {
     const exchange = this.exchanges.open(response, request, encode);
-    const allowed = [...routes.keys()];
+    const allowed = stream === undefined ? [...routes.keys()] : ["GET"];
     try {
       const preflight = this.gate.cors?.preflight(request, allowed);
       if (preflight !== undefined) {

@@ -79,7 +79,6 @@ t.test("what is not there is 404, in V2's error body and nothing else", async (t
     "/v2/models/gru/versions/2",
     "/v2/models/gru/versions/2/ready",
     "/v2/models/gru/unload",
-    "/v2/models/gru/stream",
     "/v2/models/%FF",
   ];
   for (const path of missing) {
@@ -91,6 +90,20 @@ t.test("what is not there is 404, in V2's error body and nothing else", async (t
   t.same((await ask(`${url}/v2/models/other`)).json, { error: "there is no model 'other'; served: gru" });
   for (const model of ["other", "gru/versions/2"]) {
     t.equal((await ask(`${url}/v2/models/${model}/infer`, "POST", "{}")).status, 404);
+  }
+});
+
+t.test("where WebSockets are opened, a plain request is told so", async (t) => {
+  const { url } = await serve(t, await gruPipeline());
+  for (const path of ["/v2/models/gru/stream", "/v2/models/gru/versions/1/stream", "/v2/models/gru/subscribe"]) {
+    const { status, headers, json } = await ask(url + path);
+    t.equal(status, 426, path);
+    t.equal(headers.get("upgrade"), "websocket");
+    t.same(json, { error: `${path} is for WebSockets: ask with Upgrade: websocket` });
+    t.equal((await ask(url + path, "HEAD")).status, 426);
+    const posted = await ask(url + path, "POST");
+    t.equal(posted.status, 405);
+    t.equal(posted.headers.get("allow"), "GET");
   }
 });
 
