@@ -31,6 +31,7 @@ export function listenerFamilies(counters: ListenerCounters): MetricFamily[] {
     {
       name: "headrace_listener_incoming_bytes",
       type: "gauge",
+      unit: "bytes",
       help: "Bytes of requests and messages above 64 KiB that are not done with.",
       samples: [{ labels: {}, value: incomingBytes }],
     },
