@@ -25,7 +25,7 @@ std::unique_ptr<addrinfo, FreeAddresses> resolve(const std::string& host, uint16
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
   const int failure = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
-  if (failure != 0) throw Error(Code::Unavailable, gai_strerror(failure));
+  if (failure != 0) throw Error(Code::NotFound, gai_strerror(failure));
   return std::unique_ptr<addrinfo, FreeAddresses>(found);
 }
 

@@ -1,6 +1,7 @@
 /** HTTP and WebSocket over sockets that native threads read and write; what they do not answer themselves comes here. */
 export { HttpRequest } from "./http-request.js";
 export { HttpResponse } from "./http-response.js";
+export { listenError } from "./listen-error.js";
 export type { InferCounts, RawOptions } from "./native-model.js";
 export { NativeModel } from "./native-model.js";
 export { Router } from "./router.js";

@@ -4,10 +4,10 @@
  */
 import { addon } from "../engine/load.js";
 import { EVENT_FIELDS, EventField, EventFlags, EventKind, type NativeServer } from "../engine/server-surface.js";
-import { HeadraceError } from "../errors.js";
 import { ByConnection } from "./by-connection.js";
 import { HttpRequest } from "./http-request.js";
 import { HttpResponse, type ResponseOwner } from "./http-response.js";
+import { listenError } from "./listen-error.js";
 import { NativeModel, type RawOptions, type StepFollower } from "./native-model.js";
 import { Topics } from "./topics.js";
 import { type MessageHandler, WebSocket, type WebSocketLimits } from "./web-socket.js";
@@ -69,7 +69,7 @@ export class TransportServer implements ResponseOwner {
   /**
    * Listens on a port; 0 takes any free one. Returns its number.
    * @param proxied  whether connections begin with a PROXY header (version 2)
-   * @throws HeadraceError PORT_IN_USE
+   * @throws HeadraceError PORT_IN_USE; INVALID_ARGUMENT for a host that is not known
    */
   listen(host: string, port: number, proxied = false): number {
     try {
@@ -77,9 +77,7 @@ export class TransportServer implements ResponseOwner {
       this.native.reference(true);
       return bound;
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      const message = `cannot listen on ${host}:${port}: the port is in use, or the address is not this machine's (${why}); choose another port (0 takes any free one) or host`;
-      throw new HeadraceError("PORT_IN_USE", message, { cause });
+      throw listenError(host, port, cause);
     }
   }
 

@@ -1,8 +1,8 @@
 /** The sockets of a listener: the one place that knows how a connection is accepted. */
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
-import { HeadraceError } from "../../errors.js";
 import { readTls, type TlsOptions } from "../../serving/tls.js";
+import { listenError } from "../../transport/index.js";
 
 export interface SocketOptions {
   readonly host: string;
@@ -15,7 +15,7 @@ export interface SocketOptions {
 
 /**
  * Listens, and hands each connection over as it is accepted, or with TLS when that stands.
- * @throws HeadraceError PORT_IN_USE; INVALID_ARGUMENT where a file of TLS does not fit.
+ * @throws HeadraceError PORT_IN_USE; INVALID_ARGUMENT where a file of TLS does not fit, or the host is not known.
  */
 export async function listenOn(options: SocketOptions, connected: (socket: Socket) => void): Promise<Server> {
   const { host, port, tls, maxConnections } = options;
@@ -24,8 +24,7 @@ export async function listenOn(options: SocketOptions, connected: (socket: Socke
   server.maxConnections = maxConnections;
   return new Promise((resolve, reject) => {
     server.once("error", (cause) => {
-      const message = `cannot listen on ${host}:${port}: the port is in use, or the address is not this machine's; choose another port (0 takes any free one) or host`;
-      reject(new HeadraceError("PORT_IN_USE", message, { cause }));
+      reject(listenError(host, port, cause));
     });
     server.listen({ host, port, exclusive: true }, () => {
       server.removeAllListeners("error");

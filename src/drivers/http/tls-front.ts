@@ -11,6 +11,7 @@ import { createServer, type Server, type TLSSocket } from "node:tls";
 import { HeadraceError } from "../../errors.js";
 import { certificateName } from "../../serving/certificate.js";
 import type { TlsFiles } from "../../serving/tls.js";
+import { listenError } from "../../transport/index.js";
 
 /** Who is at the other end of a connection. */
 export interface TlsClient {
@@ -72,7 +73,7 @@ export class TlsFront {
     const { server } = this;
     return new Promise((resolve, reject) => {
       const failed = (cause: Error): void => {
-        reject(new HeadraceError("PORT_IN_USE", `cannot listen on ${host}:${port}: ${cause.message}`, { cause }));
+        reject(listenError(host, port, cause));
       };
       server.once("error", failed);
       server.listen({ host, port, exclusive: true }, () => {
