@@ -1,7 +1,7 @@
 /** What is measured: a server of our own, started afresh for each measurement, or one that somebody else runs. */
 import { createHash } from "node:crypto";
 import { lookup } from "node:dns/promises";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { HeadraceError, InvalidArgumentError } from "../errors.js";
@@ -60,6 +60,11 @@ export async function openTarget(options: TargetOptions, serverCores: string | u
   }
   if (!existsSync(options.target)) {
     throw new HeadraceError("NOT_FOUND", "there is no such file; expected a model, a module, or the URL of a server", {
+      path: options.target,
+    });
+  }
+  if (statSync(options.target).isDirectory()) {
+    throw new InvalidArgumentError("is a directory; expected a model, a module, or the URL of a server", {
       path: options.target,
     });
   }

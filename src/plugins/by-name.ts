@@ -1,10 +1,12 @@
 /** From a name, such as `http` or `my-plugin/mqtt`, to what it stands for. */
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { HeadraceError, InvalidArgumentError } from "../errors.js";
 import { BUILT_IN } from "./built-in.js";
 import { asKind, type PluginValues } from "./kinds.js";
 import { PLUGIN_KINDS, type Plugin, type PluginEntry, type PluginKind } from "./manifest.js";
 import { suggestion } from "./nearest.js";
+
+const IMPORTED_HERE = ` imported from ${fileURLToPath(import.meta.url)}`;
 
 function entriesOf(plugins: readonly Plugin[]): PluginEntry[] {
   return [...BUILT_IN, ...plugins.flatMap((plugin) => plugin.entries)];
@@ -57,7 +59,8 @@ async function loading<T>(what: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (cause) {
     if (cause instanceof HeadraceError) throw cause;
-    const message = cause instanceof Error ? cause.message : String(cause);
+    // Where Node does not find the module itself, it names this file as who asked.
+    const message = (cause instanceof Error ? cause.message : String(cause)).replace(IMPORTED_HERE, "");
     throw new InvalidArgumentError(`cannot load ${what}: ${message}`, { cause });
   }
 }
