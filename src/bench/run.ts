@@ -111,12 +111,17 @@ function chosenProtocols(
   target: Target,
   model: ServedModel,
   engine: EngineModel | undefined,
-  { protocols, rows }: BenchOptions,
+  { protocols, rows, pipeline }: BenchOptions,
 ): readonly BenchProtocol[] {
   const isRaw = model.inputs.length === 1 && rows === 1;
   const all: readonly BenchProtocol[] = engine === undefined ? target.protocols : ["engine", ...target.protocols];
   if (protocols === undefined) return all.filter((protocol) => protocol !== "ws-raw" || isRaw);
   for (const protocol of protocols) {
+    if (protocol === "engine" && pipeline !== undefined && rows > 1) {
+      throw new InvalidArgumentError("the engine is measured with one row; leave it out of --protocol", {
+        path: "--rows",
+      });
+    }
     if (!all.includes(protocol)) {
       const message = `${protocol} cannot be measured of this target; ${all.join(", ")} can`;
       throw new InvalidArgumentError(message, { path: "--protocol" });

@@ -10,7 +10,7 @@ import {
 } from "../bench/options.js";
 import type { BenchProtocol } from "../bench/result.js";
 import { InvalidArgumentError } from "../errors.js";
-import { addModelOptions, type ModelOptions, modelArguments, refuseModelOptions } from "./model-options.js";
+import { addModelOptions, bareCell, type ModelOptions, modelArguments, refuseModelOptions } from "./model-options.js";
 import { integerOf, numberOf, positiveOf } from "./numbers.js";
 import { inferenceOf, isModelFile } from "./target.js";
 
@@ -23,7 +23,7 @@ export interface BenchCliOptions extends ModelOptions {
   rate?: Texts;
   arrival: string;
   streams?: Texts;
-  frameRate: string;
+  frameRate?: string;
   sequenceLength?: string;
   stateless?: boolean;
   model?: string;
@@ -60,9 +60,7 @@ export function addBenchOptions(command: Command): Command {
     .option("--rate <list>", "Open loop: requests a second, answered or not")
     .option("--arrival <how>", "Of the open loop: constant or poisson", { default: "poisson" })
     .option("--streams <list>", "Streams that each send at a fixed cadence, their phases spread")
-    .option("--frame-rate <n>", "Steps a second of each stream; 31.25 is sound in frames of 32 ms", {
-      default: "31.25",
-    })
+    .option("--frame-rate <n>", "Steps a second of each stream (default: 31.25, sound in frames of 32 ms)")
     .option("--sequence-length <n>", "Steps of a sequence, or a range such as 10-200 (default: they never end)")
     .option("--stateless", "Send no sequence ids, even to a model with state")
     .option("--model <name>", "The model at a URL (default: the only one there)")
@@ -96,6 +94,8 @@ export function addBenchOptions(command: Command): Command {
 /** @throws INVALID_ARGUMENT with the option's name. */
 export function benchOptions(target: string, cli: BenchCliOptions, command: readonly string[]): BenchOptions {
   if (!isModelFile(target)) refuseModelOptions(cli, "goes with a model file; a module or a server has its own");
+  // Only describes it: what does not fit is known before a server is started with it.
+  else bareCell(target, cli);
   const timing = timingOf(cli);
   const cores = coresOf(cli);
   return {
@@ -141,7 +141,10 @@ function loadsOf(cli: BenchCliOptions): readonly LoadPlan[] {
   if (arrival !== "constant" && arrival !== "poisson") {
     throw new InvalidArgumentError(`expected constant or poisson, got '${arrival}'`, { path: "--arrival" });
   }
-  const framesPerSecond = positiveOf("--frame-rate", cli.frameRate);
+  if (cli.frameRate !== undefined && cli.streams === undefined) {
+    throw new InvalidArgumentError("goes with --streams", { path: "--frame-rate" });
+  }
+  const framesPerSecond = positiveOf("--frame-rate", cli.frameRate ?? "31.25");
   const loads: LoadPlan[] = [
     ...list(cli.concurrency).map((n) => ({ mode: "closed", concurrency: integerOf("--concurrency", n) }) as const),
     ...list(cli.rate).map((n) => ({ mode: "open", ratePerSecond: positiveOf("--rate", n), arrival }) as const),

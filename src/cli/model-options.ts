@@ -100,6 +100,11 @@ function choice<T extends string>(option: string, value: string | undefined, cho
 /** The cell of a bare model file. Throws INVALID_ARGUMENT with the option's name. */
 export function bareCell(file: string, options: ModelOptions): OnnxCell {
   const execution = choice("execution", options.execution, ["auto", "inline", "lanes"] as const);
+  if (execution === "inline" && options.lanes !== undefined) {
+    throw new InvalidArgumentError("has no effect with --execution inline, which has no threads of its own", {
+      path: "--lanes",
+    });
+  }
   const context = pairs("context", list(options.context)).map(
     ([input, size]) => [input, integerOf(`--context ${input}`, size)] as const,
   );

@@ -34,7 +34,7 @@ interface TuneCliOptions extends Pick<ModelOptions, "name" | "constant" | "conte
   rate?: string;
   arrival: string;
   streams?: string;
-  framesPerSecond: string;
+  framesPerSecond?: string;
   maxThroughput?: boolean;
   shape?: string | string[];
   seconds?: string;
@@ -52,7 +52,7 @@ export function registerTune(cli: CAC): void {
     .option("--rate <n>", "Steps a second that arrive, whether or not others were answered")
     .option("--arrival <how>", "Of --rate: poisson or constant", { default: "poisson" })
     .option("--streams <n>", "Streams that each send a step at --frames-per-second")
-    .option("--frames-per-second <n>", "Of each stream", { default: "31.25" })
+    .option("--frames-per-second <n>", "Of each stream (default: 31.25)")
     .option("--name <name>", "Name of the model (default: the file's name without .onnx)")
     .option("--constant <input=value>", "An input that is always the same, e.g. sr=16000; may be given several times")
     .option("--context <input=n>", "Keep the last n elements of an input for the next step; may be given several times")
@@ -123,6 +123,9 @@ function report(model: string, cell: OnnxCell, result: TuneResult, json: boolean
 
 /** The load in question; one of three. */
 function goalOf({ rate, streams, maxThroughput, framesPerSecond, arrival }: TuneCliOptions): Goal {
+  if (framesPerSecond !== undefined && streams === undefined) {
+    throw new InvalidArgumentError("goes with --streams", { path: "--frames-per-second" });
+  }
   const given = Object.entries({ rate, streams, "max-throughput": maxThroughput }).filter(
     ([, value]) => value !== undefined,
   );
@@ -137,7 +140,7 @@ function goalOf({ rate, streams, maxThroughput, framesPerSecond, arrival }: Tune
   if (streams === undefined) return "throughput";
   const load = {
     streams: integerOf("--streams", streams),
-    framesPerSecond: positiveOf("--frames-per-second", framesPerSecond),
+    framesPerSecond: positiveOf("--frames-per-second", framesPerSecond ?? "31.25"),
   };
   return { mode: "streams", load };
 }

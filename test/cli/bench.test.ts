@@ -11,12 +11,15 @@ t.test("help tells of the options that matter", async (t) => {
   for (const option of ["--concurrency", "--rate", "--streams", "--sequence-length", "--input", "--html"]) {
     t.ok(stdout.includes(option), option);
   }
+  t.notMatch(stdout, /--no-pin.*default/, "on is the default of what it switches off");
 });
 
 t.test("what cannot be measured is said at once", async (t) => {
   const cases: [string[], RegExp][] = [
     [[], /expected a model file, a module or a URL/],
     [["nowhere.onnx"], /nowhere.onnx.*no such file|no such file.*nowhere.onnx/s],
+    [["bench/models"], /INVALID_ARGUMENT: bench\/models: is a directory/],
+    [[GRU, "--lanes", "2", "--execution", "inline"], /INVALID_ARGUMENT: --lanes: /],
     [["ftp://host"], /expected http:\/\/, ws:\/\/ or grpc:\/\//],
     [[GRU, "--protocol", "quic"], /--protocol: expected some of engine, .*got 'quic'/],
     [[GRU, "--concurrency", "0"], /--concurrency: expected an integer of at least 1, got '0'/],
