@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The `headrace` command. One file per subcommand; this one only knows their names. */
 import { cac } from "cac";
-import { HeadraceError } from "../errors.js";
+import { type ErrorCode, HeadraceError } from "../errors.js";
 import { VERSION } from "../version.js";
 import { registerBench } from "./bench.js";
 import { registerBenchCompare } from "./bench-compare.js";
@@ -38,7 +38,7 @@ async function main(): Promise<void> {
     .example("  headrace plugins                   which drivers, sources and sinks a headrace.yaml may name")
     .example("  headrace init my-plugin            a package with a cell, a driver and tests, to begin with")
     .action(() => cli.outputHelp());
-  cli.help();
+  cli.help(withoutNegatedDefaults);
   cli.version(VERSION);
   parseTexts(cli, oneWord(process.argv));
   const known = cli.commands.some(({ name }) => name === cli.args[0]);
@@ -48,19 +48,27 @@ async function main(): Promise<void> {
   await cli.runMatchedCommand();
 }
 
+/** cac prints `true` with `--no-pin`, which is the default of what that switches off. */
+function withoutNegatedDefaults(sections: { title?: string; body: string }[]): void {
+  for (const section of sections) section.body = section.body.replace(/^( *--no-.*) \(default: true\)$/gm, "$1");
+}
+
 /** cac matches one word: `bench compare` becomes one. A model of that name in this folder is `./compare`. */
 function oneWord([node = "", script = "", first, second, ...rest]: readonly string[]): string[] {
   const words = [first, second].filter((word) => word !== undefined);
   return [node, script, ...(first === "bench" && second === "compare" ? ["bench compare"] : words), ...rest];
 }
 
+/** What cac finds, such as an option that there is not, has no code of its own. */
+function codeOf(error: unknown): ErrorCode | undefined {
+  if (error instanceof HeadraceError) return error.code;
+  return error instanceof Error && error.name === "CACError" ? "INVALID_ARGUMENT" : undefined;
+}
+
 main().catch((error: unknown) => {
   const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof HeadraceError ? `${error.code}: ` : "";
-  process.stderr.write(`${red("headrace:")} ${code}${message}\n`);
+  const code = codeOf(error);
+  process.stderr.write(`${red("headrace:")} ${code === undefined ? "" : `${code}: `}${message}\n`);
   if (process.env.HEADRACE_LOG === "debug" && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  const usage =
-    error instanceof Error &&
-    (error.name === "CACError" || (error instanceof HeadraceError && error.code === "INVALID_ARGUMENT"));
-  process.exitCode = usage ? USAGE : 1;
+  process.exitCode = code === "INVALID_ARGUMENT" ? USAGE : 1;
 });

@@ -126,13 +126,25 @@ t.test("what the user got wrong is exit status 2, with what it was", async (t) =
     [["serve", VAD_MODULE, "--max-batch", "4"], /--max-batch.*model file/],
     [["inspect", VAD_MODULE], /expected a model file that ends in \.onnx/],
     [["inspect"], /missing required args/],
-    [["serve", "no/such/module.mjs"], /cannot load no\/such\/module\.mjs/],
+    [
+      ["serve", "no/such/module.mjs"],
+      /cannot load no\/such\/module\.mjs: Cannot find module '\S+no\/such\/module\.mjs'$/m,
+    ],
+    [["serve", "test/fixtures"], /test\/fixtures: is a directory, .* --models test\/fixtures/],
+    [["serve", GRU, "--lanes", "2", "--execution", "inline"], /--lanes: .*--execution inline/],
+    [["serve", GRU, "--port", "0", "--host", "no.such.host.invalid", "--insecure"], /host: .*no\.such\.host\.invalid/],
+    [
+      ["tune", GRU, "--objective", "p99 < 1 s", "--frames-per-second", "10"],
+      /--frames-per-second: goes with --streams/,
+    ],
+    [["bench", GRU, "--frame-rate", "10"], /--frame-rate: goes with --streams/],
+    [["bench", GRU, "--rows", "2", "--stateless", "--protocol", "engine"], /--rows: .*engine/],
   ];
   const outcomes = wrong.map(async ([args, message]) => ({ args, message, outcome: await headrace(t, ...args) }));
   for (const { args, message, outcome } of await Promise.all(outcomes)) {
     t.equal(outcome.code, 2, args.join(" "));
     t.match(outcome.stderr, message);
-    t.match(outcome.stderr, /^headrace: /);
+    t.match(outcome.stderr, /^headrace: INVALID_ARGUMENT: /);
     t.notMatch(outcome.stderr, / at .*\.js:/, "no stack");
     t.equal(outcome.stdout, "");
   }
