@@ -144,6 +144,8 @@ Napi::Value ServerWrap::stop_listening(const Napi::CallbackInfo& info) {
 Napi::Value ServerWrap::close(const Napi::CallbackInfo& info) {
   flush_all();
   server_->stop_listening();
+  // Now, and not when a worker has time: whoever was told of the end must not find it still serving.
+  server_->begin_stop(kCloseLinger);
   auto worker = std::make_unique<CloseWorker>(info.Env(), server_);
   const Napi::Promise promise = worker->promise();
   worker.release()->Queue();  // it frees itself when it has run

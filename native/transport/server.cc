@@ -93,9 +93,13 @@ void Server::stop_listening() {
   listening_.reset();
 }
 
+void Server::begin_stop(Nanos linger) {
+  for (const auto& thread : threads_) thread->begin_stop(linger);
+}
+
 void Server::stop(Nanos linger) {
   MutexLock lock(stop_mutex_);
-  for (const auto& thread : threads_) thread->begin_stop(linger);
+  begin_stop(linger);
   for (const auto& thread : threads_) thread->stop(linger);
 }
 

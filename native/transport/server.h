@@ -23,6 +23,8 @@ class Server {
   uint16_t listen(const std::string& host, uint16_t port, bool proxied);
   // Lets nobody in any more; connections end with their next answer, until it listens again.
   void stop_listening();
+  // From here on requests are refused; does not block, and stop() has to follow. Any thread, once nothing listens.
+  void begin_stop(Nanos linger);
   // Closes everything and ends the threads; blocks for `linger` at most. Any thread, once nothing listens. Idempotent.
   void stop(Nanos linger) EXCLUDES(stop_mutex_);
 
