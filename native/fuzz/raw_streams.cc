@@ -18,6 +18,7 @@ constexpr std::string_view kHandshake =
     "GET /stream HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 constexpr size_t kMaxStreams = 4;
+constexpr std::string_view kMine = "mine: ";
 
 enum class Action : uint8_t { Step, Numbered, Binary, Text, Open, Close, Tap, GoAway };
 
@@ -145,7 +146,6 @@ class Session {
         return;
       case EventKind::Control:
         demand(!is_closed_, "a frame of a WebSocket that has not ended");
-        controls_.emplace_back(body);
         return reply(body);
       case EventKind::Tapped:
         return;
@@ -158,9 +158,10 @@ class Session {
     }
   }
 
-  // JavaScript's answer is the frame itself, as text.
+  // JavaScript's answer is the frame itself, as text that no other answer begins with.
   void reply(std::string_view body) {
-    const std::string text(body);
+    const std::string text = std::string(kMine).append(body);
+    controls_.push_back(text);
     host().thread.post_and_wait([&] {
       Connection* const connection = host().thread.find(*id_);
       if (connection == nullptr || connection->frame_handler() == nullptr) return;
@@ -189,9 +190,11 @@ class Session {
       ++answered_;
       if (opcode == 2) {
         demand(payload.size() == number_bytes + kRowBytes, "an answer is a row");
-      } else if (!payload.starts_with("{\"error\":")) {
+      } else if (payload.starts_with(kMine)) {
         demand(!controls_.empty() && controls_.front() == payload, "JavaScript's answers in their order");
         controls_.pop_front();
+      } else {
+        demand(payload.starts_with("{\"error\":"), "what is no answer of JavaScript's is an error");
       }
     }
     demand(rest.empty() || !is_exact_, "answers are whole");

@@ -89,7 +89,7 @@ function readInput(reader: ProtoReader): InputMessage {
         input.datatype = reader.string();
         return;
       case tagOf(3, WIRE.BYTES):
-        for (const end = reader.delimited(); reader.at < end; ) addDimension(input.shape, reader);
+        reader.upTo(reader.delimited(), () => addDimension(input.shape, reader));
         return;
       case tagOf(3, WIRE.VARINT):
         addDimension(input.shape, reader);
