@@ -169,6 +169,14 @@ t.test("an element that goes on behind its list is no element", async (t) => {
   t.throws(() => Request.decode(bytes), "protobufjs refuses it too");
 });
 
+t.test("nor may a dimension run on behind its shape", async (t) => {
+  // A name, a shape of one byte whose number would go on with the next one, which is the last.
+  const input = Buffer.from([0x0a, 1, 0x78, 0x1a, 1, 0x80, 0x01]);
+  const bytes = Buffer.concat([Buffer.from([0x2a, input.length]), input]);
+  t.throws(() => readInferRequest(bytes), { code: "INVALID_ARGUMENT", message: /ends after its message/ });
+  t.throws(() => Request.decode(bytes), "protobufjs refuses it too");
+});
+
 t.test("integers out of their datatype's range", async (t) => {
   for (const [datatype, field, value] of [
     ["INT8", "int_contents", 128],
