@@ -170,6 +170,7 @@ async function grpcServer(t: Tap, serve: (stream: ServerHttp2Stream) => void): P
 }
 
 function answer(stream: ServerHttp2Stream): void {
+  if (stream.destroyed) return; // the generator has ended meanwhile
   stream.respond(GRPC, { waitForTrailers: true });
   stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
   stream.end(MESSAGE);
