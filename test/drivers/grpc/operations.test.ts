@@ -102,7 +102,7 @@ t.test("one model from the command line, and ports that are none", async (t) => 
   t.same(floats((await client.call("ModelInfer", accumulate("accumulator"))).answer), [1, 2, 3, 4]);
   t.equal((await command.stop()).code, 0);
   const wrong = await new Command(t, ["serve", GRU, "--grpc-port", "many"]).exited;
-  t.match(wrong.stderr, /--grpc-port: expected a number, got 'many'/);
+  t.match(wrong.stderr, /--grpc-port: expected an integer from 0 to 65535, got 'many'/);
 });
 
 t.test("statistics and metrics count each request once", async (t) => {
