@@ -18,8 +18,8 @@ export interface ListenerParameters extends AccessParameters {
    */
   maxConnections: number;
   /**
-   * Bytes of requests and messages of all clients together that have come, wholly or in part, and are not done with, `maxBodyBytes` at
-   * the least; those of 64 KiB and less are not counted. What would be more is refused with RESOURCE_EXHAUSTED. Default: 1 GiB.
+   * Bytes of requests and messages of all clients together that have come, wholly or in part, and are not done with; those of 64 KiB
+   * and less are not counted. What would be more is refused with RESOURCE_EXHAUSTED. Never less than `maxBodyBytes`. Default: 1 GiB.
    */
   maxIncomingBytes: number;
   /**
@@ -67,7 +67,7 @@ export function listenerParameters(given: ListenerParameters): ListenerParameter
   integer("maxFrameBytes", maxFrameBytes, 1, 2 ** 31);
   if (idleTimeoutSeconds !== 0) integer("idleTimeoutSeconds", idleTimeoutSeconds, MIN_IDLE_SECONDS, MAX_IDLE_SECONDS);
   integer("maxConnections", maxConnections, 1, 1 << 24);
-  integer("maxIncomingBytes", maxIncomingBytes, maxBodyBytes, Number.MAX_SAFE_INTEGER);
+  integer("maxIncomingBytes", maxIncomingBytes, 1, Number.MAX_SAFE_INTEGER);
   integer("threads", threads, 1, MAX_THREADS);
   return {
     ...accessParameters(given),
@@ -75,7 +75,8 @@ export function listenerParameters(given: ListenerParameters): ListenerParameter
     maxFrameBytes,
     idleTimeoutSeconds,
     maxConnections,
-    maxIncomingBytes,
+    // One body alone must always be possible.
+    maxIncomingBytes: Math.max(maxIncomingBytes, maxBodyBytes),
     threads,
     cors: given.cors === undefined ? undefined : parsedCors(given.cors, "cors"),
     allowedOrigins: origins(given.allowedOrigins, "allowedOrigins"),
