@@ -50,7 +50,7 @@ struct ModelConfig {
   uint32_t max_batch = 0;         // rows; 0: calibrated at load
   int64_t max_delay_micros = 0;   // how long a batch may wait for more rows while a lane is idle
   uint32_t queue_size = 4096;     // steps that wait for a batch
-  int64_t queue_bytes = 1 << 30;  // of their inputs, beside what has a row in a batch
+  int64_t queue_bytes = 1 << 30;  // of inputs that are kept beside the batches
   Execution execution = Execution::Auto;
   uint32_t lanes = 0;             // threads; 0: one for each core this process may use, over those of a run
   uint32_t intra_op_threads = 1;  // of each run

@@ -68,7 +68,7 @@ class Scheduler {
     uint32_t max_batch = 1;
     Nanos max_delay = 0;
     uint32_t queue_size = 4096;
-    // Of inputs that have no row in a batch yet; a single step may have more.
+    // Of inputs that did not go straight into a batch, until their steps are released; a single step may have more.
     size_t queue_bytes = size_t{1} << 30;
     uint32_t lanes = 0;  // to begin with; 0: inline
     StateStore::Options states;

@@ -321,16 +321,22 @@ TEST_CASE("dropping a busy state frees it after its last step; a stream that fol
   CHECK(client.result(next) == four(20));
 }
 
+// A stream is dropped while its second step runs, which is held. Returns that step, whose outcome is 11.
+uint32_t drop_while_running(Served& served, Client& client, const StepSpec& stream) {
+  CHECK(client.step(stream, four(1)) == four(1));
+  served.device.hold_running();
+  const uint32_t step = client.submit(stream, four(10));
+  served.scheduler.kick();
+  served.device.wait_held();
+  served.scheduler.drop_state(stream.state);
+  return step;
+}
+
 TEST_CASE("a stream that follows a dropped one begins afresh, also where its first step is cancelled") {
   Served served("accumulator", {.lanes = 1});
   Client client(served);
   const StepSpec a = served.of("a");
-  CHECK(client.step(a, four(1)) == four(1));
-  served.device.hold_running();
-  const uint32_t old = client.submit(a, four(10));
-  served.scheduler.kick();
-  served.device.wait_held();
-  served.scheduler.drop_state(a.state);
+  const uint32_t old = drop_while_running(served, client, a);
   const uint32_t first = client.submit(a, four(100));
   CHECK(served.scheduler.cancel(first, Code::Cancelled));
   served.device.let_go();
@@ -345,12 +351,7 @@ TEST_CASE("a stream that follows a dropped one begins afresh, also where its fir
   Served served("accumulator", {.lanes = 1});
   Client client(served);
   const StepSpec a = served.of("a");
-  CHECK(client.step(a, four(1)) == four(1));
-  served.device.hold_running();
-  const uint32_t old = client.submit(a, four(10));
-  served.scheduler.kick();
-  served.device.wait_held();
-  served.scheduler.drop_state(a.state);
+  const uint32_t old = drop_while_running(served, client, a);
   const uint32_t first = client.submit(with_timeout(a, 50'000), four(100));
   const uint32_t second = client.submit(a, four(1000));
   let_pass(60'000'000);

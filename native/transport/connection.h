@@ -148,7 +148,7 @@ class Connection {
   void tell_body(std::span<const char> piece, bool is_last);
   void refuse(int status, std::string_view text);
   void refuse_in_shape(int status, std::string_view code, std::string_view text);
-  void refuse_with(std::string_view status_line, std::string_view body);
+  void refuse_with(int status, std::string_view body);
   void write_head(std::string_view head, std::string_view framing, bool closes);
   void answered(bool closes);
 

@@ -268,7 +268,7 @@ void Connection::refuse(int status, std::string_view text) {
   std::string body = R"({"error":")";
   body += text;
   body += R"("})";
-  refuse_with(reason_of(status), body);
+  refuse_with(status, body);
 }
 
 // The same for a request whose head was understood. docs/errors.md has the two shapes.
@@ -279,12 +279,12 @@ void Connection::refuse_in_shape(int status, std::string_view code, std::string_
   body += R"(","message":")";
   body += text;
   body += R"("}})";
-  refuse_with(reason_of(status), body);
+  refuse_with(status, body);
 }
 
-void Connection::refuse_with(std::string_view status_line, std::string_view body) {
+void Connection::refuse_with(int status, std::string_view body) {
   abandon();
-  std::string head(status_line);
+  std::string head(reason_of(status));
   head += "\r\nContent-Type: application/json\r\n";
   std::string framing = "Content-Length: ";
   framing += Digits(body.size());

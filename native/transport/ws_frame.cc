@@ -56,8 +56,6 @@ template <typename Word>
   return whole;
 }
 
-size_t unmask_words(std::byte* data, size_t size, uint64_t mask) { return unmask_by(data, size, mask); }
-
 #if defined(__x86_64__)
 using Wide = uint64_t __attribute__((vector_size(32)));
 
@@ -111,7 +109,7 @@ void unmask(std::byte* data, size_t size, const std::array<uint8_t, 4>& mask, si
   uint64_t eight_of_mask;
   std::memcpy(&eight_of_mask, turned.data(), sizeof eight_of_mask);
   size_t done = unmask_wide(data, size, eight_of_mask);
-  done += unmask_words(data + done, size - done, eight_of_mask);
+  done += unmask_by(data + done, size - done, eight_of_mask);
   for (size_t i = done; i < size; ++i) data[i] ^= static_cast<std::byte>(turned[i % turned.size()]);
 }
 
