@@ -282,6 +282,22 @@ t.test("the cache of headers stays small", async (t) => {
   for (const [value, header] of ["a", "b", "c"].entries()) cache.put(header, value);
   t.equal(cache.size, 2);
   t.same([cache.get("a"), cache.get("b"), cache.get("c")], [undefined, 1, 2]);
-  cache.put("x".repeat(5000), 3);
+  cache.put("c", 3);
+  t.same([cache.get("b"), cache.get("c")], [1, 3], "another value takes the place of the one before, and of no other");
+  cache.put("x".repeat(5000), 4);
   t.equal(cache.size, 2);
+});
+
+t.test("long headers make the cache keep fewer", async (t) => {
+  const cache = new HeaderCache<number>(16);
+  const long = (index: number) => String.fromCharCode(97 + index).repeat(4000);
+  for (let index = 0; index < 10; index++) cache.put(long(index), index);
+  t.equal(cache.size, 2, "16 times 512 characters");
+  t.same(
+    [7, 8, 9].map((index) => cache.get(long(index))),
+    [undefined, 8, 9],
+    "the latest",
+  );
+  for (let index = 0; index < 16; index++) cache.put(`short ${index}`, index);
+  t.equal(cache.size, 16, "whose room is free again when they are gone");
 });
