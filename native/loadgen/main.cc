@@ -18,10 +18,17 @@
 //   --load streams --frame-rate 31.25                        each slot at this cadence
 //
 // `--max-seconds` more than `--seconds` goes on until the windows (`--window`) are stable. `--progress 1` prints a line
-// when the warm-up is over and for each window.
+// for each window. `--ask 1` prints a line when the warm-up has had its time, and goes on with it until it reads one:
+// who counts what a server does from one moment to another has looked at its counters by then, however busy the machine
+// is.
 
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
 
 #include "arguments.h"
 #include "connection.h"
@@ -47,6 +54,26 @@ std::unique_ptr<Pacer> pacerOf(const Arguments& arguments, Slots& slots, Measure
                                      Arrivals(kind, arguments.positive("rate"), arguments.whole("seed", 1)));
 }
 
+/// Says that the warm-up is over, and from then on whether somebody has answered.
+class Asker {
+ public:
+  bool operator()() {
+    if (!asked_) {
+      std::puts("{\"event\":\"warm\"}");
+      std::fflush(stdout);
+      asked_ = true;
+    }
+    pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    if (poll(&input, 1, 0) <= 0) return false;
+    std::array<char, 16> line;
+    if (read(STDIN_FILENO, line.data(), line.size()) > 0) return true;
+    throw std::runtime_error("whoever measures is gone");
+  }
+
+ private:
+  bool asked_ = false;
+};
+
 RunOptions runOptionsOf(const Arguments& arguments) {
   const double seconds = arguments.seconds("seconds", 3);
   RunOptions options{
@@ -60,15 +87,12 @@ RunOptions runOptionsOf(const Arguments& arguments) {
   };
   if (options.timing.window <= 0) throw UsageError("--seconds and --window are above 0");
   if (arguments.whole("progress", 0) != 0) {
-    options.onBegin = [] {
-      std::puts("{\"event\":\"begin\"}");
-      std::fflush(stdout);
-    };
     options.onWindow = [](const Window& window) {
       std::printf("{\"window\":{\"rate\":%.3f,\"p99_us\":%.3f}}\n", window.rate, window.p99Micros);
       std::fflush(stdout);
     };
   }
+  if (arguments.whole("ask", 0) != 0) options.mayBegin = Asker();
   return options;
 }
 
@@ -86,12 +110,13 @@ int measure(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  return measure(Arguments(
-      {argv + 1, argv + argc},
-      {"mode",       "host",    "port",     "path",           "input",      "floats",      "reply-size", "connections",
-       "in-flight",  "streams", "seconds",  "warmup",         "headers",    "body",        "server-pid", "requests",
-       "slots",      "load",    "rate",     "arrival",        "frame-rate", "max-seconds", "window",     "last-answers",
-       "min-length", "seed",    "progress", "sequence-input", "spin",       "max-length",  "numbered",   "authority"}));
+  return measure(
+      Arguments({argv + 1, argv + argc},
+                {"mode",        "host",       "port",         "path",       "input",  "floats",   "reply-size",
+                 "connections", "in-flight",  "streams",      "seconds",    "warmup", "headers",  "body",
+                 "server-pid",  "requests",   "slots",        "load",       "rate",   "arrival",  "frame-rate",
+                 "max-seconds", "window",     "last-answers", "min-length", "seed",   "progress", "sequence-input",
+                 "spin",        "max-length", "numbered",     "authority",  "ask"}));
 } catch (const UsageError& error) {
   std::fprintf(stderr, "headrace-loadgen: %s\n", error.what());
   return 2;

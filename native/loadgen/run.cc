@@ -122,7 +122,7 @@ CpuUse run(std::vector<Connection>& connections, Slots& slots, Pacer& pacer, Mea
 
   loop.start();
   loop.pump(now() + nanosOf(timing.warmup), noneOpen);
-  if (options.onBegin) options.onBegin();
+  while (!options.mayBegin() && !loop.noneOpen()) loop.pump(now() + kMillisecond, noneOpen);
 
   const Nanos busyBefore = loop.busy();
   const double serverBefore = serverCpu();

@@ -28,7 +28,9 @@ struct RunOptions {
   /// Never sleep: the generator has a core of its own, and waking a sleeping client is work that the kernel does in the
   /// server's send, which clients on other machines do not cost it.
   bool spin = true;
-  std::function<void()> onBegin = {};  // the warm-up is over
+  /// Asked again and again once the warm-up has had its time, and the load goes on, until it says that measuring
+  /// begins.
+  std::function<bool()> mayBegin = [] { return true; };
   std::function<void(const Window&)> onWindow = {};
 };
 

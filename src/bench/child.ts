@@ -1,4 +1,4 @@
-/** Child processes of a measurement. None outlives this process. */
+/** Child processes of a measurement. None outlives this process: their standard input ends with it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -25,6 +25,8 @@ export class Child {
     process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.errors = (this.errors + text).slice(-KEPT_CHARACTERS);
     });
+    // Of a program that has ended, which `ended` tells.
+    process.stdin?.on("error", () => undefined);
     this.ended = new Promise((resolve) => {
       process.once("close", (status) => {
         running.delete(process);
@@ -35,7 +37,7 @@ export class Child {
 
   /** @throws UNAVAILABLE where the program cannot be started. */
   static async start([program, ...args]: readonly [string, ...string[]]): Promise<Child> {
-    const process = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const process = spawn(program, args, { stdio: "pipe" });
     const child = new Child(process);
     try {
       await once(process, "spawn");
@@ -57,6 +59,11 @@ export class Child {
   /** Lines of its output, until it closes. */
   onLine(listener: (line: string) => void): void {
     if (this.process.stdout !== null) createInterface({ input: this.process.stdout }).on("line", listener);
+  }
+
+  /** Writes to its standard input. */
+  tell(text: string): void {
+    this.process.stdin?.write(text);
   }
 
   /** Asks it to stop, and kills it where it does not. */

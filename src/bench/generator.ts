@@ -64,9 +64,9 @@ export interface GeneratorWindow {
 }
 
 export interface GeneratorListener {
-  /** The warm-up is over. */
-  begin(): void;
-  window(window: GeneratorWindow): void;
+  /** The warm-up has had its time. It goes on until this is done, and then measuring begins. */
+  warm?(): Promise<void>;
+  window?(window: GeneratorWindow): void;
 }
 
 /** Beside the addon. */
@@ -85,7 +85,7 @@ export function timingArguments(timing: BenchTiming): Record<string, number> {
   };
 }
 
-function commandOf(run: GeneratorRun): [string, ...string[]] {
+function commandOf(run: GeneratorRun, isAsked: boolean): [string, ...string[]] {
   const { load, timing, endpoint, sequenceLength } = run;
   const options: Record<string, string | number> = {
     mode: MODES[run.protocol],
@@ -100,6 +100,7 @@ function commandOf(run: GeneratorRun): [string, ...string[]] {
     ...timingArguments(timing),
     seed: run.seed,
     progress: 1,
+    ask: isAsked ? 1 : 0,
     numbered: run.protocol === "ws-raw" ? 1 : 0,
     // Without a core of its own a generator that polls takes the server's.
     spin: run.core === undefined ? 0 : 1,
@@ -128,23 +129,25 @@ export function needGenerator(program: string): void {
 
 export async function generate(run: GeneratorRun, listener: GeneratorListener): Promise<GeneratorOutcome> {
   needGenerator(GENERATOR);
-  return runProgram(pinned(run.core, commandOf(run)), listener);
+  return runProgram(pinned(run.core, commandOf(run, listener.warm !== undefined)), listener);
 }
 
 /** Runs a measuring program to its last line. @throws UNAVAILABLE with its words where it fails before that. */
 export async function runProgram(
   command: readonly [string, ...string[]],
-  listener: GeneratorListener,
+  listener: GeneratorListener = {},
 ): Promise<GeneratorOutcome> {
   const child = await Child.start(command);
   let last: GeneratorOutcome | undefined;
+  let warm: Promise<void> | undefined;
   child.onLine((line) => {
-    const said = JSON.parse(line) as { event?: "begin" } | { window: GeneratorWindow } | GeneratorOutcome;
-    if ("window" in said) listener.window(said.window);
+    const said = JSON.parse(line) as { event: "warm" } | { window: GeneratorWindow } | GeneratorOutcome;
+    if ("window" in said) listener.window?.(said.window);
     else if ("requests" in said) last = said;
-    else listener.begin();
+    else warm = listener.warm?.().then(() => child.tell("begin\n"));
   });
   const status = await child.ended;
+  await warm;
   if (last !== undefined) return last;
   const words = child.complaint.replace(/^headrace-\w+: /, "");
   throw new HeadraceError("UNAVAILABLE", words === "" ? `the load generator ended with status ${status}` : words);

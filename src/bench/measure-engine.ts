@@ -37,7 +37,6 @@ export async function measureEngine(
   try {
     const command = await commandOf(concurrency, context);
     const outcome = await runProgram(pinned(context.cores.server, command), {
-      begin: () => {},
       window: ({ rate, p99_us }) => progress.window(rate, p99_us),
     });
     const { phases, batch_sizes: batchSizes } = outcome;

@@ -47,7 +47,7 @@ async function underLoad(
   const endpoint = served.endpoint(protocol);
   const slots = slotsOf(plan, options.maxInFlight);
   const connections = connectionsOf(protocol, slots, options.connections);
-  let before: Promise<ModelStatistics | undefined> | undefined;
+  let before: ModelStatistics | undefined;
   const outcome = await generate(
     {
       protocol,
@@ -65,14 +65,14 @@ async function underLoad(
       core: cores.generator,
     },
     {
-      begin: () => {
-        before = statistics(served, model.name);
+      warm: async () => {
+        before = await statistics(served, model.name);
       },
       window: ({ rate, p99_us }) => progress.window(rate, p99_us),
     },
   );
   const after = await statistics(served, model.name);
-  return repetitionOf(outcome, served.pid !== undefined, serverSide(await before, after));
+  return repetitionOf(outcome, served.pid !== undefined, serverSide(before, after));
 }
 
 /** A server without statistics, or one that has just died, has figures of the generator all the same. */

@@ -1,4 +1,5 @@
 /** The native generator against servers that misbehave: nothing is hidden, and time counts from the schedule. */
+import { once } from "node:events";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Stream } from "node:http2";
@@ -6,7 +7,12 @@ import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { type GeneratorOutcome, type GeneratorRun, generate } from "../../src/bench/generator.js";
+import {
+  type GeneratorListener,
+  type GeneratorOutcome,
+  type GeneratorRun,
+  generate,
+} from "../../src/bench/generator.js";
 import { DEFAULTS, type LoadPlan } from "../../src/bench/options.js";
 import { encodeRequests } from "../../src/bench/requests.js";
 
@@ -29,13 +35,14 @@ interface Way {
   readonly elements?: number;
   readonly address?: string;
   readonly connections?: number;
+  readonly listener?: GeneratorListener;
 }
 
 async function run(
   port: number,
   plan: LoadPlan,
   slots: number,
-  { protocol = "http-json", elements = 1, address = "127.0.0.1", connections = slots }: Way = {},
+  { protocol = "http-json", elements = 1, address = "127.0.0.1", connections = slots, listener = {} }: Way = {},
 ): Promise<GeneratorOutcome> {
   const host = `named.test:${port}`;
   const requests = join(await mkdtemp(join(tmpdir(), "headrace-generator-")), "requests");
@@ -57,12 +64,42 @@ async function run(
     serverPid: undefined,
     core: undefined,
   } as const;
-  return generate(run, { begin: () => {}, window: () => {} });
+  return generate(run, listener);
 }
 
 const good: RequestListener = (request, response) => {
   request.resume().on("end", () => response.end(ANSWER));
 };
+
+t.test("measuring begins when whoever asked for it is ready, and the load goes on until then", async (t) => {
+  let served = 0;
+  let servedBefore = 0;
+  let another = (): void => {};
+  const server = createServer((request, response) => {
+    served += 1;
+    another();
+    good(request, response);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.teardown(() => server.close().closeAllConnections());
+  const { port } = server.address() as AddressInfo;
+  const outcome = await run(port, { mode: "closed", concurrency: 2 }, 2, {
+    listener: {
+      async warm() {
+        const enough = served + 100;
+        await new Promise<void>((resolve) => {
+          another = () => {
+            if (served >= enough) resolve();
+          };
+        });
+        servedBefore = served;
+      },
+    },
+  });
+  t.ok(servedBefore >= 100);
+  t.ok(outcome.requests > 0);
+  t.ok(outcome.requests <= served - servedBefore + 2, "none but those that were under way is of the time before");
+});
 
 t.test("a closed loop keeps as many in flight as asked, and no more", async (t) => {
   let inFlight = 0;

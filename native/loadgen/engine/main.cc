@@ -97,7 +97,6 @@ int measure(const Arguments& arguments) {
 
   loop.start();
   loop.pump(now() + nanosOf(timing.warmup));
-  say("{\"event\":\"begin\"}");
   const Stats before = engine.scheduler().stats();
   const double cpuBefore = ownCpuSeconds();
   const Nanos busyBefore = loop.busy();

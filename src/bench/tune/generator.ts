@@ -1,11 +1,8 @@
 /** The load generator under one load: what it is told, and what is of interest here of what it prints. */
 import { pinned } from "../cores.js";
-import { GENERATOR, type GeneratorListener, type GeneratorOutcome, runProgram } from "../generator.js";
+import { GENERATOR, type GeneratorOutcome, runProgram } from "../generator.js";
 import type { RequestFile } from "./request-file.js";
 import type { Measured, TuneLoad } from "./trial.js";
-
-/** A measurement of a second or two is not followed. */
-const UNHEARD: GeneratorListener = { begin: () => {}, window: () => {} };
 
 /** In an open loop so many may be in flight; what is due beyond waits, and its waiting counts. */
 const OPEN_SLOTS = 256;
@@ -33,7 +30,7 @@ export interface Generation {
 export async function generate(generation: Generation): Promise<Measured> {
   const { core } = generation;
   const command = pinned(core === undefined ? undefined : String(core), [GENERATOR, ...generatorArguments(generation)]);
-  return measuredOf(await runProgram(command, UNHEARD));
+  return measuredOf(await runProgram(command));
 }
 
 function generatorArguments({ port, serverPid, requests, file, load, seconds, warmup }: Generation): string[] {
