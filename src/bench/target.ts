@@ -49,6 +49,7 @@ const OWN_PROTOCOLS: readonly BenchProtocol[] = ["http-binary", "http-json", "ws
 
 /** Beside src/bench/ and dist/bench/ alike; the command that serves is always the compiled one. */
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const END_WITH_PARENT = new URL("../../dist/bench/end-with-parent.js", import.meta.url).href;
 
 const READY_MILLIS = 120_000;
 
@@ -98,7 +99,7 @@ export async function serveOwn(
 ): Promise<Served> {
   const grpc = protocol === "grpc" ? ["--grpc-port", "0"] : [];
   const args = ["serve", options.target, "--port", "0", ...grpc, "--grace", "1", ...options.serveArguments];
-  const child = await Child.start(pinned(cores, [process.execPath, CLI, ...args]));
+  const child = await Child.start(pinned(cores, [process.execPath, "--import", END_WITH_PARENT, CLI, ...args]));
   try {
     const { model, http, grpcPort } = await listening(child, protocol === "grpc");
     const management = new HttpManagement(`http://127.0.0.1:${http}`, {});

@@ -21,7 +21,7 @@ export interface BenchCliOptions extends ModelOptions {
   protocol?: Texts;
   concurrency?: Texts;
   rate?: Texts;
-  arrival: string;
+  arrival?: string;
   streams?: Texts;
   frameRate?: string;
   sequenceLength?: string;
@@ -58,7 +58,7 @@ export function addBenchOptions(command: Command): Command {
     .option("--protocol <list>", `Of ${PROTOCOLS.join(", ")} (default: all that the target has)`)
     .option("--concurrency <list>", "Closed loop: requests in flight (default: 1,16,256)")
     .option("--rate <list>", "Open loop: requests a second, answered or not")
-    .option("--arrival <how>", "Of the open loop: constant or poisson", { default: "poisson" })
+    .option("--arrival <how>", "Of --rate: poisson or constant (default: poisson)")
     .option("--streams <list>", "Streams that each send at a fixed cadence, their phases spread")
     .option("--frame-rate <n>", "Steps a second of each stream (default: 31.25, sound in frames of 32 ms)")
     .option("--sequence-length <n>", "Steps of a sequence, or a range such as 10-200 (default: they never end)")
@@ -137,10 +137,7 @@ function protocol(name: string): BenchProtocol {
 
 /** All that were asked for, one after the other; without any the default sweep. */
 function loadsOf(cli: BenchCliOptions): readonly LoadPlan[] {
-  const { arrival } = cli;
-  if (arrival !== "constant" && arrival !== "poisson") {
-    throw new InvalidArgumentError(`expected constant or poisson, got '${arrival}'`, { path: "--arrival" });
-  }
+  const arrival = arrivalOf(cli);
   if (cli.frameRate !== undefined && cli.streams === undefined) {
     throw new InvalidArgumentError("goes with --streams", { path: "--frame-rate" });
   }
@@ -153,6 +150,16 @@ function loadsOf(cli: BenchCliOptions): readonly LoadPlan[] {
     ),
   ];
   return loads.length === 0 ? DEFAULTS.loads : loads;
+}
+
+/** How the requests of `--rate` come. @throws INVALID_ARGUMENT where there is no such way, or no rate. */
+export function arrivalOf({ arrival, rate }: { arrival?: string; rate?: Texts }): "constant" | "poisson" {
+  if (arrival !== undefined && rate === undefined) {
+    throw new InvalidArgumentError("goes with --rate", { path: "--arrival" });
+  }
+  if (arrival === undefined || arrival === "poisson") return "poisson";
+  if (arrival === "constant") return arrival;
+  throw new InvalidArgumentError(`expected poisson or constant, got '${arrival}'`, { path: "--arrival" });
 }
 
 function repetitionsOf({ repetitions, quick }: BenchCliOptions): number {
@@ -176,7 +183,13 @@ function timingOf(cli: BenchCliOptions): BenchTiming {
 }
 
 function coresOf({ pin, serverCores, generatorCore }: BenchCliOptions): BenchOptions["cores"] {
-  if (!pin) return false;
+  if (!pin) {
+    const [option] = Object.entries({ "--server-cores": serverCores, "--generator-core": generatorCore })
+      .filter(([, cpus]) => cpus !== undefined)
+      .map(([name]) => name);
+    if (option !== undefined) throw new InvalidArgumentError("excludes --no-pin", { path: option });
+    return false;
+  }
   if (serverCores === undefined && generatorCore === undefined) return undefined;
   return {
     ...(serverCores === undefined ? {} : { server: serverCores }),

@@ -17,6 +17,8 @@ import { registerTune } from "./tune.js";
 
 /** Exit status for what the user got wrong; 1 is for everything else. */
 const USAGE = 2;
+/** As a shell reports a process that SIGPIPE has ended. */
+const BROKEN_PIPE = 128 + 13;
 
 async function main(): Promise<void> {
   const cli = cac("headrace");
@@ -64,6 +66,12 @@ function codeOf(error: unknown): ErrorCode | undefined {
   if (error instanceof HeadraceError) return error.code;
   return error instanceof Error && error.name === "CACError" ? "INVALID_ARGUMENT" : undefined;
 }
+
+// As of other commands in a pipe: when whoever reads has enough, there is nothing to say about it.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(BROKEN_PIPE);
+});
 
 main().catch((error: unknown) => {
   const message = error instanceof Error ? error.message : String(error);

@@ -21,6 +21,7 @@ import {
 import { InvalidArgumentError } from "../errors.js";
 import type { OnnxCell } from "../pipeline/index.js";
 import { describeModel } from "../runtime/index.js";
+import { arrivalOf } from "./bench-options.js";
 import { bareCell, type ModelOptions } from "./model-options.js";
 import { integerOf, positiveOf } from "./numbers.js";
 import { bold, dim, green, redOut } from "./style.js";
@@ -32,7 +33,7 @@ const NOT_MET = 3;
 interface TuneCliOptions extends Pick<ModelOptions, "name" | "constant" | "context"> {
   objective?: string;
   rate?: string;
-  arrival: string;
+  arrival?: string;
   streams?: string;
   framesPerSecond?: string;
   maxThroughput?: boolean;
@@ -50,7 +51,7 @@ export function registerTune(cli: CAC): void {
     .option("--objective <text>", 'What is wanted, e.g. "p99 < 20 ms"; of p50, p90, p99, p99.9 and max')
     .option("--max-throughput", "The most steps a second that the objective allows (the default)")
     .option("--rate <n>", "Steps a second that arrive, whether or not others were answered")
-    .option("--arrival <how>", "Of --rate: poisson or constant", { default: "poisson" })
+    .option("--arrival <how>", "Of --rate: poisson or constant (default: poisson)")
     .option("--streams <n>", "Streams that each send a step at --frames-per-second")
     .option("--frames-per-second <n>", "Of each stream (default: 31.25)")
     .option("--name <name>", "Name of the model (default: the file's name without .onnx)")
@@ -122,7 +123,9 @@ function report(model: string, cell: OnnxCell, result: TuneResult, json: boolean
 }
 
 /** The load in question; one of three. */
-function goalOf({ rate, streams, maxThroughput, framesPerSecond, arrival }: TuneCliOptions): Goal {
+function goalOf(cli: TuneCliOptions): Goal {
+  const { rate, streams, maxThroughput, framesPerSecond } = cli;
+  const arrival = arrivalOf(cli);
   if (framesPerSecond !== undefined && streams === undefined) {
     throw new InvalidArgumentError("goes with --streams", { path: "--frames-per-second" });
   }
@@ -131,12 +134,7 @@ function goalOf({ rate, streams, maxThroughput, framesPerSecond, arrival }: Tune
   );
   const [, second] = given;
   if (second !== undefined) throw new InvalidArgumentError("excludes another load", { path: `--${second[0]}` });
-  if (rate !== undefined) {
-    if (arrival !== "poisson" && arrival !== "constant") {
-      throw new InvalidArgumentError(`expected poisson or constant, got '${arrival}'`, { path: "--arrival" });
-    }
-    return { mode: "open", load: { ratePerSecond: positiveOf("--rate", rate), arrival } };
-  }
+  if (rate !== undefined) return { mode: "open", load: { ratePerSecond: positiveOf("--rate", rate), arrival } };
   if (streams === undefined) return "throughput";
   const load = {
     streams: integerOf("--streams", streams),

@@ -1,7 +1,11 @@
 /** `headrace bench` as people mistype it. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { createInterface } from "node:readline";
 import t from "tap";
 import { headrace } from "../support/cli.js";
-import { GRU } from "../support/paths.js";
+import { GRU, ROOT } from "../support/paths.js";
 
 t.setTimeout(120_000);
 
@@ -23,7 +27,10 @@ t.test("what cannot be measured is said at once", async (t) => {
     [["ftp://host"], /expected http:\/\/, ws:\/\/ or grpc:\/\//],
     [[GRU, "--protocol", "quic"], /--protocol: expected some of engine, .*got 'quic'/],
     [[GRU, "--concurrency", "0"], /--concurrency: expected an integer of at least 1, got '0'/],
-    [[GRU, "--arrival", "weekly"], /--arrival: expected constant or poisson/],
+    [[GRU, "--arrival", "weekly"], /--arrival: goes with --rate/],
+    [[GRU, "--rate", "5", "--arrival", "weekly"], /--arrival: expected poisson or constant, got 'weekly'/],
+    [[GRU, "--no-pin", "--server-cores", "0"], /--server-cores: excludes --no-pin/],
+    [[GRU, "--no-pin", "--generator-core", "0"], /--generator-core: excludes --no-pin/],
     [[GRU, "--rows", "2"], /--rows: a step of a sequence is one row/],
     [[GRU, "--duration", "5", "--max-duration", "1"], /--max-duration: is less than --duration/],
     [["http://127.0.0.1:1", "--max-batch", "4"], /--max-batch: goes with a model file/],
@@ -36,4 +43,33 @@ t.test("what cannot be measured is said at once", async (t) => {
     t.not(code, 0, args.join(" "));
     t.match(stderr, message);
   }
+});
+
+/** Serves as a measurement does, says where and as which process, and never ends. */
+const MEASURING = `
+  import { serveOwn } from "./dist/bench/target.js";
+  const served = await serveOwn({ target: "${GRU}", serveArguments: [] }, "http-json");
+  console.log(JSON.stringify({ pid: served.pid, port: served.endpoint("http-json").port }));
+  setInterval(() => {}, 1000);`;
+
+t.test("a measurement that is killed leaves no server behind", async (t) => {
+  const options = ["--input-type=module", "--eval", MEASURING];
+  const measuring = spawn(process.execPath, options, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+  t.teardown(() => measuring.kill("SIGKILL"));
+  const [line] = (await once(createInterface({ input: measuring.stdout }), "line")) as [string];
+  const { pid, port } = JSON.parse(line) as { pid: number; port: number };
+  const open = connect(port, "127.0.0.1");
+  await once(open, "connect");
+  measuring.kill("SIGKILL");
+  // Reset by a server that is gone; one that is still there ends a connection without requests after a while.
+  open.on("error", () => undefined);
+  await once(open.resume(), "close");
+  const again = connect(port, "127.0.0.1");
+  const outcome = await Promise.race([
+    once(again, "connect").then(() => "somebody listens"),
+    once(again, "error").then(([error]) => (error as NodeJS.ErrnoException).code),
+  ]).catch((error: NodeJS.ErrnoException) => error.code);
+  again.destroy();
+  if (outcome !== "ECONNREFUSED") process.kill(pid);
+  t.equal(outcome, "ECONNREFUSED");
 });

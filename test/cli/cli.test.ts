@@ -1,5 +1,6 @@
 /** The `headrace` command as people type it. */
 
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -10,7 +11,7 @@ import { HeadraceClient } from "../../src/client/index.js";
 import type { ModelDescription } from "../../src/engine/surface.js";
 import { VERSION } from "../../src/version.js";
 import { headrace, serveCommand } from "../support/cli.js";
-import { fixture, GRU, SILERO, VAD_MODULE } from "../support/paths.js";
+import { CLI, fixture, GRU, SILERO, VAD_MODULE } from "../support/paths.js";
 import { distance, GruReference, TOLERANCE } from "../support/reference.js";
 import { gruInput } from "../support/steps.js";
 
@@ -39,6 +40,23 @@ t.test("help and version", async (t) => {
   t.equal(inspect.code, 0);
   t.ok(inspect.stdout.includes("--json"));
   t.ok((await headrace(t, "--version")).stdout.includes(VERSION));
+});
+
+t.test("who reads only the beginning of what it prints hears no complaint", async (t) => {
+  const pipe = spawn("bash", [
+    "-c",
+    `"$0" "$1" inspect "$2" --json | true; exit "\${PIPESTATUS[0]}"`,
+    process.execPath,
+    CLI,
+    GRU,
+  ]);
+  let stderr = "";
+  pipe.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const [code] = (await once(pipe, "close")) as [number];
+  t.equal(code, 128 + 13, "as of a process that SIGPIPE has ended");
+  t.equal(stderr, "");
 });
 
 type Inspected = ModelDescription & { name: string; file: string };

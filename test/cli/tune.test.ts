@@ -62,6 +62,7 @@ t.test("what cannot be tuned is refused before anything is served", async (t) =>
   for (const [args, expected] of [
     [[GRU], /--objective: is missing, e\.g\. "p99 < 20 ms"/],
     [[GRU, ...objective, "--rate", "5", "--streams", "2"], /--streams: excludes another load/],
+    [[GRU, ...objective, "--streams", "2", "--arrival", "constant"], /--arrival: goes with --rate/],
     [[GRU, ...objective, "--rate", "5", "--arrival", "late"], /--arrival: expected poisson or constant, got 'late'/],
     [[GRU, ...objective, "--shape", "audio=5"], /--shape: the model has no input 'audio'; its inputs are input/],
     [["server.mjs", ...objective], /expected a model file that ends in \.onnx/],
