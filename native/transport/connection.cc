@@ -7,25 +7,26 @@
 #include <cerrno>
 
 #include "io_thread.h"
+#include "threshold.h"
 
 namespace headrace {
 namespace {
 
 // So much of what came is copied in front of what comes next; more than that stays where it is.
-constexpr size_t kCopiedBytes = 16 << 10;
-constexpr size_t kReadBytes = 64 << 10;
+constexpr size_t kCopiedBytes = threshold(16 << 10);
+constexpr size_t kReadBytes = threshold(64 << 10);
 // A client that sends while it is not listened to may be so far ahead.
-constexpr size_t kMaxAhead = 64 << 10;
+constexpr size_t kMaxAhead = threshold(64 << 10);
 // What an event costs besides its bytes: many small ones must not cost more than one that is large.
 constexpr size_t kEventCost = 128;
 // Bytes in events that JavaScript has not read; beyond it, the client waits.
-constexpr size_t kMaxUnacknowledged = 512 << 10;
+constexpr size_t kMaxUnacknowledged = threshold(512 << 10);
 // Answers that the client has not read; beyond it, its next request waits.
-constexpr size_t kMaxUnread = 256 << 10;
+constexpr size_t kMaxUnread = threshold(256 << 10);
 // Of a client that has sent no more than that, nothing counts for max_incoming.
-constexpr size_t kUncounted = 64 << 10;
+constexpr size_t kUncounted = threshold(64 << 10);
 // A buffer of what came that is larger is given back once it is empty.
-constexpr size_t kKeptPending = 256 << 10;
+constexpr size_t kKeptPending = threshold(256 << 10);
 // How long who has come may take until the first request, when all are told to go. Well above a turn of a busy client.
 constexpr Nanos kFirstRequest = 1'000'000'000;
 // For a client to read the end of an answer, and to close.

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "threshold.h"
+
 namespace headrace {
 
 // The mirror of EventKind in src/engine/server-surface.ts.
@@ -52,7 +54,7 @@ struct Event {
 class EventBlock {
  public:
   static constexpr size_t kMaxEvents = 512;
-  static constexpr size_t kBytes = 256 << 10;
+  static constexpr size_t kBytes = threshold(256 << 10);
 
   EventBlock() : EventBlock(kBytes) {}
   explicit EventBlock(size_t bytes) : bytes_(std::make_shared_for_overwrite<std::byte[]>(bytes)), capacity_(bytes) {

@@ -1,12 +1,13 @@
 // What an I/O thread tells JavaScript: events into a block, blocks over to the other side and back.
 #include "io_thread.h"
+#include "threshold.h"
 
 namespace headrace {
 namespace {
 
 // What JavaScript has not read yet; beyond it, new requests and more of their bodies wait. Each connection has its own
 // limit besides, which those that come, send and go escape.
-constexpr size_t kMaxTold = 32 << 20;
+constexpr size_t kMaxTold = threshold(32 << 20);
 
 }  // namespace
 

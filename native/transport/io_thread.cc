@@ -9,17 +9,18 @@
 #include <future>
 
 #include "status.h"
+#include "threshold.h"
 
 namespace headrace {
 namespace {
 
-constexpr size_t kScratchBytes = 256 << 10;
+constexpr size_t kScratchBytes = threshold(256 << 10);
 constexpr int kMaxReady = 256;
 constexpr Nanos kTick = 1'000'000'000;
 constexpr size_t kSpareBlocks = 8;
 constexpr size_t kSpareBatches = 8;
 // A spare batch keeps at most so much memory.
-constexpr size_t kSpareBatchBytes = 1 << 20;
+constexpr size_t kSpareBatchBytes = threshold(1 << 20);
 
 uint32_t interest(bool reads, bool writes) { return (reads ? EPOLLIN : 0U) | (writes ? EPOLLOUT : 0U); }
 

@@ -6,12 +6,14 @@
 #include <string_view>
 #include <vector>
 
+#include "threshold.h"
+
 namespace headrace {
 
 class Output {
  public:
   // What a burst made it grow to is given back once it is empty.
-  static constexpr size_t kKeptBytes = 256 << 10;
+  static constexpr size_t kKeptBytes = threshold(256 << 10);
 
   size_t size() const { return bytes_.size() - sent_; }
   bool empty() const { return size() == 0; }
