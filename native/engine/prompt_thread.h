@@ -33,8 +33,9 @@ static_assert(sizeof(SchedulingAttributes) == 48);
 // Less than Linux gives others, which is 0.7 ms with one CPU and more with more.
 constexpr uint64_t kTurnNanos = 500'000;
 
-/// Asks for shorter turns than others have. It gets no more of the processor, but gets it when it wakes, and not when the
-/// turn of whoever runs, such as JavaScript, is over. Since Linux 6.12 (EEVDF's custom slices); without effect before.
+/// Asks for shorter turns than others have. It gets no more of the processor, but gets it when it wakes, and not when
+/// the turn of whoever runs, such as JavaScript, is over. Since Linux 6.12 (EEVDF's custom slices); without effect
+/// before.
 inline void take_short_turns() {
   SchedulingAttributes attributes{};
   if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "io_thread.h"
 #include "pieces.h"
@@ -17,6 +18,9 @@
 
 namespace headrace::fuzz {
 namespace {
+
+// To read all of the largest input.
+constexpr int kMostTurns = 1000;
 
 // What happened on a connection, as text; written by the server's thread and by this one.
 class Transcript {
@@ -61,15 +65,21 @@ struct Host {
     thread.post_and_wait([this] { thread.add(handler); });
   }
 
-  // Until all that was sent has been read, and told: a task may run in a turn that had looked at its sockets before,
-  // and events are published at the end of a turn.
+  // Until all that is read of what was sent has been, and told: a task may run in a turn that had looked at its sockets
+  // before, and events are published at the end of a turn.
   void settle() {
-    for (int turn = 0; turn < 3; ++turn) thread.post_and_wait([] {});
+    int unread = unread_of(client);
+    for (int quiet = 0; quiet < 3; ++quiet) {
+      thread.post_and_wait([] {});
+      const int now = unread_of(client);
+      if (std::exchange(unread, now) != now) quiet = 0;
+    }
   }
 
   Handler handler;
   ServerShared shared;
   IoThread thread{0, ServerOptions{}, shared, [] {}};
+  int client = -1;  // its end of the sockets
 };
 
 Host& host() {
@@ -85,6 +95,7 @@ class Session {
     int ends[2];
     demand(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0, "a pair of sockets");
     client_.reset(ends[0]);
+    host().client = ends[0];
     const auto server = std::make_shared<UniqueFd>(ends[1]);
     host().shared.connections.fetch_add(1);
     host().thread.load.fetch_add(1);
@@ -103,8 +114,10 @@ class Session {
 
   // Goes away; what the client was sent, but for a WebSocket, whose pongs need not wait for its messages' answers.
   std::string leave() {
+    host().client = -1;
     client_.reset();
-    settle();
+    // It reads first what its client has sent before.
+    for (int turn = 0; turn == 0 || (turn < kMostTurns && host().shared.connections.load() > 0); ++turn) settle();
     demand(host().shared.connections.load() == 0, "a connection whose client has gone is gone");
     demand(!is_asked_ && !is_accepted_, "whoever was asked is told of the end");
     return is_web_socket_ ? "" : received_;

@@ -1,6 +1,9 @@
 // An input cut into pieces, each in memory of its own that ends where the address sanitizer notices.
 #pragma once
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +25,12 @@ void each_piece(std::string_view text, uint32_t seed, Use&& use) {
     if (!use(std::span(piece))) return;
     text.remove_prefix(size);
   }
+}
+
+// Bytes that whoever has the other end of a pair of sockets has not read yet; of -1, none.
+inline int unread_of(int end) {
+  int bytes = 0;
+  return ioctl(end, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 }  // namespace headrace::fuzz

@@ -7,10 +7,12 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "io_thread.h"
 #include "model_client.h"
 #include "ort.h"
+#include "pieces.h"
 #include "property.h"
 
 namespace headrace::fuzz {
@@ -18,6 +20,8 @@ namespace headrace::fuzz {
 // Of an element of a row, and of a row.
 inline constexpr size_t kElementBytes = 4;
 inline constexpr size_t kRowBytes = 8;
+// To read all of the largest input.
+inline constexpr int kMostTurns = 1000;
 
 inline ModelConfig ledger_config() {
   open_onnxruntime(HEADRACE_ORT_LIBRARY);
@@ -36,18 +40,33 @@ struct ServedModel {
     thread.post_and_wait([this] { client = std::make_shared<ModelClient>(thread, engine, 1); });
   }
 
-  // Until all that was sent has been read and run, and its outcome told. A task may run in a turn that had looked at
-  // its sockets before, and events are published at the end of a turn.
+  // Until all that is read of what was sent has been, and was run, and its outcome told. A task may run in a turn that
+  // had looked at its sockets before, and events are published at the end of a turn.
   void settle() {
+    int unread = unread_of(peer);
     bool is_busy = true;
-    for (int quiet = 0; quiet < 3; quiet = is_busy ? 0 : quiet + 1)
+    for (int quiet = 0; quiet < 3; quiet = is_busy ? 0 : quiet + 1) {
       thread.post_and_wait([&] { is_busy = client && client->under_way() > 0; });
+      const int now = unread_of(peer);
+      if (std::exchange(unread, now) != now) is_busy = true;
+    }
+  }
+
+  // Until it has seen that its client is gone; first it reads what was sent before. `read` takes its events.
+  template <typename Read>
+  void settle_leaving(Read&& read) {
+    int turn = 0;
+    do {
+      settle();
+      read();
+    } while (shared.connections.load() > 0 && ++turn < kMostTurns);
   }
 
   std::shared_ptr<Engine> engine = std::make_shared<Engine>(ledger_config());
   std::shared_ptr<ModelClient> client;
   ServerShared shared;
   IoThread thread{0, ServerOptions{}, shared, [] {}};
+  int peer = -1;  // the client's end of the sockets
 };
 
 // A client's end of a connection to the thread.
@@ -57,6 +76,7 @@ class SocketClient {
     int ends[2];
     demand(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0, "a pair of sockets");
     mine_.reset(ends[0]);
+    served_.peer = ends[0];
     const auto server = std::make_shared<UniqueFd>(ends[1]);
     served_.shared.connections.fetch_add(1);
     served_.thread.load.fetch_add(1);
@@ -83,7 +103,10 @@ class SocketClient {
     }
   }
 
-  void leave() { mine_.reset(); }
+  void leave() {
+    served_.peer = -1;
+    mine_.reset();
+  }
   bool is_at_end() const { return is_at_end_; }
   std::string& received() { return received_; }
 

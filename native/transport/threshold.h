@@ -8,7 +8,7 @@ namespace headrace {
 /// `bytes`; for fuzzing, which has small inputs, a part of it, so that those come beyond it too.
 constexpr size_t threshold(size_t bytes) {
 #if defined(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
-  return bytes / 64;
+  return bytes / 256;
 #else
   return bytes;
 #endif
