@@ -104,10 +104,10 @@ class Session {
 
   void send(std::span<const char> bytes) {
     while (!bytes.empty()) {
-      const ssize_t count = ::send(client_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const ssize_t count = ::send(client_.get(), bytes.data(), std::min(bytes.size(), kSentAtOnce), MSG_NOSIGNAL);
       if (count < 0 && errno != EAGAIN) break;  // the server has ended it
       bytes = bytes.subspan(count < 0 ? 0 : static_cast<size_t>(count));
-      settle();
+      if (count < 0) settle();
     }
     settle();
   }

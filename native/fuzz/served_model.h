@@ -85,7 +85,7 @@ class SocketClient {
 
   void send(std::string_view bytes) {
     while (!bytes.empty()) {
-      const ssize_t count = ::send(mine_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const ssize_t count = ::send(mine_.get(), bytes.data(), std::min(bytes.size(), kSentAtOnce), MSG_NOSIGNAL);
       if (count < 0 && errno != EAGAIN) return;  // the server has ended it
       bytes.remove_prefix(count < 0 ? 0 : static_cast<size_t>(count));
       if (count < 0) receive();
