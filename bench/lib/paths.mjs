@@ -11,7 +11,8 @@ export const REPOSITORY = dirname(BENCH);
 
 export const NATIVE_SOURCE = join(BENCH, "native");
 export const NATIVE_BUILD = join(REPOSITORY, "build", "bench");
-export const LOADGEN = join(NATIVE_BUILD, "generator", "headrace-loadgen");
+/** Beside the addon, as `headrace bench` has it. */
+export const LOADGEN = join(REPOSITORY, "build", "native", "Release", "headrace-loadgen");
 export const BARE_LOOP = join(NATIVE_BUILD, "bare_loop");
 
 export const CLI = join(REPOSITORY, "dist", "cli", "main.js");

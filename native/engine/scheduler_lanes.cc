@@ -4,6 +4,7 @@
 #include <string>
 
 #include "scheduler.h"
+#include "thread_name.h"
 
 namespace headrace {
 
@@ -33,6 +34,7 @@ void Scheduler::set_lanes(uint32_t count) {
 }
 
 void Scheduler::lane_loop(uint32_t lane) {
+  name_this_thread("headrace-lane" + std::to_string(lane));
   RunScratch scratch;
   while (lane < wanted_lanes_) {
     Decision decision;

@@ -9,6 +9,7 @@
 #include <future>
 
 #include "status.h"
+#include "thread_name.h"
 #include "threshold.h"
 
 namespace headrace {
@@ -101,6 +102,7 @@ void IoThread::stop(Nanos linger) {
 }
 
 void IoThread::run() {
+  name_this_thread("headrace-io" + std::to_string(index_));
   now_ = now_nanos();
   next_tick_ = now_ + kTick;
   while (!stopping_.load()) turn();

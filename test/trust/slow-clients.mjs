@@ -5,7 +5,7 @@ import { withServer } from "../../bench/lib/server.mjs";
 import { bystanders } from "./lib/bystanders.mjs";
 import { trustCheck } from "./lib/check.mjs";
 import { randomOf } from "./lib/random.mjs";
-import { openFiles, peakMib, pinClient, prefer, SERVER_CORE, until } from "./lib/server.mjs";
+import { openFiles, peakMib, pinClient, SERVER_CORE, until } from "./lib/server.mjs";
 import { ANSWER_BYTES, requests, SENDERS_SECONDS, senders, slowLoris } from "./lib/slow-ones.mjs";
 
 const ABOUT = `Beside streams of others: WebSockets that never read, connections that send a byte now and then, and clients that
@@ -87,7 +87,6 @@ async function work(check) {
   const random = randomOf(check.seed);
   await withServer(headraceServer(GRU_MODEL), SERVER_CORE, async (server) => {
     const { pid } = server;
-    prefer(pid);
     check.progress("clients that read");
     const baseline = await baselineOf(server, counts, random);
     check.progress("a quiet run");

@@ -2,14 +2,12 @@
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { setPriority } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cpuSecondsOf } from "../../../bench/lib/process-tree.mjs";
 
 export const SERVER_CORE = 0;
 export const CLIENT_CORE = 1;
 const POLL_MS = 20;
-const PREFERRED = -15;
 
 /** Pins this process with all its threads: a client must not take time from the server. */
 export function pinClient() {
@@ -19,21 +17,6 @@ export function pinClient() {
 /** @param {number} pid @returns {number} the file descriptors that a process has open, sockets included */
 export function openFiles(pid) {
   return readdirSync(`/proc/${pid}/fd`).length;
-}
-
-/**
- * Puts a process before others that have nothing to do with the check, where that is allowed: a latency is to be the server's, and
- * not that of whatever else the machine does.
- * @param {number} pid
- */
-export function prefer(pid) {
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    try {
-      setPriority(Number(thread), PREFERRED);
-    } catch {
-      return; // it takes privileges, and the check goes on without
-    }
-  }
 }
 
 /** The most of a process that ever was in memory, in MiB. */
