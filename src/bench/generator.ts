@@ -64,7 +64,7 @@ export interface GeneratorWindow {
 }
 
 export interface GeneratorListener {
-  /** The warm-up has had its time. It goes on until this is done, and then measuring begins. */
+  /** The warm-up has had its time. It goes on until this is done, and then measuring begins. Never rejects. */
   warm?(): Promise<void>;
   window?(window: GeneratorWindow): void;
 }
