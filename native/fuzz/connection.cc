@@ -116,8 +116,12 @@ class Session {
   std::string leave() {
     host().client = -1;
     client_.reset();
-    // It reads first what its client has sent before.
-    for (int turn = 0; turn == 0 || (turn < kMostTurns && host().shared.connections.load() > 0); ++turn) settle();
+    // It reads first what its client has sent before; and once it has seen the end, it has yet to tell it.
+    bool is_gone = false;
+    for (int turn = 0; !is_gone && turn < kMostTurns; ++turn) {
+      is_gone = host().shared.connections.load() == 0;
+      settle();
+    }
     demand(host().shared.connections.load() == 0, "a connection whose client has gone is gone");
     demand(!is_asked_ && !is_accepted_, "whoever was asked is told of the end");
     return is_web_socket_ ? "" : received_;

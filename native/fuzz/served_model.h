@@ -52,14 +52,16 @@ struct ServedModel {
     }
   }
 
-  // Until it has seen that its client is gone; first it reads what was sent before. `read` takes its events.
+  // Until it has seen that its client is gone, and told it; first it reads what was sent before. `read` takes its
+  // events.
   template <typename Read>
   void settle_leaving(Read&& read) {
-    int turn = 0;
-    do {
+    bool is_gone = false;
+    for (int turn = 0; !is_gone && turn < kMostTurns; ++turn) {
+      is_gone = shared.connections.load() == 0;
       settle();
       read();
-    } while (shared.connections.load() > 0 && ++turn < kMostTurns);
+    }
   }
 
   std::shared_ptr<Engine> engine = std::make_shared<Engine>(ledger_config());
