@@ -22,7 +22,7 @@ export interface CallReceiver {
 
 export interface CallLimits {
   readonly maxMessageBytes: number;
-  /** Called with a change in the bytes of unfinished messages; false: there are too many already. */
+  /** Called with a change in the bytes of messages that are not whole, or not unpacked; false: there are too many already. */
   hold(change: number): boolean;
 }
 
@@ -46,6 +46,8 @@ export class Call implements StreamHandler {
   private isStopped = false;
   /** Whether a message is being unpacked: those behind it wait. */
   private isUnpacking = false;
+  /** Bytes of that message, as it came. */
+  private packedBytes = 0;
   private counted = 0;
 
   constructor(
@@ -173,6 +175,7 @@ export class Call implements StreamHandler {
       throw new HeadraceError("INVALID_ARGUMENT", "is packed, but there is no grpc-encoding", { path: "message" });
     }
     this.isUnpacking = true;
+    this.packedBytes = bytes.length;
     this.unpackAndGoOn(Buffer.from(bytes), encoding).catch((error: unknown) => {
       this.receiver?.cancelled();
       this.fail(error);
@@ -180,9 +183,11 @@ export class Call implements StreamHandler {
   }
 
   private async unpackAndGoOn(packed: Buffer, encoding: Encoding): Promise<void> {
-    const bytes = await unpack(packed, encoding, this.limits.maxMessageBytes);
-    if (this.isFinished) return;
+    const bytes = await unpack(packed, encoding, this.limits.maxMessageBytes, () => !this.isFinished);
+    if (bytes === undefined || this.isFinished) return;
     this.isUnpacking = false;
+    this.packedBytes = 0;
+    this.count();
     this.receiver?.message(bytes);
     this.readHeld();
   }
@@ -220,9 +225,9 @@ export class Call implements StreamHandler {
     this.counted = 0;
   }
 
-  /** Tells how much memory an unfinished message takes. Throws RESOURCE_EXHAUSTED where there is too much already. */
+  /** Tells how much memory the message takes that the receiver has not had yet. Throws RESOURCE_EXHAUSTED where there is too much already. */
   private count(): void {
-    const change = this.reader.buffered - this.counted;
+    const change = this.reader.buffered + this.packedBytes - this.counted;
     if (change === 0 || this.isFinished) return;
     this.counted += change;
     if (this.limits.hold(change)) return;

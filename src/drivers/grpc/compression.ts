@@ -12,19 +12,49 @@ const MAX_BYTES = 1 << 20;
 /** Fast; what is gained beyond it is little. */
 const LEVEL = 1;
 
+/** As many threads as libuv has for it; more at a time would not be faster, and each may take as much memory as a message may have. */
+const MAX_UNPACKING = 4;
+
 const unpackers = { gzip: promisify(gunzip), deflate: promisify(inflate) };
 
-/** A message unpacked, on another thread. Rejects with PAYLOAD_TOO_LARGE above `limit` bytes, and INVALID_ARGUMENT. */
-export async function unpack(packed: Buffer, encoding: Encoding, limit: number): Promise<Buffer> {
+/**
+ * A message unpacked, on another thread and in its turn; undefined where it is not wanted any more by then. Rejects with
+ * PAYLOAD_TOO_LARGE above `limit` bytes, and INVALID_ARGUMENT.
+ */
+export async function unpack(
+  packed: Buffer,
+  encoding: Encoding,
+  limit: number,
+  isWanted: () => boolean,
+): Promise<Buffer | undefined> {
+  await turn();
   try {
-    return await unpackers[encoding](packed, { maxOutputLength: limit });
+    return isWanted() ? await unpackers[encoding](packed, { maxOutputLength: limit }) : undefined;
   } catch (error) {
     if (error instanceof RangeError) {
       const message = `the message has more than ${limit} bytes unpacked, which is the most allowed (maxMessageBytes)`;
       throw new HeadraceError("PAYLOAD_TOO_LARGE", message);
     }
     throw new InvalidArgumentError(`is not packed as ${encoding}`, { path: "message", cause: error });
+  } finally {
+    nextTurn();
   }
+}
+
+/** Of all connections: each is called when it may begin. */
+const waiting: (() => void)[] = [];
+let unpacking = 0;
+
+async function turn(): Promise<void> {
+  if (unpacking < MAX_UNPACKING) unpacking += 1;
+  else await new Promise<void>((resolve) => waiting.push(resolve));
+}
+
+/** Who is done leaves its place to who waits. */
+function nextTurn(): void {
+  const next = waiting.shift();
+  if (next === undefined) unpacking -= 1;
+  else next();
 }
 
 /** A message packed, or undefined where it goes as it is. */

@@ -34,7 +34,7 @@ export interface ListenerInit {
 const STREAM_WINDOW_BYTES = 1 << 20;
 /** Of all calls of a connection. What is taken in is consumed at once, so this is about the line, not about memory. */
 const CONNECTION_WINDOW_BYTES = 16 << 20;
-/** Unfinished messages of one connection, in largest messages. */
+/** Messages of one connection that are not whole or not unpacked, in largest messages; at least a connection's window of them. */
 const UNFINISHED_MESSAGES = 4;
 
 export class GrpcListener implements SharedListener, ConnectionHost {
@@ -218,7 +218,8 @@ export class GrpcListener implements SharedListener, ConnectionHost {
 
   private connected(socket: Socket): void {
     const { maxMessageBytes } = this.parameters;
-    const state = new ConnectionState(maxMessageBytes, UNFINISHED_MESSAGES * maxMessageBytes);
+    const maxUnfinishedBytes = Math.max(UNFINISHED_MESSAGES * maxMessageBytes, CONNECTION_WINDOW_BYTES);
+    const state = new ConnectionState(maxMessageBytes, maxUnfinishedBytes);
     this.connections.set(new Connection(socket, this), state);
   }
 
