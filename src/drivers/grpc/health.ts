@@ -41,7 +41,10 @@ export class HealthWatches {
 
   open(call: Call): CallReceiver {
     this.timer ??= setInterval(() => this.look(), LOOK_MILLIS).unref();
-    return new Watch(call, this.method, this.watches, (service) => healthOf(this.host, service));
+    const watch = new Watch(call, this.method, this.watches, (service) => healthOf(this.host, service));
+    // Also while it has not said what it watches: it is to end with the others.
+    this.watches.add(watch);
+    return watch;
   }
 
   /**
@@ -77,7 +80,6 @@ class Watch implements CallReceiver {
   message(bytes: Buffer): void {
     if (this.service !== undefined) throw new HeadraceError("INVALID_ARGUMENT", "Watch takes one message");
     this.service = String(this.method.request.decode(bytes).service);
-    this.all.add(this);
     this.tell();
   }
 
@@ -95,7 +97,8 @@ class Watch implements CallReceiver {
   }
 
   tell(): void {
-    const now = this.healthOf(this.service ?? "");
+    if (this.service === undefined) return;
+    const now = this.healthOf(this.service);
     if (now === this.told) return;
     this.told = now;
     this.call.send(new Bytes(this.method.response.encode({ status: now })));

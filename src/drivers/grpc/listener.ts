@@ -152,7 +152,7 @@ export class GrpcListener implements SharedListener, ConnectionHost {
 
   /** To be called when a model came, is stopping or has gone. */
   changed(): void {
-    this.services.watches.changed(this.isDraining);
+    this.services.changed(this.isDraining);
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 /** grpc.reflection: what the server offers, for tools that have no .proto of it. v1 and v1alpha differ by name only. */
-import { ERROR_CODES } from "../../errors.js";
+import { ERROR_CODES, HeadraceError } from "../../errors.js";
 import { Bytes, type Call, type CallReceiver } from "./call.js";
 import { type ProtoFile, protoFiles } from "./messages/descriptors.js";
 import type { DeclaredMethod, MessageObject } from "./messages/schema.js";
@@ -11,11 +11,29 @@ export const SERVICES = [
   "inference.GRPCInferenceService",
 ] as const;
 
-/** A call of ServerReflectionInfo: each question is answered in its turn. */
-export class Reflection implements CallReceiver {
+/** Calls of ServerReflectionInfo that are open. */
+export class Reflections {
+  private readonly all = new Set<Reflection>();
+
+  open(call: Call, method: DeclaredMethod): CallReceiver {
+    const reflection = new Reflection(call, method, () => this.all.delete(reflection));
+    this.all.add(reflection);
+    return reflection;
+  }
+
+  /** Nothing will be served here any more: they would go on for as long as their clients want. */
+  end(): void {
+    for (const reflection of [...this.all]) reflection.end();
+  }
+}
+
+/** One call: each question is answered in its turn. */
+class Reflection implements CallReceiver {
+  /** @param over Called when the call is over, perhaps more than once. */
   constructor(
     private readonly call: Call,
     private readonly method: DeclaredMethod,
+    private readonly over: () => void,
   ) {}
 
   message(bytes: Buffer): void {
@@ -33,10 +51,18 @@ export class Reflection implements CallReceiver {
   }
 
   halfClosed(): void {
+    this.over();
     this.call.finish();
   }
 
-  cancelled(): void {}
+  cancelled(): void {
+    this.over();
+  }
+
+  end(): void {
+    this.over();
+    this.call.fail(new HeadraceError("UNAVAILABLE", "the server is stopping"));
+  }
 }
 
 let files: readonly ProtoFile[] | undefined;

@@ -6,7 +6,7 @@ import { HealthWatches, healthCheck } from "./health.js";
 import { type Inferences, UnaryInfer } from "./infer.js";
 import { type DeclaredMethod, methodsOf } from "./messages/schema.js";
 import { roleOfMethod } from "./method-roles.js";
-import { Reflection, SERVICES } from "./reflection.js";
+import { Reflections, SERVICES } from "./reflection.js";
 import { UnaryCall, type UnaryHandler } from "./unary.js";
 import { type V2Host, v2Methods } from "./v2-methods.js";
 
@@ -22,7 +22,8 @@ export interface ServedMethod {
 }
 
 export class Services {
-  readonly watches: HealthWatches;
+  private readonly watches: HealthWatches;
+  private readonly reflections = new Reflections();
   private readonly byPath = new Map<string, ServedMethod>();
 
   /** @param openStream Answers a call of ModelStreamInfer. */
@@ -42,8 +43,17 @@ export class Services {
     put(declared("grpc.health.v1.Health", "Watch"), (call) => this.watches.open(call));
     for (const service of SERVICES.filter((name) => name.endsWith("ServerReflection"))) {
       const method = declared(service, "ServerReflectionInfo");
-      put(method, (call) => new Reflection(call, method));
+      put(method, (call) => this.reflections.open(call, method));
     }
+  }
+
+  /**
+   * To be called when a model came, is stopping or has gone.
+   * @param isLast Whether nothing will be served here any more: calls that would never end by themselves end.
+   */
+  changed(isLast: boolean): void {
+    this.watches.changed(isLast);
+    if (isLast) this.reflections.end();
   }
 
   /** Throws UNIMPLEMENTED for a path that is none. */

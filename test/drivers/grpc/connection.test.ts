@@ -451,6 +451,22 @@ t.test("a stopping server says which calls it has not looked at", async (t) => {
   await stopped;
 });
 
+t.test("calls that would go on end where the server stops, also those that have asked nothing yet", async (t) => {
+  const { greeted, driver } = await open(t);
+  const raw = await greeted();
+  const paths = ["grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "grpc.health.v1.Health/Watch"];
+  for (const [index, path] of paths.entries()) {
+    const block = encodeHeaders([...POST.slice(0, 2), [":path", `/${path}`], ["content-type", "application/grpc"]]);
+    raw.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 2 * index + 1, block));
+  }
+  raw.send(frame(FRAME.PING, 0, 0, Buffer.alloc(8)));
+  await raw.until(({ type }) => type === FRAME.PING);
+  const stopped = driver.stop();
+  t.equal(status(await raw.until(isEndOf(1))), "14");
+  t.equal(status(await raw.until(isEndOf(3))), "14");
+  await stopped;
+});
+
 t.test("a connection beyond the limit is closed, and those before go on", async (t) => {
   const { connection, greeted } = await open(t, { maxConnections: 1 });
   const first = await greeted();
