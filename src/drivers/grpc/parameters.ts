@@ -25,7 +25,7 @@ export interface GrpcParameters extends AccessParameters {
   maxInFlightPerStream: number;
   /**
    * Answers that a client has not read yet, beyond what the operating system buffers. Where more pile up, nothing more is read of
-   * that client, and no more is written, until it reads. Default: 1 MiB.
+   * that client, and no more is written, until it reads; at least 16 KiB. Default: 1 MiB.
    */
   maxBackpressureBytes: number;
   /**

@@ -434,6 +434,34 @@ t.test("an answer waits for windows of any size", async (t) => {
   t.equal(bytes.readUInt32BE(1), bytes.length - 5, "all of the message");
 });
 
+for (const maxBackpressureBytes of [1, 20_000, 1 << 20]) {
+  t.test(
+    `answers that outgrow a limit of ${maxBackpressureBytes} go on where the system takes all of them`,
+    async (t) => {
+      const { connection } = await open(t, { maxBackpressureBytes });
+      const raw = await connection();
+      // Nothing of the client's makes the server look again.
+      raw.send(PREFACE, frame(FRAME.SETTINGS, 0, 0, setting(SETTING.INITIAL_WINDOW_SIZE, 2 ** 31 - 1)));
+      raw.send(frame(FRAME.WINDOW_UPDATE, 0, 0, uint32(2 ** 30)));
+      const calls = 500;
+      const question = prefixed("grpc.reflection.v1.ServerReflectionRequest", {
+        file_by_filename: "model_config.proto",
+      });
+      const path: [string, string] = [":path", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"];
+      const block = encodeHeaders([...POST.slice(0, 2), path, ["content-type", "application/grpc"]]);
+      for (let index = 0; index < calls; index++) {
+        const stream = 2 * index + 1;
+        raw.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, stream, block), frame(FRAME.DATA, 1, stream, question));
+      }
+      for (let index = 0; index < calls; index++) {
+        const end = await raw.until(isEndOf(2 * index + 1));
+        if (status(end) !== "0") t.fail(`call ${index} has not ended well`);
+      }
+      t.ok(raw.frames.reduce((sum, { payload }) => sum + payload.length, 0) > 1 << 20);
+    },
+  );
+}
+
 t.test("a stopping server says which calls it has not looked at", async (t) => {
   const { greeted, driver } = await open(t);
   const raw = await greeted();

@@ -101,9 +101,13 @@ export class Connection implements SenderOwner, FrameListener {
   flush(): void {
     if (this.isClosed) return;
     this.sender.flush();
-    if (this.isPaused || !this.sender.isBackedUp) return;
-    this.isPaused = true;
-    this.socket.pause();
+    if (!this.sender.isBackedUp) {
+      // 'drain' follows only where the system did not take all at once.
+      this.sender.pumpBlocked();
+    } else if (!this.isPaused) {
+      this.isPaused = true;
+      this.socket.pause();
+    }
   }
 
   send(stream: Http2Stream, payload: Payload): void {

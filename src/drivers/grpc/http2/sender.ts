@@ -33,17 +33,22 @@ export class Sender {
   /** What the client says about itself. */
   readonly peer: PeerSettings = { initialWindow: INITIAL_WINDOW, maxFrameBytes: MAX_FRAME_BYTES };
   private readonly output = new Output();
+  /** What may wait for a client that does not read. */
+  private readonly maxBackpressureBytes: number;
   /** Bytes that the client takes on the connection. */
   private window = INITIAL_WINDOW;
   /** Streams with DATA that wait for the connection's window or for the socket. */
   private readonly blocked = new Set<Http2Stream>();
 
-  /** @param maxBackpressureBytes What may wait for a client that does not read. */
+  /** @param maxBackpressureBytes What may wait for a client that does not read; at least what the socket buffers by itself. */
   constructor(
     private readonly socket: Socket,
     private readonly owner: SenderOwner,
-    private readonly maxBackpressureBytes: number,
-  ) {}
+    maxBackpressureBytes: number,
+  ) {
+    // Of less the socket does not tell when it has gone.
+    this.maxBackpressureBytes = Math.max(maxBackpressureBytes, socket.writableHighWaterMark);
+  }
 
   get isEmpty(): boolean {
     return this.output.length === 0 && this.socket.writableLength === 0;
@@ -122,6 +127,7 @@ export class Sender {
 
   /** Sends what waited for the connection's window or for the socket. */
   pumpBlocked(): void {
+    if (this.blocked.size === 0 || this.window <= 0) return;
     const streams = [...this.blocked];
     this.blocked.clear();
     for (const stream of streams) if (!stream.isClosed) this.pump(stream);
