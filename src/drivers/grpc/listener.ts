@@ -2,7 +2,7 @@
  * A port over which one or several drivers of a runtime serve their models. It owns the socket, the connections and the
  * services; each driver brings a GrpcModel, and calls find it by the model's name.
  */
-import type { Server, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { HeadraceError, toHeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { RepositoryControl, SharedListener } from "../../runtime/index.js";
@@ -19,7 +19,7 @@ import type { Http2Stream } from "./http2/stream.js";
 import { Inferences } from "./infer.js";
 import { type GrpcParameters, grpcParameters, LISTENER_PARAMETERS, type ListenerParameters } from "./parameters.js";
 import { Services } from "./services.js";
-import { listenOn } from "./sockets.js";
+import { type Door, listenOn } from "./sockets.js";
 import { httpAnswer, statusOf, trailersOnly } from "./status.js";
 import { StreamInfer } from "./stream-infer.js";
 
@@ -40,7 +40,7 @@ const UNFINISHED_MESSAGES = 4;
 export class GrpcListener implements SharedListener, ConnectionHost {
   readonly models = new ServedModels<GrpcModel>();
   readonly limits: ConnectionLimits;
-  private server: Server | undefined;
+  private door: Door | undefined;
   private boundPort = 0;
   private readonly users = new Set<object>();
   private readonly connections = new Map<Connection, ConnectionState>();
@@ -126,7 +126,7 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     checkShared<ListenerParameters>(this, LISTENER_PARAMETERS, given, grpcParameters(given));
     this.users.add(user);
     // Whoever was last here may have stopped listening, and not be gone yet.
-    if (this.server !== undefined) return;
+    if (this.door !== undefined) return;
     try {
       await this.listen(this.port);
     } catch (error) {
@@ -225,15 +225,13 @@ export class GrpcListener implements SharedListener, ConnectionHost {
 
   private async listen(port: number): Promise<void> {
     const { host, tls, maxConnections } = this.parameters;
-    this.server = await listenOn({ host, port, tls, maxConnections }, (socket) => this.connected(socket));
-    const address = this.server.address();
-    this.boundPort = typeof address === "object" && address !== null ? address.port : port;
+    this.door = await listenOn({ host, port, tls, maxConnections }, (socket) => this.connected(socket));
+    this.boundPort = this.door.port;
   }
 
   private stopListening(): void {
-    // Its callback comes when the last connection is gone, which nobody waits for here.
-    this.server?.close();
-    this.server = undefined;
+    this.door?.close();
+    this.door = undefined;
   }
 }
 

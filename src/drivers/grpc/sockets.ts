@@ -1,6 +1,7 @@
 /** The sockets of a listener: the one place that knows how a connection is accepted. */
 import { createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { createServer as createTlsServer, type TLSSocket, Server as TlsServer } from "node:tls";
+import { Handshakes } from "../../serving/handshakes.js";
 import { readTls, type TlsOptions } from "../../serving/tls.js";
 import { listenError } from "../../transport/index.js";
 
@@ -13,15 +14,37 @@ export interface SocketOptions {
   readonly maxConnections: number;
 }
 
+/** Where connections come in. */
+export class Door {
+  private readonly handshakes: Handshakes | undefined;
+
+  constructor(private readonly server: Server) {
+    if (server instanceof TlsServer) this.handshakes = new Handshakes(server);
+  }
+
+  get port(): number {
+    const address = this.server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  /** Lets nobody in any more; who has not said anything is sent away. */
+  close(): void {
+    // Its callback comes when the last connection is gone, which nobody waits for here.
+    this.server.close();
+    this.handshakes?.end();
+  }
+}
+
 /**
  * Listens, and hands each connection over as it is accepted, or with TLS when that stands.
  * @throws HeadraceError PORT_IN_USE; INVALID_ARGUMENT where a file of TLS does not fit, or the host is not known.
  */
-export async function listenOn(options: SocketOptions, connected: (socket: Socket) => void): Promise<Server> {
+export async function listenOn(options: SocketOptions, connected: (socket: Socket) => void): Promise<Door> {
   const { host, port, tls, maxConnections } = options;
   // Nagle's delay is off from the first byte, ours come in whole answers.
   const server = tls === undefined ? createServer({ noDelay: true }, connected) : tlsServer(tls, connected);
   server.maxConnections = maxConnections;
+  const door = new Door(server);
   return new Promise((resolve, reject) => {
     server.once("error", (cause) => {
       reject(listenError(host, port, cause));
@@ -30,7 +53,7 @@ export async function listenOn(options: SocketOptions, connected: (socket: Socke
       server.removeAllListeners("error");
       // A connection that could not be accepted is the client's loss, not the server's end.
       server.on("error", () => {});
-      resolve(server);
+      resolve(door);
     });
   });
 }

@@ -41,6 +41,6 @@ export class Entrance {
 
   close(): void {
     this.access.close();
-    this.front?.stopListening();
+    this.front?.close();
   }
 }

@@ -10,6 +10,7 @@ import { connect } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { HeadraceError } from "../../errors.js";
 import { certificateName } from "../../serving/certificate.js";
+import { Handshakes } from "../../serving/handshakes.js";
 import type { TlsFiles } from "../../serving/tls.js";
 import { listenError } from "../../transport/index.js";
 
@@ -42,6 +43,7 @@ export class TlsFront {
   /** Connections that were closed for being too many. */
   refused = 0;
   private readonly server: Server;
+  private readonly handshakes: Handshakes;
   /** By number, in hexadecimal. */
   private readonly clients = new Map<string, TlsClient>();
 
@@ -60,6 +62,7 @@ export class TlsFront {
       },
       (socket) => this.accept(socket),
     );
+    this.handshakes = new Handshakes(this.server);
     this.server.maxConnections = init.maxConnections;
     // A connection that could not be accepted is the client's loss, not the process's end.
     this.server.on("error", () => {});
@@ -87,6 +90,12 @@ export class TlsFront {
   /** Takes no new connections; those that are open go on until the other side of this closes them. */
   stopListening(): void {
     if (this.server.listening) this.server.close();
+  }
+
+  /** Sends away who has not said anything yet. The other side of this ends the others. */
+  close(): void {
+    this.stopListening();
+    this.handshakes.end();
   }
 
   /** Who sent a request. Throws UNAUTHENTICATED for one that came past this. */
