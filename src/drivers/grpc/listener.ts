@@ -32,8 +32,10 @@ export interface ListenerInit {
 
 /** Bytes of one call that may be on their way before they are consumed. */
 const STREAM_WINDOW_BYTES = 1 << 20;
-/** Of all calls of a connection. What is taken in is consumed at once, so this is about the line, not about memory. */
+/** Of all calls of a connection. Most of what is taken in is consumed at once, so this is about the line, not about memory. */
 const CONNECTION_WINDOW_BYTES = 16 << 20;
+/** Of all calls of a connection that have to wait. Beyond it the other calls of the connection wait too. */
+const MAX_UNCONSUMED_BYTES = 64 << 20;
 /** Messages of one connection that are not whole or not unpacked, in largest messages; at least a connection's window of them. */
 const UNFINISHED_MESSAGES = 4;
 
@@ -66,6 +68,7 @@ export class GrpcListener implements SharedListener, ConnectionHost {
       maxStreams: maxStreamsPerConnection,
       streamWindowBytes: STREAM_WINDOW_BYTES,
       connectionWindowBytes: CONNECTION_WINDOW_BYTES,
+      maxUnconsumedBytes: MAX_UNCONSUMED_BYTES,
       maxHeaderListBytes: maxHeaderBytes,
       maxBackpressureBytes,
     };

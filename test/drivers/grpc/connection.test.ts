@@ -318,6 +318,44 @@ t.test("no more is taken of a stream than its window while its requests are not 
   t.equal(await raw.resetOf(1), H2.FLOW_CONTROL_ERROR);
 });
 
+t.test("streams that wait take no more of a connection than it may have, and give it back when they end", async (t) => {
+  const held = new Gate();
+  const { port } = await serveGrpc(t, held.pipeline() as never, { maxInFlightPerStream: 1 });
+  const raw = new RawConnection(t, connect(port, "127.0.0.1")).send(PREFACE, frame(FRAME.SETTINGS, 0, 0));
+  const granted = (): number =>
+    raw.frames
+      .filter(({ type, stream }) => type === FRAME.WINDOW_UPDATE && stream === 0)
+      .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 65_535);
+  const isMore = (than: number) => (): boolean => granted() > than;
+  const streams = Array.from({ length: 90 }, (_, index) => 2 * index + 1);
+  let sent = 0;
+  for (const stream of streams) {
+    raw.send(
+      frame(FRAME.HEADERS, FLAG.END_HEADERS, stream, headers("ModelStreamInfer")),
+      frame(FRAME.DATA, 0, stream, GATED),
+    );
+    sent += GATED.length;
+  }
+  const piece = Buffer.alloc(16_384);
+  let pings = 0;
+  const answered = async (): Promise<void> => {
+    const ping = ++pings;
+    raw.send(frame(FRAME.PING, 0, 0, Buffer.alloc(8, ping)));
+    await raw.until(({ type, payload }) => type === FRAME.PING && payload[0] === ping);
+  };
+  for (const stream of streams.flatMap((stream) => Array.from({ length: 63 }, () => stream))) {
+    if (sent + piece.length > granted()) await answered();
+    if (sent + piece.length > granted()) break;
+    raw.send(frame(FRAME.DATA, 0, stream, piece));
+    sent += piece.length;
+  }
+  t.ok(sent > 64 << 20 && sent < 81 << 20, `${sent} bytes`);
+  const before = granted();
+  raw.send(...streams.map((stream) => frame(FRAME.RST_STREAM, 0, stream, uint32(H2.CANCEL))));
+  t.ok(await raw.until(isMore(before)), "room again");
+  for (const _ of streams) held.release();
+});
+
 t.test("calls beyond the limit are refused, and those before go on", async (t) => {
   const { greeted } = await open(t, { maxStreamsPerConnection: 2 });
   const raw = await greeted();

@@ -19,6 +19,8 @@ export interface ConnectionLimits {
   readonly streamWindowBytes: number;
   /** The same for all requests together. */
   readonly connectionWindowBytes: number;
+  /** Bytes of all requests that came and are not consumed; beyond it no more are let on their way until some are. */
+  readonly maxUnconsumedBytes: number;
   /** The headers of one request, with 32 bytes added for each. */
   readonly maxHeaderListBytes: number;
   /** What may wait for a client that does not read. */
@@ -49,6 +51,8 @@ export class Connection implements SenderOwner, FrameListener {
   private lastStream = 0;
   private receiveWindow: number;
   private uncredited = 0;
+  /** Bytes of requests that came and are not consumed. */
+  private unconsumed = 0;
   private isPaused = false;
   private isGoingAway = false;
   private isClosed = false;
@@ -122,6 +126,9 @@ export class Connection implements SenderOwner, FrameListener {
 
   /** The stream's request needs so many bytes of memory less. */
   credit(stream: Http2Stream, bytes: number): void {
+    stream.unconsumed -= bytes;
+    this.unconsumed -= bytes;
+    this.creditConnection();
     stream.uncredited += bytes;
     if (stream.hasRemoteEnded || 2 * stream.uncredited < this.host.limits.streamWindowBytes) return;
     this.sender.windowUpdate(stream.id, stream.uncredited);
@@ -164,7 +171,8 @@ export class Connection implements SenderOwner, FrameListener {
     const stream = this.known(id, "DATA");
     this.receiveWindow -= bytes;
     if (this.receiveWindow < 0) throw new ConnectionError(H2.FLOW_CONTROL_ERROR, "more DATA than the window allows");
-    this.creditConnection(bytes);
+    this.uncredited += bytes;
+    this.creditConnection();
     if (body.length > 0) this.guard.useful();
     else if (!isEnd) this.guard.control();
     if (stream === undefined) {
@@ -176,6 +184,8 @@ export class Connection implements SenderOwner, FrameListener {
       this.lose(stream, stream.hasRemoteEnded ? H2.STREAM_CLOSED : H2.FLOW_CONTROL_ERROR);
       return;
     }
+    stream.unconsumed += bytes;
+    this.unconsumed += bytes;
     stream.hasRemoteEnded = isEnd;
     if (bytes > body.length) this.credit(stream, bytes - body.length);
     if (body.length > 0) stream.handler?.data(body);
@@ -293,11 +303,14 @@ export class Connection implements SenderOwner, FrameListener {
     stream.isClosed = true;
     this.sender.forget(stream);
     this.streams.delete(stream.id);
+    this.unconsumed -= stream.unconsumed;
+    if (!this.isClosed) this.creditConnection();
   }
 
-  private creditConnection(bytes: number): void {
-    this.uncredited += bytes;
-    if (2 * this.uncredited < this.host.limits.connectionWindowBytes) return;
+  /** Lets the client send as much as came, whether it is consumed or not: calls that wait are not to hold up the others. */
+  private creditConnection(): void {
+    const { connectionWindowBytes, maxUnconsumedBytes } = this.host.limits;
+    if (2 * this.uncredited < connectionWindowBytes || this.unconsumed > maxUnconsumedBytes) return;
     this.sender.windowUpdate(0, this.uncredited);
     this.receiveWindow += this.uncredited;
     this.uncredited = 0;

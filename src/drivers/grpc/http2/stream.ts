@@ -33,6 +33,8 @@ export class Http2Stream {
   sendWindow: number;
   /** Bytes that the client may still send. */
   receiveWindow: number;
+  /** Bytes that came and are not consumed. */
+  unconsumed = 0;
   /** Bytes consumed that the client has not been told of. */
   uncredited = 0;
   hasRemoteEnded = false;
