@@ -517,6 +517,22 @@ t.test("a stopping server says which calls it has not looked at", async (t) => {
   await stopped;
 });
 
+t.test("a stopping server tells a client that has not begun after its settings, which are first", async (t) => {
+  const { greeted, connection, driver } = await open(t);
+  // A call that is open keeps the server from being gone at once.
+  const busy = await greeted();
+  busy.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, headers("ServerLive")), frame(FRAME.PING, 0, 0, Buffer.alloc(8)));
+  const late = await connection();
+  await busy.until(({ type }) => type === FRAME.PING);
+  const stopped = driver.stop();
+  await busy.until(({ type }) => type === FRAME.GOAWAY);
+  late.send(PREFACE, frame(FRAME.SETTINGS, 0, 0));
+  await late.until(({ type }) => type === FRAME.GOAWAY);
+  t.equal(late.frames[0]?.type, FRAME.SETTINGS);
+  busy.send(frame(FRAME.DATA, FLAG.END_STREAM, 1, EMPTY));
+  await stopped;
+});
+
 t.test("calls that would go on end where the server stops, also those that have asked nothing yet", async (t) => {
   const { greeted, driver } = await open(t);
   const raw = await greeted();

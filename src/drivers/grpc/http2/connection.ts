@@ -86,7 +86,8 @@ export class Connection implements SenderOwner, FrameListener {
   goAway(): void {
     if (this.isClosed || this.isGoingAway) return;
     this.isGoingAway = true;
-    this.sender.goAway(this.lastStream, H2.NO_ERROR, "");
+    // Before our settings nothing may come.
+    if (this.incoming.isHttp2) this.sender.goAway(this.lastStream, H2.NO_ERROR, "");
   }
 
   /** Writes what is due and ends the connection. */
@@ -161,6 +162,7 @@ export class Connection implements SenderOwner, FrameListener {
     const { limits } = this.host;
     this.sender.raw(settingsFrame(limits));
     this.sender.windowUpdate(0, limits.connectionWindowBytes - INITIAL_WINDOW);
+    if (this.isGoingAway) this.sender.goAway(this.lastStream, H2.NO_ERROR, "");
   }
 
   onPing(payload: Buffer): void {
