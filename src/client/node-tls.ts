@@ -57,7 +57,10 @@ export function tlsFetch(tls: TlsConnection): Fetch {
   return (url, { method, headers, body, signal }) =>
     new Promise((resolve, reject) => {
       const request = https.request(url, { method, headers, agent, signal: signal ?? undefined }, (answer) => {
-        read(answer).then((bytes) => resolve(responseOf(answer, bytes)), reject);
+        // What cannot be made a Response, such as one with a status above 599, fails as well.
+        read(answer)
+          .then((bytes) => responseOf(answer, bytes))
+          .then(resolve, reject);
       });
       request.on("error", (error) => reject(signal?.aborted ? signal.reason : error));
       request.end(body ?? undefined);
