@@ -41,8 +41,8 @@ export interface EndEvent {
 /** What a subscription gives. */
 export type StreamEvent = StepEvent | EndEvent;
 
-/** A notice of how many results were dropped is no event: the next result has it. */
-type Arrived = StreamEvent | undefined;
+/** A notice of how many results were dropped is no event, and null: the next result has it. */
+type Arrived = StreamEvent | null;
 
 /**
  * The results of state ids, whoever makes their steps. They are kept until they are taken, up to `maxBuffered`; those that come
@@ -84,7 +84,7 @@ export class Subscription implements AsyncIterableIterator<StreamEvent, undefine
     for (;;) {
       const { value, done } = await this.#stream.next();
       if (done) return { done: true, value: undefined };
-      if (value !== undefined) return { done: false, value };
+      if (value !== null) return { done: false, value };
     }
   }
 
@@ -122,7 +122,7 @@ class EventCodec implements StreamCodec<never, Arrived> {
     const stateId = String(notice.sequence_id);
     if (typeof notice.dropped === "number") {
       this.#add(stateId, notice.dropped);
-      return undefined;
+      return null;
     }
     const { end } = notice;
     if (end === "end" || end === "ttl" || end === "lru") return { type: "end", stateId, reason: end };
@@ -135,7 +135,7 @@ class EventCodec implements StreamCodec<never, Arrived> {
 
   /** An event that there was no room for. */
   lost(arrived: Arrived | HeadraceError): void {
-    if (arrived !== undefined && "type" in arrived && arrived.type === "step") {
+    if (arrived !== null && "type" in arrived && arrived.type === "step") {
       this.#add(arrived.stateId, arrived.dropped + 1);
     }
   }
