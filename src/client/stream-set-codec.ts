@@ -25,10 +25,10 @@ export function rawSetCodec(maxStreams: number): SetCodec<ArrayBufferView, Uint8
       names.delete(Number(key));
       free.push(Number(key));
     },
+    leave: (key) => void names.delete(Number(key)),
     opening: (key, stateId, { start, trace }) => JSON.stringify({ open: key, sequence_id: stateId, start, ...trace }),
     closing: (key, { end }) => JSON.stringify({ close: key, end }),
     encode(step, options) {
-      if ("control" in step) return step.control;
       refuseOptions(options, "give them to open and close");
       return numberedFrame(
         Number(step.key),
@@ -61,13 +61,13 @@ export function tensorSetCodec(): SetCodec<Readonly<Record<string, RawTensor>>, 
       return stateId;
     },
     giveBack: (key) => void open.delete(String(key)),
+    leave: (key) => void open.delete(String(key)),
     opening: () => undefined,
     closing(_key, { end }) {
       if (!end) return undefined;
       throw new InvalidArgumentError("send the last step with { end: true }", { path: "end" });
     },
-    encode: (step, options) =>
-      "control" in step ? step.control : encodeTensors(step.input, options, String(step.key)),
+    encode: ({ key, input }, options) => encodeTensors(input, options, String(key)),
     decode: (frame) => tensorAnswer(decodeStreamResponse(frame)),
     decodeText: (frame) => tensorAnswer(decodeInferResponse(new TextEncoder().encode(frame), undefined)),
     decodeError: ({ sequenceId, error }) => ({ key: sequenceId, error }),

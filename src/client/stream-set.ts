@@ -20,10 +20,11 @@ export interface CloseOptions {
   readonly end?: boolean;
 }
 
-/** What goes over the connection of a set: a step, or the begin or end of a stream. */
-export type SetStep<In> =
-  | { readonly key: string | number; readonly input: In }
-  | { readonly key: string | number; readonly control: string };
+/** A step of one of the streams of a set. */
+export interface SetStep<In> {
+  readonly key: string | number;
+  readonly input: In;
+}
 
 /** What comes back; neither an answer nor an error: a begin or end was acknowledged. */
 export interface SetAnswer<Out> {
@@ -38,6 +39,8 @@ export interface SetCodec<In, Out> extends StreamCodec<SetStep<In>, SetAnswer<Ou
   take(stateId: string | undefined): string | number;
   /** The stream of a key has ended, and all its answers are there. */
   giveBack(key: string | number): void;
+  /** The stream of a key has ended here, but not for the server: its name is free, and the key is not used again. */
+  leave(key: string | number): void;
   /** The control frame that begins a stream; undefined: none is needed. */
   opening(key: string | number, stateId: string | undefined, options: OpenOptions): string | undefined;
   /** The control frame that ends it. Throws INVALID_ARGUMENT for options that it cannot have. */
@@ -93,16 +96,16 @@ export class StreamSet<In, Out> {
     if (this.#ended !== undefined)
       throw this.#ended.failure ?? new HeadraceError("UNAVAILABLE", "the streams are closed");
     const key = this.#codec.take(stateId);
-    const send = (step: SetStep<In>, sending: SendOptions = {}): Promise<void> => this.#stream.send(step, sending);
     const handle = new StreamHandle<In, Out>({
       key,
       stateId,
       codec: this.#codec,
       maxInFlight: this.#maxInFlight,
-      send,
-      over: () => {
+      send: (frame) => this.#stream.sendFrame(frame),
+      over: (isFree) => {
         this.#handles.delete(key);
-        this.#codec.giveBack(key);
+        if (isFree) this.#codec.giveBack(key);
+        else this.#codec.leave(key);
       },
     });
     this.#handles.set(key, handle);
@@ -137,8 +140,9 @@ interface HandleInit<In, Out> {
   readonly stateId: string | undefined;
   readonly codec: SetCodec<In, Out>;
   readonly maxInFlight: number;
-  send(step: SetStep<In>, options?: SendOptions): Promise<void>;
-  over(): void;
+  send(frame: Uint8Array | string): Promise<void>;
+  /** @param isFree  whether its key may be another stream's */
+  over(isFree: boolean): void;
 }
 
 interface Reader<Out> {
@@ -161,6 +165,7 @@ export class StreamHandle<In, Out> implements AsyncIterableIterator<Out, undefin
   readonly #init: HandleInit<In, Out>;
   readonly #answers: (Out | HeadraceError)[] = [];
   readonly #readers: Reader<Out>[] = [];
+  /** Sends the steps that wait for room, each its own, in the order in which they were given. */
   readonly #waiting: (() => void)[] = [];
   /** What is sent and not acknowledged, and what it is: a step, or a control frame. */
   readonly #sent: ("step" | "open" | "close")[] = [];
@@ -168,7 +173,7 @@ export class StreamHandle<In, Out> implements AsyncIterableIterator<Out, undefin
   #outstanding = 0;
   #startsNext = false;
   #closing: Promise<void> | undefined;
-  #closed: (() => void) | undefined;
+  #closed: ((refusal?: HeadraceError) => void) | undefined;
   #isOver = false;
   #failure: HeadraceError | undefined;
 
@@ -191,29 +196,17 @@ export class StreamHandle<In, Out> implements AsyncIterableIterator<Out, undefin
   }
 
   /**
-   * Sends one step. Waits while `maxInFlight` answers of this stream are outstanding, those not taken included.
+   * Sends one step. Waits while `maxInFlight` answers of this stream are outstanding, those not taken included. Calls that
+   * overlap are sent in the order made.
    *
    * @throws HeadraceError INVALID_ARGUMENT for an input that cannot be encoded, UNAVAILABLE after `close`, or what ended the
    * connection.
    */
-  async send(input: In, options: SendOptions = {}): Promise<void> {
-    while (!this.#isOver && this.#closing === undefined && this.#outstanding >= this.#init.maxInFlight) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    if (this.#isOver || this.#closing !== undefined) throw this.#whyOver();
-    const start = options.start ?? this.#startsNext;
-    this.#startsNext = false;
-    this.#outstanding += 1;
-    this.#sent.push("step");
-    try {
-      await this.#init.send({ key: this.#init.key, input }, start ? { ...options, start } : options);
-    } catch (error) {
-      // Only what was never sent fails here, and it has no answer.
-      this.#sent.splice(this.#sent.lastIndexOf("step"), 1);
-      this.#outstanding -= 1;
-      if (start && options.start === undefined) this.#startsNext = true;
-      throw error;
-    }
+  send(input: In, options: SendOptions = {}): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(() => resolve(this.#step(input, options)));
+      this.#wake();
+    });
   }
 
   /** The next answer. Throws the error that the step was answered with, or, once, what ended the connection. */
@@ -238,10 +231,19 @@ export class StreamHandle<In, Out> implements AsyncIterableIterator<Out, undefin
     return this;
   }
 
-  /** Sends no more, and resolves when all answers have arrived, which can still be taken. The others of the set go on. */
-  close(options: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(options);
-    return this.#closing;
+  /**
+   * Sends no more, and resolves when all answers have arrived, which can still be taken. The others of the set go on.
+   *
+   * @throws HeadraceError INVALID_ARGUMENT for options that it cannot have, or what the server refused the end with, such as
+   * RESOURCE_EXHAUSTED beyond the client's rate. Then the stream goes on.
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    if (this.#closing === undefined && !this.#isOver) {
+      const { codec, key } = this.#init;
+      this.#closing = this.#close(codec.closing(key, options));
+      this.#wake();
+    }
+    await this.#closing;
   }
 
   /** @internal */
@@ -249,7 +251,7 @@ export class StreamHandle<In, Out> implements AsyncIterableIterator<Out, undefin
     const what = this.#sent.shift();
     if (what === "step" && answer !== undefined && !this.#isOver) this.#deliver(answer);
     else if (what === "open" && answer instanceof HeadraceError) this.#refused(answer);
-    else if (what === "close") this.#init.over();
+    else if (what === "close") this.#ended(answer instanceof HeadraceError ? answer : undefined);
     if (this.#closed !== undefined && this.#sent.length === 0) this.#finish(undefined);
   }
 
@@ -258,33 +260,58 @@ export class StreamHandle<In, Out> implements AsyncIterableIterator<Out, undefin
     this.#finish(failure);
   }
 
+  /** Goes out at once, unless it is refused: then nothing has changed. */
+  async #step(input: In, options: SendOptions): Promise<void> {
+    if (this.#isOver || this.#closing !== undefined) throw this.#whyOver();
+    const { codec, key } = this.#init;
+    const start = options.start ?? this.#startsNext;
+    const frame = codec.encode({ key, input }, start ? { ...options, start } : options);
+    this.#startsNext = false;
+    this.#outstanding += 1;
+    this.#sent.push("step");
+    await this.#init.send(frame);
+  }
+
   /** It was not begun. Steps that were sent already have stepped something else, under a key that is to be free again. */
   #refused(error: HeadraceError): void {
     const { codec, key } = this.#init;
-    const control = codec.closing(key, {});
-    if (control !== undefined) void this.#control("close", control);
+    const control = this.#sent.includes("step") ? codec.closing(key, {}) : undefined;
+    // One end is enough: the key may be another stream's when a second one is answered.
+    if (!this.#sent.includes("close")) {
+      if (control === undefined) this.#init.over(true);
+      else void this.#control("close", control);
+    }
     this.#finish(error);
   }
 
-  async #close(options: CloseOptions): Promise<void> {
-    if (this.#isOver) return;
-    const { codec, key } = this.#init;
-    const control = codec.closing(key, options);
-    const closed = new Promise<void>((resolve) => {
-      this.#closed = resolve;
+  /** @param refusal  why the server still has the stream: its key then stays its own, and it can be closed again */
+  #ended(refusal: HeadraceError | undefined): void {
+    if (refusal === undefined) {
+      this.#init.over(true);
+    } else if (this.#isOver) {
+      this.#init.over(false);
+    } else {
+      this.#closing = undefined;
+      this.#closed?.(refusal);
+      this.#closed = undefined;
+    }
+  }
+
+  async #close(control: string | undefined): Promise<void> {
+    const closed = new Promise<void>((resolve, reject) => {
+      this.#closed = (refusal) => (refusal === undefined ? resolve() : reject(refusal));
     });
-    this.#wake();
-    if (control !== undefined) await this.#control("close", control);
+    if (control !== undefined) void this.#control("close", control);
     else if (this.#sent.length === 0) this.#finish(undefined);
     await closed;
     // What has no frame for its end is over with its last answer.
-    if (control === undefined) this.#init.over();
+    if (control === undefined) this.#init.over(true);
   }
 
   async #control(what: "open" | "close", control: string): Promise<void> {
     this.#sent.push(what);
     try {
-      await this.#init.send({ key: this.#init.key, control });
+      await this.#init.send(control);
     } catch (error) {
       this.#finish(toHeadraceError(error));
     }
@@ -323,7 +350,13 @@ export class StreamHandle<In, Out> implements AsyncIterableIterator<Out, undefin
     return this.#failure ?? new HeadraceError("UNAVAILABLE", "the stream is closed");
   }
 
+  /** Sends what there is room for; what cannot be sent any more is told so. */
   #wake(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
+    const { maxInFlight } = this.#init;
+    while (this.#isOver || this.#closing !== undefined || this.#outstanding < maxInFlight) {
+      const send = this.#waiting.shift();
+      if (send === undefined) return;
+      send();
+    }
   }
 }

@@ -53,7 +53,7 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
   #outstanding = 0;
   /** Those among them whose answers have not arrived. */
   #unanswered = 0;
-  /** Answers that nobody has taken yet, at most `maxInFlight`. */
+  /** Answers that nobody has taken yet, at most `maxInFlight`; none of them is undefined. */
   readonly #arrived: (Out | HeadraceError)[] = [];
   /** Calls of `next` that no answer has come for yet. */
   readonly #readers: Reader<Out>[] = [];
@@ -99,7 +99,16 @@ export class InferStream<In, Out> implements AsyncIterableIterator<Out, undefine
    */
   async send(input: In, options: SendOptions = {}): Promise<void> {
     if (this.#closing !== undefined) throw this.#whyOver();
-    const frame = this.#codec.encode(input, options);
+    return this.sendFrame(this.#codec.encode(input, options));
+  }
+
+  /**
+   * Sends a frame that was encoded already.
+   *
+   * @internal
+   */
+  async sendFrame(frame: Uint8Array | string): Promise<void> {
+    if (this.#closing !== undefined) throw this.#whyOver();
     const sent = this.#sends.then(() => this.#transmit(frame));
     this.#sends = sent.catch(() => {});
     return sent;

@@ -1,11 +1,13 @@
 /** Many streams over one connection with the client, and following streams that others make; against a real server. */
-import t from "tap";
+import t, { type Test } from "tap";
+import { HeadraceClient, type RawStreamHandle } from "../../src/client/index.js";
 import { defineCell, PipelineFactory } from "../../src/pipeline/index.js";
 import { Integer } from "../../src/types/index.js";
 import { deferred } from "../support/cells.js";
 import { distance, GruReference, TOLERANCE } from "../support/reference.js";
 import { gruPipeline, serve } from "../support/serve.js";
 import { floatsOf, gruInput } from "../support/steps.js";
+import { webSocketServer } from "../support/web-socket-server.js";
 
 const reference = await GruReference.load();
 const TRACE = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate: "a=1" };
@@ -191,6 +193,124 @@ t.test("what a set refuses, and what ends its streams", async (t) => {
   await t.rejects(waiting, { code: "UNAVAILABLE" });
   t.same(await first.next(), { done: true, value: undefined }, "an end is told once");
   t.throws(() => raw.open("z"), { code: "UNAVAILABLE" });
+});
+
+t.test("steps go out in the order given, however many wait", async (t) => {
+  const { client } = await serve(t, await gruPipeline());
+  const set = client.streams({ raw: "input", maxInFlight: 1 });
+  const handle = set.open("s", { start: true });
+  const alone = reference.stream();
+  await handle.send(gruInput(0));
+  const refused = t.rejects(handle.send([] as never), { code: "INVALID_ARGUMENT" });
+  const sends = [handle.send(gruInput(1)), refused, handle.send(gruInput(2))];
+  const answers = [handle.next()];
+  await answers[0];
+  // One of those that wait has its place by now, and this one comes after them all.
+  answers.push(handle.next());
+  sends.push(handle.send(gruInput(3)));
+  answers.push(handle.next(), handle.next());
+  await Promise.all(sends);
+  for (const [seed, answer] of answers.entries()) {
+    const { value } = await answer;
+    t.ok(distance(floatsOf(value ?? new Uint8Array()), await alone.step(gruInput(seed))) <= TOLERANCE, `step ${seed}`);
+  }
+  await set.close();
+});
+
+t.test("one that is refused before sending begins nothing, also where others follow at once", async (t) => {
+  const { client } = await serve(t, await gruPipeline());
+  const set = client.streams({ maxInFlight: 1 });
+  const handle = set.open("s", { start: true });
+  const alone = reference.stream();
+  const refused = t.rejects(handle.send({ input: [1] } as never), { code: "INVALID_ARGUMENT" });
+  const sends = [refused, ...[1, 2, 3].map((seed) => handle.send(tensor(seed)))];
+  for (const seed of [1, 2, 3]) {
+    const { value } = await handle.next();
+    const found = value?.output?.data as Float32Array;
+    t.ok(distance(found, await alone.step(gruInput(seed))) <= TOLERANCE, `step ${seed}`);
+  }
+  await Promise.all(sends);
+  await set.close();
+});
+
+/** Answers raw steps with the name of their stream, and what `refuses` refuses with an error in its place. */
+function namingServer(t: Test, refuses: (frame: Readonly<Record<string, unknown>>) => boolean): Promise<string> {
+  return webSocketServer(t, (socket) => {
+    const names = new Map<number, string>();
+    socket.on("message", (data: Buffer, isBinary) => {
+      if (isBinary) {
+        const name = names.get(data.readUInt32LE(0)) ?? "none";
+        socket.send(Buffer.concat([data.subarray(0, 4), Buffer.from(name)]));
+        return;
+      }
+      const frame = JSON.parse(String(data));
+      const { open, close, sequence_id } = frame;
+      if (refuses(frame)) {
+        socket.send(JSON.stringify({ error: "too fast", code: "RESOURCE_EXHAUSTED", stream: open ?? close }));
+        return;
+      }
+      if (open !== undefined) names.set(open, sequence_id);
+      else names.delete(close);
+      socket.send(JSON.stringify({ open, close }));
+    });
+  });
+}
+
+/** What the naming server says of each stream, all of them stepped before any answer is taken. */
+async function namesOf(handles: readonly RawStreamHandle[]): Promise<string[]> {
+  await Promise.all(handles.map((handle) => handle.send(new Uint8Array(4))));
+  const answers = await Promise.all(handles.map((handle) => handle.next()));
+  return answers.map(({ value }) => Buffer.from(value ?? []).toString());
+}
+
+t.test("a refused end leaves the stream open, and its number its own", async (t) => {
+  let refusals = 1;
+  const url = await namingServer(t, ({ close }) => close !== undefined && refusals-- > 0);
+  const set = new HeadraceClient({ url, model: "m" }).streams({ raw: "x" });
+  const first = set.open("first");
+  await t.rejects(first.close({ end: true }), { code: "RESOURCE_EXHAUSTED", message: "too fast" });
+  const second = set.open("second");
+  t.same(await namesOf([first, second]), ["first", "second"]);
+  await first.close({ end: true });
+  await second.close();
+  t.same(await namesOf([set.open("first"), set.open("second")]), ["first", "second"]);
+  await set.close();
+});
+
+t.test("a stream that cannot end as it is told goes on", async (t) => {
+  const { client, process } = await serve(t, await gruPipeline());
+  const set = client.streams();
+  const handle = set.open("s");
+  await handle.send(tensor(1));
+  await t.rejects(handle.close({ end: true }), { code: "INVALID_ARGUMENT", path: "end" });
+  await handle.send(tensor(2), { end: true });
+  await handle.close();
+  t.throws(() => process.exportState("s"), { code: "NOT_FOUND" });
+  await set.close();
+});
+
+t.test("a stream whose begin is refused while it is closed gives its number back once", async (t) => {
+  const url = await namingServer(t, ({ sequence_id }) => sequence_id === "refused");
+  const set = new HeadraceClient({ url, model: "m" }).streams({ raw: "x" });
+  const refused = set.open("refused");
+  await Promise.all([refused.close(), t.rejects(refused.next(), { code: "RESOURCE_EXHAUSTED" })]);
+  t.same(await namesOf([set.open("a"), set.open("b")]), ["a", "b"]);
+  await t.rejects(set.open("refused").next(), { code: "RESOURCE_EXHAUSTED" });
+  t.ok(set.open("refused"), "the name may be tried again");
+  t.same(await namesOf([set.open("c")]), ["c"]);
+  await set.close();
+});
+
+t.test("a number whose end is refused after its begin was is nobody's", async (t) => {
+  const url = await namingServer(t, ({ sequence_id, open }) => sequence_id === "refused" || open === undefined);
+  const set = new HeadraceClient({ url, model: "m" }).streams({ raw: "x", maxStreams: 2 });
+  const refused = set.open("refused");
+  await refused.send(new Uint8Array(4));
+  await t.rejects(refused.next(), { code: "RESOURCE_EXHAUSTED" });
+  const other = set.open("other");
+  t.same(await namesOf([other]), ["other"]);
+  t.throws(() => set.open("one too many"), { code: "RESOURCE_EXHAUSTED" });
+  await set.close();
 });
 
 t.test("following state ids", async (t) => {
