@@ -1,7 +1,14 @@
 /** How streams that share a connection are told apart: raw ones by numbers, V2 messages by their state ids. */
 import type { RawTensor } from "../datatype.js";
 import { HeadraceError, InvalidArgumentError } from "../errors.js";
-import { byName, decodeInferResponse, decodeStreamResponse, type InferResponse, parseJson } from "../protocol/index.js";
+import {
+  byName,
+  canonicalSequenceId,
+  decodeInferResponse,
+  decodeStreamResponse,
+  type InferResponse,
+  parseJson,
+} from "../protocol/index.js";
 import { encodeTensors, NUMBER_BYTES, numberedFrame, refuseOptions, someBytes } from "./stream-codec.js";
 import type { SetAnswer, SetCodec } from "./stream-set.js";
 
@@ -12,6 +19,7 @@ export function rawSetCodec(maxStreams: number): SetCodec<ArrayBufferView, Uint8
   let used = 0;
   return {
     take(stateId) {
+      if (stateId !== undefined) checkName(stateId);
       if (stateId !== undefined && [...names.values()].includes(stateId)) throw isOpen(stateId);
       if (free.length === 0 && used === maxStreams) {
         const message = `${maxStreams} streams are open, as many as the connection has room for (maxStreams); close one first`;
@@ -56,6 +64,7 @@ export function tensorSetCodec(): SetCodec<Readonly<Record<string, RawTensor>>, 
     take(stateId) {
       if (stateId === undefined)
         throw new InvalidArgumentError("is needed: only raw streams may be without a name", { path: "stateId" });
+      checkName(stateId);
       if (open.has(stateId)) throw isOpen(stateId);
       open.add(stateId);
       return stateId;
@@ -77,6 +86,12 @@ export function tensorSetCodec(): SetCodec<Readonly<Record<string, RawTensor>>, 
 function tensorAnswer({ parameters, outputs }: InferResponse): SetAnswer<Record<string, RawTensor>> {
   const name = parameters?.sequence_id;
   return { key: name === undefined ? undefined : String(name), answer: byName(outputs) };
+}
+
+/** A name that the server cannot read would cost the connection, and all its streams: such an error names none of them. */
+function checkName(stateId: string): void {
+  if (typeof stateId === "string" && canonicalSequenceId(stateId, "stateId") !== undefined) return;
+  throw new InvalidArgumentError("expected a string that is not empty", { path: "stateId" });
 }
 
 function isOpen(stateId: string): InvalidArgumentError {

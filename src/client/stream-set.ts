@@ -90,7 +90,8 @@ export class StreamSet<In, Out> {
    * Begins a stream, or goes on with one whose state still lives.
    *
    * @param stateId Its name. Default, in raw sets only: none, its state is its own and ends with it.
-   * @throws HeadraceError INVALID_ARGUMENT where it is open in this set already, RESOURCE_EXHAUSTED where there are too many.
+   * @throws HeadraceError INVALID_ARGUMENT where it is open in this set already or no server takes it for a name,
+   * RESOURCE_EXHAUSTED where there are too many.
    */
   open(stateId?: string, options: OpenOptions = {}): StreamHandle<In, Out> {
     if (this.#ended !== undefined)

@@ -233,6 +233,19 @@ t.test("one that is refused before sending begins nothing, also where others fol
   await set.close();
 });
 
+t.test("a name that no server takes costs no other stream anything", async (t) => {
+  const { client } = await serve(t, await gruPipeline());
+  for (const set of [client.streams({ raw: "input" }), client.streams()]) {
+    const other = set.open("other");
+    for (const name of ["", "x".repeat(1025), "\u0000x", "\ud800", 5 as never]) {
+      t.throws(() => set.open(name), { code: "INVALID_ARGUMENT", path: "stateId" });
+    }
+    await set.opened();
+    await other.close();
+    await set.close();
+  }
+});
+
 /** Answers raw steps with the name of their stream, and what `refuses` refuses with an error in its place. */
 function namingServer(t: Test, refuses: (frame: Readonly<Record<string, unknown>>) => boolean): Promise<string> {
   return webSocketServer(t, (socket) => {
