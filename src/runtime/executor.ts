@@ -114,7 +114,11 @@ export class Executor {
       leave();
       throw error;
     }
-    if (outputs instanceof Promise) return outputs.finally(leave);
+    if (outputs instanceof Promise) {
+      // And not after a `finally`, which settles late: whoever awaits a step hears of it before the next one can have ended.
+      void outputs.then(leave, leave);
+      return outputs;
+    }
     leave();
     return outputs;
   }
