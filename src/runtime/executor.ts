@@ -123,6 +123,21 @@ export class Executor {
     return outputs;
   }
 
+  /** Does something to the state of a state id between two of its steps: now, or after those that came before. */
+  betweenSteps(stateId: string, act: () => void): void {
+    // The engine of a pipeline that is one model keeps the order by itself.
+    const turn = this.alone === undefined ? this.turns.enter(stateId) : undefined;
+    if (turn !== undefined) {
+      void turn.then(act).finally(() => this.turns.leave(stateId));
+      return;
+    }
+    try {
+      act();
+    } finally {
+      if (this.alone === undefined) this.turns.leave(stateId);
+    }
+  }
+
   /** All cells, then all states or none: a step that fails anywhere leaves every cell's state as it was. */
   private step(values: Values, options: PredictOptions, cancellation: Cancellation): Values | Promise<Values> {
     cancellation.throwIfCancelled();

@@ -250,9 +250,15 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   /** Frees the state of a stream: now, or after its steps that are under way. */
   dropState(stateId: string): void {
     if (this.isOver) return;
+    // In all cells at once: a step that is between two of them would find one of its states gone.
+    this.executor.betweenSteps(stateId, () => this.dropNow(stateId));
+    this.taps.ended(stateId, "end");
+  }
+
+  private dropNow(stateId: string): void {
+    if (this.isOver) return;
     for (const { engine } of this.cells.models.values()) dropState(engine, stateId);
     this.executor.states.drop(stateId);
-    this.taps.ended(stateId, "end");
   }
 
   /** Counters of each ONNX cell, by its ref. */

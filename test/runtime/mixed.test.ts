@@ -237,3 +237,46 @@ t.test("an output that does not fit its declared type fails its own prediction a
   const { indices: found } = await process.predict({ x: new Float32Array([1, 0, 2, 3]) });
   t.same([...found], [0n, 0n, 0n, 0n, 2n, 3n]);
 });
+
+t.test("a state that is dropped during a step goes from all cells at once, after it", async (t) => {
+  const gate = deferred();
+  const arrived = deferred();
+  const Slow = defineCell({
+    name: "Slow",
+    inputs: { value: Integer() },
+    outputs: { row: Row, counter: Integer() },
+    state: { counter: Integer({ default: 0 }) },
+    async call({ inputs, state }) {
+      state.counter += 1;
+      if (inputs.value === 100) {
+        arrived.resolve();
+        await gate.promise;
+      }
+      return { row: new Float32Array(4).fill(inputs.value), counter: state.counter };
+    },
+  });
+  const factory = new PipelineFactory({ name: "slow" });
+  const slow = factory.addCell("slow", Slow);
+  const sum = factory.addCell("sum", Accumulator);
+  const pipeline = factory
+    .connect(slow.outputs.row, sum.inputs.x)
+    .declareInput("value", slow.inputs.value)
+    .declareOutput("counter", slow.outputs.counter)
+    .declareOutput("sum", sum.outputs.y)
+    .build();
+  const proc = await start(t, pipeline);
+  const stepped = async (value: number) => {
+    const outputs = await proc.predict({ value }, { stateId: "s" });
+    return [outputs.counter, outputs.sum[0]];
+  };
+  t.same(await stepped(1), [1, 1]);
+  const during = stepped(100);
+  const before = stepped(10);
+  await arrived.promise;
+  proc.dropState("s");
+  const after = stepped(3);
+  gate.resolve();
+  t.same(await during, [2, 101]);
+  t.same(await before, [3, 111], "it was asked for before");
+  t.same(await after, [1, 3], "and this one afterwards");
+});
