@@ -27,7 +27,7 @@ export class Drivers {
   /** See `InferenceProcess.addDriver`. */
   async add<D extends object>(
     ref: string,
-    driver: DriverClass<D> | (() => PipelineDriver<D>),
+    driver: DriverClass<D> | ((parameters: Partial<D>) => PipelineDriver<D>),
     options: Partial<D>,
     restart: RestartOptions,
   ): Promise<DriverProcess<D>> {
@@ -70,7 +70,7 @@ export class Drivers {
 
 /** Makes the driver, first with the options given, later with the parameters that the one before had. */
 function makerOf<D extends object>(
-  driver: DriverClass<D> | (() => PipelineDriver<D>),
+  driver: DriverClass<D> | ((parameters: Partial<D>) => PipelineDriver<D>),
   options: Partial<D>,
 ): (parameters?: D) => PipelineDriver<D> {
   if (typeof driver !== "function") {
@@ -83,7 +83,9 @@ function makerOf<D extends object>(
   const isClass = Object.getOwnPropertyDescriptor(driver, "prototype")?.writable === false;
   return (parameters) => {
     const given = parameters ?? options;
-    const made: unknown = isClass ? new (driver as DriverClass<D>)(given) : (driver as () => unknown)();
+    const made: unknown = isClass
+      ? new (driver as DriverClass<D>)(given)
+      : (driver as (parameters: Partial<D>) => unknown)(given);
     if (made instanceof PipelineDriver) return made;
     const what = isClass ? "the class does not extend PipelineDriver" : "the function did not return a PipelineDriver";
     throw new InvalidArgumentError(what, { path: "driver" });

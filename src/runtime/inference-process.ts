@@ -150,14 +150,15 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
   /**
    * Starts a driver and waits until it is up.
    * @param ref A name for it, unique in this process.
-   * @param driver Its class, or a function that makes one.
+   * @param driver Its class, or a function that makes one of the parameters it is given: at first `options`, for a restart
+   *   those that the driver had.
    * @param options Some of its parameters.
    * @param restart What happens when it fails while it runs. Default: it stays `failed`.
    * Throws DRIVER_ALREADY_EXISTS, INVALID_ARGUMENT, PORT_IN_USE, and what the driver's own start throws.
    */
   async addDriver<D extends object>(
     ref: string,
-    driver: DriverClass<D> | (() => PipelineDriver<D>),
+    driver: DriverClass<D> | ((parameters: Partial<D>) => PipelineDriver<D>),
     options: Partial<D> = {},
     restart: RestartOptions = {},
   ): Promise<DriverProcess<D>> {

@@ -79,6 +79,17 @@ t.test("by default it stays failed", async (t) => {
   await driver.stop();
 });
 
+t.test("a function that makes it is given the parameters it had, too", async (t) => {
+  const proc = await start(t, myPipeline());
+  const make = (parameters: Partial<Parameters>) => new Fragile(parameters);
+  const driver = await proc.addDriver("made", make, { rate: 1 }, { restart: "on-failure", backoffMs: 1 });
+  t.same(driver.getParameters(), { rate: 1 });
+  await driver.setParameters({ rate: 7 });
+  current().outcome.reject(new Error("crash"));
+  while (Fragile.lives.length < 2 || driver.status !== "running") await once(driver, "status");
+  t.same(driver.getParameters(), { rate: 7 });
+});
+
 t.test("on failure it is made again, with the parameters it had, under the same pid", async (t) => {
   const { proc, driver, seen, becomes, crash } = await running(t, { restart: "on-failure", backoffMs: 1 });
   const { pid } = driver;
