@@ -8,6 +8,7 @@ import type { PortAllocator } from "./resources.js";
 import type { RestartPolicy } from "./restart.js";
 import type { RestrictedInferenceProcess } from "./restricted.js";
 import { type ServiceRecord, serviceRecord } from "./services.js";
+import { unharmed } from "./unharmed.js";
 
 /**
  * Where a driver is in its life: coming up (again, where it is restarted), working, finishing what it took, ended as asked or
@@ -219,6 +220,7 @@ export class DriverProcess<P extends object> extends EventEmitter {
   private become(status: DriverStatus): void {
     this.current = status;
     this.init.log.info({ pid: this.pid, status }, "driver");
-    this.emit("status", status);
+    // A listener that throws must not keep the driver from what comes next, such as its end.
+    unharmed(() => this.emit("status", status));
   }
 }

@@ -23,6 +23,7 @@ import type { RestartOptions } from "./restart.js";
 import type { Prediction, PredictOptions, RestrictedInferenceProcess } from "./restricted.js";
 import { decodeState, dropState, encodeState } from "./state-transfer.js";
 import { StepTaps, type TappedPrediction } from "./step-taps.js";
+import { unharmed } from "./unharmed.js";
 
 /** How the runtime wants its processes to run. */
 export interface ProcessEnvironment {
@@ -386,7 +387,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
     evicted.push(...this.executor.states.sweep());
     for (const { stateId, reason } of evicted) {
       this.taps.ended(stateId, reason);
-      for (const listener of this.evictListeners) listener(stateId, reason);
+      for (const listener of this.evictListeners) unharmed(() => listener(stateId, reason));
     }
   }
 }

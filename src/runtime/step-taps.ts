@@ -10,6 +10,7 @@ import { type Types, valuesToTensors } from "../types/index.js";
 import type { DirectModel, DirectTensor } from "./direct-model.js";
 import type { PredictOptions } from "./restricted.js";
 import { joinRows, shapeOfOne } from "./rows.js";
+import { unharmed } from "./unharmed.js";
 
 /** Why a stream is over: its state was freed on request, or evicted because it was idle or another one needed its room. */
 export type StreamEnd = "end" | "ttl" | "lru";
@@ -152,17 +153,6 @@ class StateTap implements StepTap {
 
   close(): void {
     this.stopTapping();
-  }
-}
-
-/** What goes wrong with those who only watch must not cost the step. */
-function unharmed(tell: () => void): void {
-  try {
-    tell();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
   }
 }
 

@@ -215,3 +215,23 @@ t.test("a port that somebody else listens on", async (t) => {
   });
   t.same(proc.listDrivers(), []);
 });
+
+t.test("a listener that throws keeps no driver from its end", async (t) => {
+  const proc = await start(t, myPipeline());
+  const puppet = new Puppet();
+  puppet.starting.resolve();
+  puppet.stopping.resolve();
+  const driver = await proc.addDriver("puppet", () => puppet);
+  const thrown: string[] = [];
+  const listener = (error: Error): void => void thrown.push(error.message);
+  process.on("uncaughtException", listener);
+  t.teardown(() => process.off("uncaughtException", listener));
+  driver.on("status", (status: DriverStatus) => {
+    throw new Error(`not ${status}`);
+  });
+  await driver.stop();
+  t.equal(driver.status, "stopped");
+  t.same(proc.listDrivers(), []);
+  t.same(puppet.calls, ["start", "run", "stop"]);
+  t.same(thrown, ["not stopping", "not stopped"], "it is seen all the same");
+});

@@ -1,4 +1,5 @@
 /** The state of function cells: fresh, kept, reset, freed, evicted, and never touched by a step that fails. */
+import { once } from "node:events";
 import t from "tap";
 import { defineCell, PipelineFactory } from "../../src/pipeline/index.js";
 import { Inference, type InferenceOptions, type InferenceProcess } from "../../src/runtime/index.js";
@@ -43,6 +44,19 @@ t.test("start resets before the step, end frees after it", async (t) => {
   t.equal(await count("s"), 1);
   proc.dropState("s");
   t.equal(await count("s"), 1);
+});
+
+t.test("all are told of an eviction, also where one of them throws", async (t) => {
+  const { proc, count } = await counting(t, { maxStates: 1, evict: "lru" });
+  const uncaught = once(process, "uncaughtException");
+  proc.onEvict((stateId) => {
+    throw new Error(`not ${stateId}`);
+  });
+  const told = eviction(proc);
+  await count("a");
+  await count("b");
+  t.same(await told, ["a", "lru"]);
+  t.match(await uncaught, [{ message: "not a" }], "which is seen all the same");
 });
 
 t.test("a cell is told that the stream ends with this step", async (t) => {
