@@ -140,16 +140,19 @@ export class DriverProcess<P extends object> extends EventEmitter {
 
   private async shutDown(timeoutMs: number): Promise<void> {
     this.stopAsked.abort();
-    // A driver that is still coming up is stopped when it is up, or has failed by itself.
+    // Not AbortSignal.timeout, which lets the program end before the time is over.
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), timeoutMs);
+    // A driver that is still coming up is stopped when it is up, or has failed by itself, or does neither in time.
+    late.signal.addEventListener("abort", () => {
+      if (this.current === "starting") void this.run.end(late.signal);
+    });
     await this.starting.catch(() => {});
     if (this.current === "running") {
       this.become("stopping");
-      // Not AbortSignal.timeout, which lets the program end before the time is over.
-      const late = new AbortController();
-      const timer = setTimeout(() => late.abort(), timeoutMs);
       await this.run.end(late.signal);
-      clearTimeout(timer);
     }
+    clearTimeout(timer);
     await this.life;
   }
 

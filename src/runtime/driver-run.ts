@@ -1,5 +1,5 @@
 /** One life of a driver: made, started, running, stopped. A driver that is restarted has several. */
-import { type HeadraceError, toHeadraceError } from "../errors.js";
+import { HeadraceError, toHeadraceError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { PipelineDriver } from "./driver.js";
 import { LeasedResources, type PortAllocator } from "./resources.js";
@@ -18,6 +18,8 @@ export class DriverRun<P extends object> {
   readonly driver: PipelineDriver<P>;
   private resources: LeasedResources | undefined;
   private ending: Promise<HeadraceError | undefined> | undefined;
+  /** Ends the wait for a driver that does not come up. */
+  private readonly givenUp = new AbortController();
   /** What `run` failed with, if it did; resolves when it has ended by itself or was stopped. */
   running: Promise<HeadraceError | undefined> = Promise.resolve(undefined);
 
@@ -31,17 +33,24 @@ export class DriverRun<P extends object> {
     const { driver, inference, allocator } = this.init;
     try {
       this.resources = await LeasedResources.lease(allocator, driver.resourcesRequest());
-      const offers = await driver.start(inference, this.resources);
+      if (this.givenUp.signal.aborted) throw notUp();
+      const offers = await unlessAborted(driver.start(inference, this.resources), this.givenUp.signal);
       this.running = outcomeOf(driver.run(inference, this.resources));
       return offers;
     } catch (error) {
       await this.end(AbortSignal.abort());
+      // Also what it got when it had been stopped.
+      this.resources?.release();
       throw toHeadraceError(error);
     }
   }
 
-  /** Stops it, also after a failure; the same promise for every caller. Resolves with what failed first. Never rejects. */
+  /**
+   * Stops it, also after a failure; the same promise for every caller. Resolves with what failed first. Never rejects. A driver
+   * that is not up yet is left behind with its `start`.
+   */
   end(signal: AbortSignal): Promise<HeadraceError | undefined> {
+    this.givenUp.abort();
     this.ending ??= this.stop(signal);
     return this.ending;
   }
@@ -67,4 +76,16 @@ async function outcomeOf(run: Promise<void>): Promise<HeadraceError | undefined>
   } catch (error) {
     return toHeadraceError(error);
   }
+}
+
+/** What the start of a driver comes to; UNAVAILABLE once the signal is aborted. */
+function unlessAborted<T>(starting: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(notUp()), { once: true });
+    starting.then(resolve, reject);
+  });
+}
+
+function notUp(): HeadraceError {
+  return new HeadraceError("UNAVAILABLE", "the driver was stopped before it was up");
 }

@@ -235,3 +235,21 @@ t.test("a listener that throws keeps no driver from its end", async (t) => {
   t.same(puppet.calls, ["start", "run", "stop"]);
   t.same(thrown, ["not stopping", "not stopped"], "it is seen all the same");
 });
+
+t.test("a driver that does not come up is left behind when the time to stop is over", async (t) => {
+  const proc = await start(t, myPipeline());
+  const puppet = new Puppet({ ports: ["dummy-port"] });
+  puppet.stopping.resolve();
+  const adding = t.rejects(
+    proc.addDriver("puppet", () => puppet),
+    { code: "UNAVAILABLE", message: /before it was up/ },
+  );
+  const driver = proc.getDriver("puppet");
+  await driver.stop({ timeoutMs: 1 });
+  await adding;
+  t.equal(driver.status, "failed");
+  t.same(proc.listDrivers(), []);
+  puppet.starting.resolve();
+  await new Promise((resolve) => setImmediate(resolve));
+  t.same(puppet.calls, ["start", "stop"], "it never runs");
+});
