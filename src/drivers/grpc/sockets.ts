@@ -5,6 +5,14 @@ import { Handshakes } from "../../serving/handshakes.js";
 import { readTls, type TlsOptions } from "../../serving/tls.js";
 import { listenError } from "../../transport/index.js";
 
+const SOCKET = {
+  // Nagle's delay is off from the first byte: ours come in whole answers.
+  noDelay: true,
+  // A client that vanished, with its machine or its line, would be connected for ever: the system asks after a minute of silence.
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+};
+
 export interface SocketOptions {
   readonly host: string;
   /** 0 takes any free one. */
@@ -41,8 +49,7 @@ export class Door {
  */
 export async function listenOn(options: SocketOptions, connected: (socket: Socket) => void): Promise<Door> {
   const { host, port, tls, maxConnections } = options;
-  // Nagle's delay is off from the first byte, ours come in whole answers.
-  const server = tls === undefined ? createServer({ noDelay: true }, connected) : tlsServer(tls, connected);
+  const server = tls === undefined ? createServer(SOCKET, connected) : tlsServer(tls, connected);
   server.maxConnections = maxConnections;
   const door = new Door(server);
   return new Promise((resolve, reject) => {
@@ -70,7 +77,7 @@ function tlsServer(tls: TlsOptions, connected: (socket: Socket) => void): Server
     ALPNProtocols: ["h2"],
     requestCert: caFile !== undefined,
     rejectUnauthorized: caFile !== undefined && requireClientCert,
-    noDelay: true,
+    ...SOCKET,
   };
   return createTlsServer(options, (socket) => {
     if (isForged(socket)) socket.destroy();

@@ -28,6 +28,16 @@ const Request = root.lookupType("inference.ModelInferRequest");
 const Response = root.lookupType("inference.ModelInferResponse");
 const StreamResponse = root.lookupType("inference.ModelStreamInferResponse");
 
+/** With a field of contents that the protocol does not have. */
+const LaterRequest = protobuf
+  .parse(
+    readFileSync(`${ROOT}proto/grpc_service.proto`, "utf8")
+      .replace('import "model_config.proto";', "")
+      .replace("message InferTensorContents {", "$& repeated uint32 later_contents = 99;"),
+    { keepCase: true },
+  )
+  .root.lookupType("inference.ModelInferRequest");
+
 const encoded = (message: object): Buffer => Buffer.from(Request.encode(Request.fromObject(message)).finish());
 const bytesOf = (payload: Payload): Buffer => {
   const bytes = Buffer.alloc(payload.byteLength + 2);
@@ -167,6 +177,14 @@ t.test("an element that goes on behind its list is no element", async (t) => {
   bytes[last] = 0x81;
   t.throws(() => readInferRequest(bytes), { code: "INVALID_ARGUMENT", path: "message" });
   t.throws(() => Request.decode(bytes), "protobufjs refuses it too");
+});
+
+t.test("fields that contents have in later versions are passed over", async (t) => {
+  const contents = { int64_contents: [7], later_contents: [1, 2, 3] };
+  const later = { inputs: [{ name: "x", datatype: "INT64", shape: [1], contents }] };
+  const [input] = readInferRequest(Buffer.from(LaterRequest.encode(LaterRequest.fromObject(later)).finish())).request
+    .inputs;
+  t.match(input, { datatype: "INT64", bytes: new Uint8Array(new BigInt64Array([7n]).buffer) });
 });
 
 t.test("nor may a dimension run on behind its shape", async (t) => {

@@ -24,7 +24,8 @@ const FIELD_OF: Readonly<Record<Datatype, number | undefined>> = {
   FP16: undefined,
   BF16: undefined,
 };
-const NAMES = ["", "bool", "int", "int64", "uint", "uint64", "fp32", "fp64", "bytes"];
+/** By the number of the field. */
+const NAMES = [undefined, "bool", "int", "int64", "uint", "uint64", "fp32", "fp64", "bytes"];
 
 /** A list in the message: packed, or one element of it. */
 interface Piece {
@@ -46,6 +47,8 @@ export class Contents {
     reader.message((tag) => {
       const at = reader.at;
       reader.skip(tag);
+      // Fields of later versions of the protocol are passed over, as Protocol Buffers have it.
+      if (NAMES[tag >>> 3] === undefined) return;
       contents.pieces.push({ field: tag >>> 3, wire: tag & 7, at, end: reader.at });
     });
     return contents;
@@ -57,7 +60,7 @@ export class Contents {
     if (field === undefined) {
       throw new InvalidArgumentError(`${datatype} has no contents of its own; send it in raw_input_contents`, { path });
     }
-    const other = this.pieces.find((piece) => piece.field !== field && NAMES[piece.field] !== undefined);
+    const other = this.pieces.find((piece) => piece.field !== field);
     if (other !== undefined) {
       const message = `elements of ${datatype} are in ${NAMES[field]}_contents, not in ${NAMES[other.field]}_contents`;
       throw new InvalidArgumentError(message, { path: `${path}.contents` });
