@@ -177,6 +177,7 @@ export class StreamHandle<In, Out> implements AsyncIterableIterator<Out, undefin
   #closed: ((refusal?: HeadraceError) => void) | undefined;
   #isOver = false;
   #failure: HeadraceError | undefined;
+  #failureIsThrown = false;
 
   /** @internal */
   constructor(init: HandleInit<In, Out>) {
@@ -332,10 +333,12 @@ export class StreamHandle<In, Out> implements AsyncIterableIterator<Out, undefin
   }
 
   #giveEnd(reader: Reader<Out>): void {
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (failure === undefined) reader.resolve({ done: true, value: undefined });
-    else reader.reject(failure);
+    if (this.#failure === undefined || this.#failureIsThrown) {
+      reader.resolve({ done: true, value: undefined });
+      return;
+    }
+    this.#failureIsThrown = true;
+    reader.reject(this.#failure);
   }
 
   #finish(failure: HeadraceError | undefined): void {

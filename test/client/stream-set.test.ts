@@ -326,6 +326,21 @@ t.test("a number whose end is refused after its begin was is nobody's", async (t
   await set.close();
 });
 
+t.test("sends that wait are told what ended the connection, also after those who read", async (t) => {
+  const { client } = await serve(t, await gruPipeline());
+  const abort = new AbortController();
+  const set = client.streams({ raw: "input", maxInFlight: 1, signal: abort.signal });
+  const handle = set.open("s");
+  await set.opened();
+  await handle.send(gruInput(1));
+  await handle.next();
+  const reading = t.rejects(handle.next(), { code: "CANCELLED" });
+  abort.abort();
+  await reading;
+  await t.rejects(handle.send(gruInput(2)), { code: "CANCELLED" });
+  t.same(await handle.next(), { done: true, value: undefined });
+});
+
 t.test("following state ids", async (t) => {
   const { client, process } = await serve(t, await gruPipeline());
   for (const format of ["binary", "json"] as const) {
