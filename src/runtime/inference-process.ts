@@ -98,7 +98,7 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
       [...functions.values()].some(({ cell }) => Object.keys(cell.state).length > 0);
     // In debug mode every step goes through the executor, which logs it.
     this.direct = environment.mode === "debug" ? undefined : directModel(pipeline, models);
-    this.taps = new StepTaps(this.direct, this.outputs, this.stateful);
+    this.taps = new StepTaps(this.direct, this.outputs, this.stateful, () => this.sweep());
     this.executor = new Executor({
       pipeline,
       models,

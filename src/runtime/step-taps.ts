@@ -41,11 +41,15 @@ const NO_INFO: StepInfo = {};
 export class StepTaps {
   private readonly taps = new Map<string, StateTap>();
 
-  /** @param direct  where every step of the process passes its engine */
+  /**
+   * @param direct  where every step of the process passes its engine
+   * @param tellEvictions  tells of those up to now
+   */
   constructor(
     private readonly direct: DirectModel | undefined,
     private readonly outputs: Types,
     private readonly stateful: boolean,
+    private readonly tellEvictions: () => void,
   ) {}
 
   /** Calls `listener` for the steps that are submitted from now on. Returns how to stop that. Throws INVALID_ARGUMENT. */
@@ -75,7 +79,7 @@ export class StepTaps {
   }
 
   private open(stateId: string): StateTap {
-    const tap = new StateTap(stateId, this.direct, this.outputs);
+    const tap = new StateTap(stateId, this.direct, this.outputs, this.tellEvictions);
     this.taps.set(stateId, tap);
     return tap;
   }
@@ -105,6 +109,7 @@ class StateTap implements StepTap {
     readonly stateId: string,
     readonly direct: DirectModel | undefined,
     readonly outputs: Types,
+    private readonly tellEvictions: () => void,
   ) {
     const engine = direct?.engine;
     const key = engine?.pin(stateId) ?? -1;
@@ -126,6 +131,8 @@ class StateTap implements StepTap {
   }
 
   predicting(flags: number, info: StepInfo = NO_INFO): FollowedStep {
+    // A state that was evicted before this step is told to be gone before this step is told, not at the next sweep.
+    if (this.last === undefined) this.tellEvictions();
     this.last = new FollowedStep(this, flags, info);
     return this.last;
   }
