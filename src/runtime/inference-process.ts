@@ -9,7 +9,7 @@ import type { Types } from "../types/index.js";
 import { Cancellation } from "./cancellation.js";
 import { Crowd } from "./crowd.js";
 import { type DirectModel, directModel } from "./direct-model.js";
-import type { DriverClass, PipelineDriver } from "./driver.js";
+import type { DriverClass, DriverMetric, PipelineDriver } from "./driver.js";
 import type { AnyDriverProcess, DriverProcess, StopOptions } from "./driver-process.js";
 import { Drivers } from "./drivers.js";
 import { Executor } from "./executor.js";
@@ -373,8 +373,20 @@ export class InferenceProcess<P extends Pipeline = Pipeline> {
       functionStates: () => ({ live: this.executor.states.size, evicted: this.executor.states.evictions }),
       isProgressing: () => this.isProgressing(),
       drivers: () =>
-        this.drivers.list().map((driver) => ({ ref: driver.ref, status: driver.status, metrics: driver.metrics() })),
+        this.drivers
+          .list()
+          .map((driver) => ({ ref: driver.ref, status: driver.status, metrics: this.metricsOf(driver) })),
     };
+  }
+
+  /** None where the driver cannot say: that must not cost the metrics of the others. */
+  private metricsOf(driver: AnyDriverProcess): readonly DriverMetric[] {
+    try {
+      return driver.metrics();
+    } catch (err) {
+      this.log.warn({ err, driver: driver.ref }, "a driver's metrics cannot be read");
+      return [];
+    }
   }
 
   private isProgressing(): boolean {

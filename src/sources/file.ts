@@ -17,7 +17,8 @@ export interface FileSourceOptions {
   /** The file; for "files" with wildcards in its name: "frames/*.jpg". */
   readonly path: string;
   /**
-   * "jsonl": each line is an object of the pipeline's inputs, as plain REST has them, at most 64 MiB.
+   * "jsonl": each line is an object of the pipeline's inputs, as plain REST has them, at most 64 MiB; integers above 2^53 are
+   * decimal strings.
    * "files": the bytes of each file that the path matches are one input, in the order of the names (2 before 10).
    * "wav": frames of a recording in mono, 16-bit PCM or 32-bit float, are one input, in -1..1.
    * Default: by the path: wildcards are "files", `.wav` is "wav", `.jsonl` and `.ndjson` are "jsonl".

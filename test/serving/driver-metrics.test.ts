@@ -50,6 +50,21 @@ t.test("a name that is none, a label that is taken, a sample that is there alrea
   ]);
 });
 
+t.test("a driver that cannot say its numbers costs nobody else's", async (t) => {
+  const process = await start(t, myPipeline());
+  const web = await process.addDriver("web", HttpDriver, { port: 0 });
+  class Broken extends Careless {
+    override metrics(): never {
+      throw new Error("no numbers today");
+    }
+  }
+  await process.addDriver("broken", Broken);
+  const { port } = web.getService("http").taggedAddresses.lan;
+  const { value } = await scrape(`http://127.0.0.1:${port}`);
+  t.equal(value("headrace_driver_running", { driver: "web" }), 1);
+  t.equal(value("headrace_driver_running", { driver: "broken" }), 1);
+});
+
 t.test("sources, sinks and load are told as they are counted", async (t) => {
   const process = await start(t, myPipeline());
   const web = await process.addDriver("web", HttpDriver, { port: 0 });

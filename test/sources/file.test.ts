@@ -76,11 +76,6 @@ t.test("JSON Lines: any objects, whatever their size, are what was written", asy
   );
 });
 
-t.test("JSON Lines: an integer above 2^53 is what was written", async (t) => {
-  const path = join(t.testdir({ "long.jsonl": '{"n":[9007199254740993]}\n{"n":5}\n' }), "long.jsonl");
-  t.same(await read({ path }, {}), [{ n: [9007199254740993n] }, { n: 5 }]);
-});
-
 t.test("JSON Lines: what is wrong with a line is said with its number", async (t) => {
   const first = await collected({ path: at("broken.jsonl") });
   t.same(first.items, [{ input: 1 }], "what is before it is given");

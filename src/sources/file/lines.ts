@@ -1,6 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
 import { InvalidArgumentError } from "../../errors.js";
-import { parseJson } from "../../protocol/index.js";
 
 /** A longer line is no line of JSON Lines, and would have to be held in memory. */
 const MAX_LINE_BYTES = 64 << 20;
@@ -56,8 +55,12 @@ function decoded(line: Uint8Array, path: string): string {
 }
 
 function parsed(text: string, path: string): Readonly<Record<string, unknown>> {
-  // As plain REST reads it: an integer above 2^53 stays what it is.
-  const value = parseJson(text, path);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new InvalidArgumentError(`is not JSON: ${(error as Error).message}`, { path, cause: error });
+  }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new InvalidArgumentError("expected an object of the pipeline's inputs", { path });
 }
