@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 
@@ -17,8 +18,8 @@ inline Nanos now() {
       .count();
 }
 
-/// Rounded: a third of 0.6 s, three times, is 0.6 s. Never of less than 0.
-inline constexpr Nanos nanosOf(double seconds) { return static_cast<Nanos>(seconds * 1e9 + 0.5); }
+/// Rounded: a third of 0.6 s, three times, is 0.6 s.
+inline Nanos nanosOf(double seconds) { return std::llround(seconds * 1e9); }
 inline constexpr double secondsOf(Nanos nanos) { return static_cast<double>(nanos) / 1e9; }
 
 }  // namespace headrace::bench
