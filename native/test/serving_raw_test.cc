@@ -246,6 +246,20 @@ TEST_CASE("a connection that is to go answers what it has, then closes") {
   CHECK(served.engine->scheduler().stats().succeeded == answered);
 }
 
+TEST_CASE("a frame that has no answer when the server stops: its client hears why, after the answers before") {
+  ServingHarness served(ledger());
+  NetClient client(served.harness.port);
+  served.open_raw(client, {.base = "a"});
+  client.send(frame_of(1) + masked_frame(kText, "{\"open\":1}") + frame_of(2));
+  CHECK(served.harness.next().kind == EventKind::Control);
+  served.harness.server.begin_stop(10'000'000'000);
+  CHECK(client.frame() == answer_of(ledger_step(0, 1)));
+  const std::string frame = client.frame();
+  CHECK(frame.substr(0, 3) == std::string("\x88\x03\xe9"));
+  CHECK(frame.substr(3) == "UNAVAILABLE: the server is stopping");
+  CHECK(client.at_end());
+}
+
 TEST_CASE("a step that fails is answered in its place, and the state is as it was") {
   ModelConfig config = testing::model("picky");
   config.max_batch = 4;

@@ -283,6 +283,12 @@ void Connection::last_call() {
   if (state_ == State::Head) readable(false);
 }
 
+void Connection::leave() {
+  // Not without a word: a client would take all that it has no answer to for lost.
+  if (state_ == State::WebSocket) end(1001, "UNAVAILABLE: the server is stopping");
+  end_after_flush();
+}
+
 void Connection::end_after_flush() {
   if (state_ == State::Closed || state_ == State::Lingering) return;
   const bool is_idle = state_ == State::Head && !in_head_ && pending_.empty() && out_.empty();

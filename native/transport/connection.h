@@ -94,6 +94,8 @@ class Connection {
   void reader_caught_up();
   // Takes nothing more, and ends when all is written.
   void end_after_flush();
+  // When all are told to go: as `end_after_flush`, and a WebSocket that nobody has ended hears why.
+  void leave();
   // When all are told to go: reads what has come by now.
   void last_call();
   // Its first bytes are the header of a proxy.

@@ -316,7 +316,7 @@ void IoThread::close_all() {
   is_closing_ = true;
   // What a client had sent by now it gets an answer to.
   for (Connection* connection : connections_.all()) connection->last_call();
-  for (Connection* connection : connections_.all()) connection->end_after_flush();
+  for (Connection* connection : connections_.all()) connection->leave();
   flush_all();
   while (!connections_.empty() && now_nanos() < until) turn_while_closing();
   for (Connection* connection : connections_.all()) connection->close();
