@@ -94,13 +94,14 @@ function withoutHeap(report) {
 }
 
 /** Of a folder itself `tap` would run what is no test as well, such as what is only there to be compiled. */
-function testsIn(folder) {
-  const names = readdirSync(join(ROOT, folder), { recursive: true });
-  return names.filter((name) => name.endsWith(".test.ts")).map((name) => join(folder, name));
+function testsIn(path) {
+  if (path.endsWith(".test.ts")) return [path];
+  const names = readdirSync(join(ROOT, path), { recursive: true });
+  return names.filter((name) => name.endsWith(".test.ts")).map((name) => join(path, name));
 }
 
 /**
- * Runs the tests in these folders.
+ * Runs the tests in these folders, or files.
  * @param {readonly string[]} folders
  * @returns {Promise<{ passed: number, failed: number, failures: string, reports: string[] }>} reports: what the sanitizers said, a
  *   text for each process that made them say something
