@@ -126,16 +126,20 @@ export class Executor {
   /** Does something to the state of a state id between two of its steps: now, or after those that came before. */
   betweenSteps(stateId: string, act: () => void): void {
     // The engine of a pipeline that is one model keeps the order by itself.
-    const turn = this.alone === undefined ? this.turns.enter(stateId) : undefined;
-    if (turn !== undefined) {
-      void turn.then(act).finally(() => this.turns.leave(stateId));
+    if (this.alone !== undefined) {
+      act();
       return;
     }
-    try {
-      act();
-    } finally {
-      if (this.alone === undefined) this.turns.leave(stateId);
-    }
+    const actAndLeave = (): void => {
+      try {
+        act();
+      } finally {
+        this.turns.leave(stateId);
+      }
+    };
+    const turn = this.turns.enter(stateId);
+    if (turn === undefined) actAndLeave();
+    else void turn.then(actAndLeave);
   }
 
   /** All cells, then all states or none: a step that fails anywhere leaves every cell's state as it was. */

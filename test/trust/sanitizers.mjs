@@ -10,7 +10,7 @@ import { buildSanitized, ROOT, runSanitized, runToEnd } from "./lib/sanitized.mj
 
 const SHORT = ["test/engine", "test/transport"];
 /** They start commands and load generators for seconds of time that is measured, and test nothing of the addon. */
-const WITHOUT = ["bench", "cli"];
+const WITHOUT = ["test/bench", "test/cli"];
 
 await trustCheck({
   name: "sanitizers",
@@ -24,9 +24,9 @@ await trustCheck({
 async function work(check) {
   check.progress("building the addon");
   await buildSanitized();
-  const folders = check.isLong ? foldersOfTests() : SHORT;
-  check.progress(`tests in ${folders.join(", ")}`);
-  const { passed, failed, failures, reports } = await runSanitized(folders);
+  const files = testsOf(check);
+  check.progress(`${files.length} files of tests`);
+  const { passed, failed, failures, reports } = await runSanitized(files);
   const where = check.isLong ? "all tests but those of cli and bench" : SHORT.join(" and ");
   check.holds(
     `AddressSanitizer and UBSan over ${where}`,
@@ -55,15 +55,10 @@ async function threads(check) {
   if (status !== 0) process.stderr.write(`${output.slice(-6000)}\n`);
 }
 
-/** Folders of test/ with tests in them, and the tests that are in none. */
-function foldersOfTests() {
-  const entries = readdirSync(join(ROOT, "test"), { withFileTypes: true });
-  return entries
-    .filter((entry) => (entry.isDirectory() ? hasTests(entry.name) : entry.name.endsWith(".test.ts")))
-    .map(({ name }) => `test/${name}`)
-    .filter((path) => !WITHOUT.some((name) => path === `test/${name}`));
-}
-
-function hasTests(folder) {
-  return readdirSync(join(ROOT, "test", folder), { recursive: true }).some((file) => file.endsWith(".test.ts"));
+/** The files of tests, in the short form of a part of them. */
+function testsOf({ isLong }) {
+  const names = readdirSync(join(ROOT, "test"), { recursive: true }).filter((name) => name.endsWith(".test.ts"));
+  const isIn = (folders) => (file) => folders.some((folder) => file.startsWith(`${folder}/`));
+  const isLeftOut = isIn(WITHOUT);
+  return names.map((name) => `test/${name}`).filter(isLong ? (file) => !isLeftOut(file) : isIn(SHORT));
 }

@@ -93,25 +93,18 @@ function withoutHeap(report) {
   return others.length === 0 ? "" : [head, ...others].join("\n");
 }
 
-/** Of a folder itself `tap` would run what is no test as well, such as what is only there to be compiled. */
-function testsIn(path) {
-  if (path.endsWith(".test.ts")) return [path];
-  const names = readdirSync(join(ROOT, path), { recursive: true });
-  return names.filter((name) => name.endsWith(".test.ts")).map((name) => join(path, name));
-}
-
 /**
- * Runs the tests in these folders, or files.
- * @param {readonly string[]} folders
+ * Runs these tests. Of a folder `tap` would run what is no test as well, such as what is only there to be compiled.
+ * @param {readonly string[]} files
  * @returns {Promise<{ passed: number, failed: number, failures: string, reports: string[] }>} reports: what the sanitizers said, a
  *   text for each process that made them say something
  */
-export async function runSanitized(folders) {
+export async function runSanitized(files) {
   rmSync(REPORTS, { recursive: true, force: true });
   mkdirSync(REPORTS, { recursive: true });
   const tap = join(ROOT, "node_modules", "tap", "dist", "esm", "run.mjs");
   // The limit is for what hangs; all is several times slower here.
-  const args = [tap, "--reporter=tap", "--no-color", "--jobs=1", "--timeout=600", ...folders.flatMap(testsIn)];
+  const args = [tap, "--reporter=tap", "--no-color", "--jobs=1", "--timeout=600", ...files];
   const { status, output } = await runToEnd(process.execPath, args, sanitizedEnvironment());
   const counts = output.match(/^# \{ total: .*\}$/gm)?.at(-1) ?? "";
   const passed = Number(/pass: (\d+)/.exec(counts)?.[1] ?? 0);
