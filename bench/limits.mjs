@@ -4,7 +4,7 @@
  *   node bench/limits.mjs [--only states,streams,cores,garbage] [--seconds 5] [--json]
  */
 import { HeadraceClient } from "headrace/client";
-import { buildNative } from "./lib/build.mjs";
+import { buildBareLoop, needGenerator } from "./lib/build.mjs";
 import { headraceServer, residentMib, stepStates } from "./lib/headrace.mjs";
 import { outcomeOf } from "./lib/measure.mjs";
 import { number, parse, UsageError } from "./lib/options.mjs";
@@ -164,7 +164,8 @@ function readOptions(argv) {
 }
 
 async function measure(options) {
-  await buildNative();
+  needGenerator();
+  await buildBareLoop();
   const results = {};
   for (const name of options.names) {
     note(`measuring ${name}`);

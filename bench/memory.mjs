@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { HeadraceClient } from "headrace/client";
-import { buildNative } from "./lib/build.mjs";
+import { needGenerator } from "./lib/build.mjs";
 import { headraceServer, residentMib, stepStates } from "./lib/headrace.mjs";
 import { GRU_MODEL, LOADGEN } from "./lib/paths.mjs";
 import { start, stopAllProcesses } from "./lib/processes.mjs";
@@ -78,7 +78,7 @@ if (values.help) {
   process.exit(0);
 }
 const states = Number(values.states);
-await buildNative();
+needGenerator();
 const server = headraceServer(GRU_MODEL, {
   options: ["--max-states", String(states + 1000), "--state-ttl", "3600"],
 });

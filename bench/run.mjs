@@ -4,7 +4,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { relative } from "node:path";
-import { buildNative, installPeer } from "./lib/build.mjs";
+import { buildBareLoop, installPeer, needGenerator } from "./lib/build.mjs";
 import { describeMachine } from "./lib/machine.mjs";
 import { measureAll } from "./lib/measure.mjs";
 import { HELP, readOptions } from "./lib/options.mjs";
@@ -19,7 +19,8 @@ import { judgeTargets } from "./lib/targets.mjs";
 async function bench(options) {
   const subjects = subjectsOf(options);
   for (const peer of new Set(subjects.flatMap((subject) => subject.peer ?? []))) await installPeer(peer);
-  await buildNative();
+  needGenerator();
+  await buildBareLoop();
 
   const machine = describeMachine();
   const progress = progressLine(process.stderr);

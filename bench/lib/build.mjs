@@ -2,12 +2,17 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { NATIVE_BUILD, NATIVE_SOURCE } from "./paths.mjs";
+import { LOADGEN, NATIVE_BUILD, NATIVE_SOURCE } from "./paths.mjs";
 import { run } from "./processes.mjs";
 
-/** Builds loadgen and bare_loop. Their compiler's output is shown only when it fails. */
-export async function buildNative() {
+/** The load generator is built with the addon. */
+export function needGenerator() {
   if (process.platform !== "linux") throw new Error("the benchmark needs Linux: epoll, /proc and taskset");
+  if (!existsSync(LOADGEN)) throw new Error("the load generator is not built: run `npm run build:native`");
+}
+
+/** Builds the bare loop. The compiler's output is shown only when it fails. */
+export async function buildBareLoop() {
   const headers = await onnxruntimeHeaders();
   await must("configure bench/native", [
     "cmake",

@@ -4,7 +4,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { buildNative } from "../lib/build.mjs";
+import { needGenerator } from "../lib/build.mjs";
 import { describeMachine } from "../lib/machine.mjs";
 import { BENCH, PEERS, REPOSITORY } from "../lib/paths.mjs";
 import { pinned } from "../lib/processes.mjs";
@@ -51,7 +51,7 @@ async function bench(options) {
     progress.clear();
     return failures.size === 0;
   }
-  await buildNative();
+  needGenerator();
   const machine = describeMachine();
   const attempts = peers
     .filter((peer) => !failures.has(peer))
