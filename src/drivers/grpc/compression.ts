@@ -2,6 +2,7 @@
 import { promisify } from "node:util";
 import { deflateSync, gunzip, gzipSync, inflate } from "node:zlib";
 import { HeadraceError, InvalidArgumentError } from "../../errors.js";
+import { Semaphore } from "../../serving/semaphore.js";
 import type { Payload } from "./http2/stream.js";
 import type { Encoding } from "./status.js";
 
@@ -13,7 +14,7 @@ const MAX_BYTES = 1 << 20;
 const LEVEL = 1;
 
 /** As many threads as libuv has for it; more at a time would not be faster, and each may take as much memory as a message may have. */
-const MAX_UNPACKING = 4;
+const unpacking = new Semaphore(4);
 
 const unpackers = { gzip: promisify(gunzip), deflate: promisify(inflate) };
 
@@ -27,9 +28,16 @@ export async function unpack(
   limit: number,
   isWanted: () => boolean,
 ): Promise<Buffer | undefined> {
-  await turn();
+  const isStillWanted = await new Promise<boolean>((resolve) => {
+    unpacking.acquire(() => {
+      const wanted = isWanted();
+      resolve(wanted);
+      return wanted;
+    });
+  });
+  if (!isStillWanted) return undefined;
   try {
-    return isWanted() ? await unpackers[encoding](packed, { maxOutputLength: limit }) : undefined;
+    return await unpackers[encoding](packed, { maxOutputLength: limit });
   } catch (error) {
     if (error instanceof RangeError) {
       const message = `the message has more than ${limit} bytes unpacked, which is the most allowed (maxMessageBytes)`;
@@ -37,24 +45,8 @@ export async function unpack(
     }
     throw new InvalidArgumentError(`is not packed as ${encoding}`, { path: "message", cause: error });
   } finally {
-    nextTurn();
+    unpacking.release();
   }
-}
-
-/** Of all connections: each is called when it may begin. */
-const waiting: (() => void)[] = [];
-let unpacking = 0;
-
-async function turn(): Promise<void> {
-  if (unpacking < MAX_UNPACKING) unpacking += 1;
-  else await new Promise<void>((resolve) => waiting.push(resolve));
-}
-
-/** Who is done leaves its place to who waits. */
-function nextTurn(): void {
-  const next = waiting.shift();
-  if (next === undefined) unpacking -= 1;
-  else next();
 }
 
 /** A message packed, or undefined where it goes as it is. */

@@ -16,6 +16,7 @@ import {
   type ZlibOptions,
 } from "node:zlib";
 import { HeadraceError, InvalidArgumentError } from "../../errors.js";
+import { Semaphore } from "../../serving/semaphore.js";
 
 export type Encoding = "gzip" | "deflate";
 
@@ -33,7 +34,7 @@ const INFLATED_AT_ONCE_BYTES = 64 << 10;
 const LARGE_CHUNK_BYTES = 128 << 10;
 
 /** As many threads as libuv has for it; more at a time would not be faster, and each may take as much memory as a body may have. */
-const MAX_INFLATING = 4;
+const inflating = new Semaphore(4);
 
 /** Tensors hardly get smaller at higher levels, and take several times as long. */
 const COMPRESSION: ZlibOptions = { level: constants.Z_BEST_SPEED };
@@ -123,32 +124,18 @@ export function inflated(body: Uint8Array, encoding: Encoding, limit: number, do
   if (body.byteLength <= INFLATE_AT_ONCE_BYTES && inflatedAtOnce(body, encoding, limit, done)) return;
   const owned = body.slice();
   const options = { info: true, maxOutputLength: limit, chunkSize: LARGE_CHUNK_BYTES };
-  waiting.push(() => {
+  inflating.acquire(() => {
     if (!done.isWanted()) return false;
     (encoding === "gzip" ? gunzip : inflate)(owned, options, (error, result) => {
       try {
         if (error !== null) done.failed(inflateError(error, encoding, limit));
         else finish(result, owned.byteLength, encoding, done);
       } finally {
-        inflating -= 1;
-        beginWaiting();
+        inflating.release();
       }
     });
     return true;
   });
-  beginWaiting();
-}
-
-/** Each begins to inflate a body, or tells that nobody waits for it any more. */
-const waiting: (() => boolean)[] = [];
-let inflating = 0;
-
-function beginWaiting(): void {
-  while (inflating < MAX_INFLATING) {
-    const begin = waiting.shift();
-    if (begin === undefined) return;
-    if (begin()) inflating += 1;
-  }
 }
 
 /** False: it is larger than what should be done on this thread. */
