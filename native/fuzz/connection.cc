@@ -15,12 +15,10 @@
 #include "io_thread.h"
 #include "pieces.h"
 #include "property.h"
+#include "sockets.h"
 
 namespace headrace::fuzz {
 namespace {
-
-// To read all of the largest input.
-constexpr int kMostTurns = 1000;
 
 // What happened on a connection, as text; written by the server's thread and by this one.
 class Transcript {
@@ -65,15 +63,8 @@ struct Host {
     thread.post_and_wait([this] { thread.add(handler); });
   }
 
-  // Until all that is read of what was sent has been, and told: a task may run in a turn that had looked at its sockets
-  // before, and events are published at the end of a turn.
   void settle() {
-    int unread = unread_of(client);
-    for (int quiet = 0; quiet < 3; ++quiet) {
-      thread.post_and_wait([] {});
-      const int now = unread_of(client);
-      if (std::exchange(unread, now) != now) quiet = 0;
-    }
+    fuzz::settle(thread, client, [] { return false; });
   }
 
   Handler handler;
@@ -116,12 +107,7 @@ class Session {
   std::string leave() {
     host().client = -1;
     client_.reset();
-    // It reads first what its client has sent before; and once it has seen the end, it has yet to tell it.
-    bool is_gone = false;
-    for (int turn = 0; !is_gone && turn < kMostTurns; ++turn) {
-      is_gone = host().shared.connections.load() == 0;
-      settle();
-    }
+    settle_leaving(host().shared, [this] { settle(); });
     demand(host().shared.connections.load() == 0, "a connection whose client has gone is gone");
     demand(!is_asked_ && !is_accepted_, "whoever was asked is told of the end");
     return is_web_socket_ ? "" : received_;

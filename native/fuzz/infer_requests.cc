@@ -148,7 +148,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool is_repeated = (data[0] & head_bits::kThrice) != 0 && (data[1] & event_bits::kLeft) == 0;
   for (int turn = 0; turn < (is_repeated ? 3 : 1); ++turn) exchange(client, data[1] & 7, head, body);
   client.leave();
-  host().settle_leaving([] { read_events(host().thread, [](const auto&, std::string_view, std::string_view) {}); });
+  settle_leaving(host().shared, [] {
+    host().settle();
+    read_events(host().thread, [](const auto&, std::string_view, std::string_view) {});
+  });
   demand(host().shared.connections.load() == 0, "connections are counted");
   demand(host().model->counts.under_way == 0, "and requests");
   return 0;

@@ -1,9 +1,6 @@
 // An input cut into pieces, each in memory of its own that ends where the address sanitizer notices.
 #pragma once
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -25,16 +22,6 @@ void each_piece(std::string_view text, uint32_t seed, Use&& use) {
     if (!use(std::span(piece))) return;
     text.remove_prefix(size);
   }
-}
-
-// So much is sent at once at most: no more than is read in a turn, so that `unread_of` is another after each.
-inline constexpr size_t kSentAtOnce = 256;
-
-// Memory of what whoever has the other end of a pair of sockets has not read yet; of -1, none. A piece that was sent
-// counts until all of it is read.
-inline int unread_of(int end) {
-  int bytes = 0;
-  return ioctl(end, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 }  // namespace headrace::fuzz

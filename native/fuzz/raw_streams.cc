@@ -110,7 +110,7 @@ class Session {
     read_answers();
     demand(!is_exact_ || answered_ == sent_, "each frame gets one answer");
     client_.leave();
-    host().settle_leaving([this] { settle(); });
+    settle_leaving(host().shared, [this] { settle(); });
     demand(is_closed_, "the end of a WebSocket is told");
     demand(host().client->under_way() == 0, "no step is left");
     demand(host().shared.connections.load() == 0, "connections are counted");

@@ -5,23 +5,21 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "io_thread.h"
 #include "model_client.h"
 #include "ort.h"
-#include "pieces.h"
 #include "property.h"
+#include "sockets.h"
 
 namespace headrace::fuzz {
 
 // Of an element of a row, and of a row.
 inline constexpr size_t kElementBytes = 4;
 inline constexpr size_t kRowBytes = 8;
-// To read all of the largest input.
-inline constexpr int kMostTurns = 1000;
 
 inline ModelConfig ledger_config() {
   open_onnxruntime(HEADRACE_ORT_LIBRARY);
@@ -40,28 +38,9 @@ struct ServedModel {
     thread.post_and_wait([this] { client = std::make_shared<ModelClient>(thread, engine, 1); });
   }
 
-  // Until all that is read of what was sent has been, and was run, and its outcome told. A task may run in a turn that
-  // had looked at its sockets before, and events are published at the end of a turn.
+  // Until what was sent has been run, too.
   void settle() {
-    int unread = unread_of(peer);
-    bool is_busy = true;
-    for (int quiet = 0; quiet < 3; quiet = is_busy ? 0 : quiet + 1) {
-      thread.post_and_wait([&] { is_busy = client && client->under_way() > 0; });
-      const int now = unread_of(peer);
-      if (std::exchange(unread, now) != now) is_busy = true;
-    }
-  }
-
-  // Until it has seen that its client is gone, and told it; first it reads what was sent before. `read` takes its
-  // events.
-  template <typename Read>
-  void settle_leaving(Read&& read) {
-    bool is_gone = false;
-    for (int turn = 0; !is_gone && turn < kMostTurns; ++turn) {
-      is_gone = shared.connections.load() == 0;
-      settle();
-      read();
-    }
+    fuzz::settle(thread, peer, [this] { return client && client->under_way() > 0; });
   }
 
   std::shared_ptr<Engine> engine = std::make_shared<Engine>(ledger_config());
