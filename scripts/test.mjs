@@ -3,55 +3,75 @@
  * with one line `N passed, N failed` over both.
  */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { TapSummary } from "./tap-summary.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Runs a step, shows its output as it comes, and resolves to its exit status and text. */
-function run(command, args, output = "pipe") {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", output, "inherit"], env: process.env });
-    let text = "";
-    child.stdout?.on("data", (chunk) => {
-      text += chunk;
-      process.stdout.write(chunk);
-    });
-    child.once("error", reject);
-    child.once("close", (status) => resolve({ status: status ?? 1, text }));
-  });
+const tapBin = join(ROOT, "node_modules", ".bin", "tap");
+const chosen = process.argv.slice(2);
+
+/** Runs a step and resolves to its exit status; what it prints goes to `onLine`, or where ours goes. */
+async function run(command, args, onLine) {
+  const stdout = onLine === undefined ? "inherit" : "pipe";
+  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", stdout, "inherit"], env: process.env });
+  const ended = once(child, "close");
+  if (onLine !== undefined) for await (const line of createInterface({ input: child.stdout })) onLine(line);
+  const [status] = await ended;
+  return status ?? 1;
 }
 
-const node = process.execPath;
-const bin = (name) => join(ROOT, "node_modules", ".bin", name);
+function print(line) {
+  process.stdout.write(`${line}\n`);
+}
 
-const build = await run("npm", ["run", "--silent", "build:ts"]);
-if (build.status !== 0) process.exit(build.status);
+/** The TypeScript tests for people who watch: a reporter draws them, and what it was told is read afterwards. */
+async function drawnTests(summary) {
+  const stream = join(ROOT, "build", "tests.tap");
+  mkdirSync(dirname(stream), { recursive: true });
+  rmSync(stream, { force: true });
+  const status = await run(tapBin, ["--reporter=base", `--output-file=${stream}`, ...chosen]);
+  if (existsSync(stream)) for (const line of readFileSync(stream, "utf8").split("\n")) summary.line(line);
+  return status;
+}
 
-let passed = 0;
-let failed = 0;
+/** The same for a log: a line for each file as it ends, then what failed, whole. */
+async function printedTests(summary) {
+  const status = await run(tapBin, ["--reporter=tap", ...chosen], (line) => summary.line(line));
+  print(`\n${summary}`);
+  return status;
+}
 
-// What a reporter draws is for people; the TAP stream itself has the counts.
-const stream = join(ROOT, "build", "tests.tap");
-mkdirSync(dirname(stream), { recursive: true });
-rmSync(stream, { force: true });
-const reporter = process.stdout.isTTY ? ["--reporter=base"] : ["--reporter=terse", "--no-color"];
-const tap = await run(bin("tap"), [...reporter, `--output-file=${stream}`, ...process.argv.slice(2)], "inherit");
-const counts = existsSync(stream)
-  ? (readFileSync(stream, "utf8")
-      .match(/^# \{ total: .*\}$/gm)
-      ?.at(-1) ?? "")
-  : "";
-passed += Number(/pass: (\d+)/.exec(counts)?.[1] ?? 0);
-failed += Number(/fail: (\d+)/.exec(counts)?.[1] ?? 0);
-if (tap.status !== 0 && failed === 0) failed += 1;
+/** Counts of one kind of tests; a status that no failure explains is one itself. */
+function counted(name, status, passed, failed) {
+  if (status === 0 || failed > 0) return { passed, failed };
+  print(`FAILED: ${name} ended with status ${status}, and no test failed`);
+  return { passed, failed: 1 };
+}
 
-const engine = await run(node, [join("scripts", "test-engine.mjs")]);
-const [, enginePassed = 0, engineFailed = 0] = /^(\d+) passed, (\d+) failed/m.exec(engine.text) ?? [];
-passed += Number(enginePassed);
-failed += Number(engineFailed);
-if (engine.status !== 0 && Number(engineFailed) === 0) failed += 1;
+async function typescriptTests() {
+  const onTerminal = process.stdout.isTTY;
+  const summary = new TapSummary(onTerminal ? undefined : print);
+  const status = await (onTerminal ? drawnTests : printedTests)(summary);
+  return counted("tap", status, summary.passed, summary.failed);
+}
 
-process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
-process.exitCode = failed === 0 ? 0 : 1;
+async function engineTests() {
+  let counts = null;
+  const status = await run(process.execPath, [join("scripts", "test-engine.mjs")], (line) => {
+    counts = /^(\d+) passed, (\d+) failed$/.exec(line) ?? counts;
+    print(line);
+  });
+  return counted("the engine's tests", status, Number(counts?.[1] ?? 0), Number(counts?.[2] ?? 0));
+}
+
+const built = await run("npm", ["run", "--silent", "build:ts"]);
+if (built !== 0) process.exit(built);
+const both = [await typescriptTests(), await engineTests()];
+const sum = (key) => both.reduce((total, counts) => total + counts[key], 0);
+print(`\n${sum("passed")} passed, ${sum("failed")} failed`);
+process.exitCode = sum("failed") === 0 ? 0 : 1;
