@@ -90,17 +90,18 @@ void Batch::allocate_states() {
   }
 }
 
-void Batch::write_input(uint32_t row, size_t index, const std::byte* src) {
+void Batch::write_input(uint32_t row, size_t index, const std::byte* src, const XorMask& mask) {
   BatchInput& input = inputs[index];
   const RowGeometry& geometry = input.geometry;
   std::byte* dst = input.rows.data() + row * geometry.row_bytes + geometry.context_bytes;
   if (geometry.pieces == 1) {
-    device_.copy_in(dst, src, geometry.data_bytes);
+    device_.copy_in(dst, src, geometry.data_bytes, mask);
     return;
   }
   const size_t pitch = geometry.context_bytes + geometry.data_bytes;
   for (size_t piece = 0; piece < geometry.pieces; ++piece) {
-    device_.copy_in(dst + piece * pitch, src + piece * geometry.data_bytes, geometry.data_bytes);
+    const size_t at = piece * geometry.data_bytes;
+    device_.copy_in(dst + piece * pitch, src + at, geometry.data_bytes, mask.from(at));
   }
 }
 

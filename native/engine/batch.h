@@ -61,8 +61,8 @@ class Batch {
   // never; others before the first row of each batch. The batch must be empty. Throws Error(ResourceExhausted).
   void prepare(const std::vector<Shape>& row_dims);
 
-  // Copies what a step sent for `input` into its row. `src` holds geometry.submit_bytes() bytes.
-  void write_input(uint32_t row, size_t input, const std::byte* src);
+  // Copies what a step sent for `input` into its row, without its mask. `src` holds geometry.submit_bytes() bytes.
+  void write_input(uint32_t row, size_t input, const std::byte* src, const XorMask& mask);
   // Moves a row's inputs over another's: how a cancelled row's gap is closed.
   void move_inputs(uint32_t from, uint32_t to);
 

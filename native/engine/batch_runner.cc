@@ -54,7 +54,7 @@ void BatchRunner::place_staged(Batch& batch) const {
       if (strings) {
         batch.inputs[i].strings.push_back(&request.inputs[i].strings);
       } else if (request.staged) {
-        batch.write_input(row, i, request.staging.data() + request.inputs[i].offset);
+        batch.write_input(row, i, request.staging.data() + request.inputs[i].offset, {});
       }
     }
   }

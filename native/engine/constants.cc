@@ -88,7 +88,7 @@ Buffer constant_buffer(const ConstantInput& constant, const Device& device) {
   if (const auto* flag = std::get_if<bool>(&value)) fill_number(constant, buffer, count, int64_t{*flag});
   if (const auto* raw = std::get_if<std::vector<std::byte>>(&value)) {
     if (raw->size() != bytes) does_not_fit(constant, std::to_string(raw->size()) + " bytes were given");
-    device.copy_in(buffer.data(), raw->data(), bytes);
+    device.copy_in(buffer.data(), raw->data(), bytes, {});
   }
   return buffer;
 }

@@ -11,11 +11,6 @@ namespace {
 
 constexpr size_t kAlignment = 64;  // one cache line, and the widest vector load
 
-// memcpy may not be given null, not even for no bytes; an empty tensor has no data.
-void copy(std::byte* dst, const std::byte* src, size_t bytes) {
-  if (bytes > 0) std::memcpy(dst, src, bytes);
-}
-
 void move_rows(std::span<const RowMove> moves) {
   for (const RowMove& move : moves) {
     for (size_t piece = 0; piece < move.height; ++piece) {
@@ -42,8 +37,13 @@ class CpuDevice final : public Device {
     }
     return Buffer(static_cast<std::byte*>(data), bytes, *this);
   }
-  void copy_in(std::byte* dst, const std::byte* src, size_t bytes) const override { copy(dst, src, bytes); }
-  void copy_out(std::byte* dst, const std::byte* src, size_t bytes) const override { copy(dst, src, bytes); }
+  void copy_in(std::byte* dst, const std::byte* src, size_t bytes, const XorMask& mask) const override {
+    mask.copy(dst, src, bytes);
+  }
+  // memcpy may not be given null, not even for no bytes; an empty tensor has no data.
+  void copy_out(std::byte* dst, const std::byte* src, size_t bytes) const override {
+    if (bytes > 0) std::memcpy(dst, src, bytes);
+  }
   void gather(std::span<const RowMove> moves) const override { move_rows(moves); }
   void scatter(std::span<const RowMove> moves) const override { move_rows(moves); }
   void sync() const override {}

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "ort.h"
+#include "xor_mask.h"
 
 namespace headrace {
 
@@ -50,8 +51,8 @@ class Device {
   // At least `bytes` bytes, 64-byte aligned, contents undefined. Throws Error(ResourceExhausted).
   virtual Buffer allocate(size_t bytes) const = 0;
 
-  // Host to device and back.
-  virtual void copy_in(std::byte* dst, const std::byte* src, size_t bytes) const = 0;
+  // Host to device, without the mask that lies on `src`, and back.
+  virtual void copy_in(std::byte* dst, const std::byte* src, size_t bytes, const XorMask& mask) const = 0;
   virtual void copy_out(std::byte* dst, const std::byte* src, size_t bytes) const = 0;
 
   // Rows of many states into one batch, and back. Done when `sync` returns.

@@ -1,7 +1,6 @@
 #include "scheduler.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace headrace {
@@ -51,7 +50,7 @@ Code Scheduler::submit(CompletionQueue& client, const StepSpec& spec, std::span<
   if (!is_inline() && total > kCopyUnderLock) {
     Code code = begin(client, spec, {}, index);
     for (size_t i = 0; code == Code::Ok && i < inputs.size(); ++i) {
-      code = append(index, i, {inputs[i].data, inputs[i].bytes});
+      code = append(index, i, {inputs[i].data, inputs[i].bytes}, inputs[i].mask);
       if (code != Code::Ok) abandon(index);
     }
     if (code == Code::Ok) code = publish(index);
@@ -68,7 +67,9 @@ Code Scheduler::submit(CompletionQueue& client, const StepSpec& spec, std::span<
   request->staged = false;
   const Code queued = enqueue(*request);
   if (queued != Code::Ok) return queued;
-  for (size_t i = 0; i < inputs.size(); ++i) request->batch->write_input(request->row, i, inputs[i].data);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    request->batch->write_input(request->row, i, inputs[i].data, inputs[i].mask);
+  }
   return Code::Ok;
 }
 
@@ -90,7 +91,7 @@ Code Scheduler::begin(CompletionQueue& client, const StepSpec& spec, std::vector
 }
 
 // The bytes are copied without the mutex: until publish the request belongs to the caller alone.
-Code Scheduler::append(uint32_t index, size_t input, std::span<const std::byte> bytes) {
+Code Scheduler::append(uint32_t index, size_t input, std::span<const std::byte> bytes, const XorMask& mask) {
   Request* request = nullptr;
   {
     MutexLock lock(mutex_);
@@ -100,9 +101,7 @@ Code Scheduler::append(uint32_t index, size_t input, std::span<const std::byte> 
   StagedInput& staged = request->inputs[input];
   if (bytes.size() > staged.bytes - staged.written) return Code::InvalidArgument;
   if (!count_staged(*request, bytes.size())) return refused_by_bytes();
-  if (!bytes.empty()) {
-    std::memcpy(request->staging.data() + staged.offset + staged.written, bytes.data(), bytes.size());
-  }
+  mask.copy(request->staging.data() + staged.offset + staged.written, bytes.data(), bytes.size());
   staged.written += bytes.size();
   return Code::Ok;
 }
@@ -248,8 +247,7 @@ bool Scheduler::stage(Request& request, std::span<const InputBytes> inputs) {
   for (const InputBytes& input : inputs) total += input.bytes;
   if (!count_staged(request, total)) return false;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].bytes == 0) continue;
-    std::memcpy(request.staging.data() + request.inputs[i].offset, inputs[i].data, inputs[i].bytes);
+    inputs[i].mask.copy(request.staging.data() + request.inputs[i].offset, inputs[i].data, inputs[i].bytes);
   }
   return true;
 }

@@ -60,6 +60,7 @@ struct StepTimes {
 struct InputBytes {
   const std::byte* data;
   size_t bytes;
+  XorMask mask = {};  // lies on them; taken off where they are copied to
 };
 
 class Scheduler {
@@ -97,7 +98,8 @@ class Scheduler {
   // Between begin and publish only the caller may use the index, from one thread at a time.
   Code begin(CompletionQueue& client, const StepSpec& spec, std::vector<Shape> shapes, uint32_t& index)
       EXCLUDES(mutex_);
-  Code append(uint32_t index, size_t input, std::span<const std::byte> bytes) EXCLUDES(mutex_);
+  Code append(uint32_t index, size_t input, std::span<const std::byte> bytes, const XorMask& mask = {})
+      EXCLUDES(mutex_);
   Code set_strings(uint32_t index, size_t input, std::vector<std::string> strings) EXCLUDES(mutex_);
   Code publish(uint32_t index) EXCLUDES(mutex_);
   void abandon(uint32_t index) EXCLUDES(mutex_);

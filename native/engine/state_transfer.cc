@@ -48,7 +48,7 @@ Code Scheduler::import_state(std::string_view name, std::span<const std::byte> b
   StateEntry& entry = states_.acquire(name);
   Code code = entry.idle() ? states_.reserve(entry, now_nanos()) : Code::Unavailable;
   if (code == Code::Ok) {
-    session_.device().copy_in(entry.record, bytes.data() + sizeof(Header), states_.record_bytes());
+    session_.device().copy_in(entry.record, bytes.data() + sizeof(Header), states_.record_bytes(), {});
     states_.commit(entry, entry.stream, false, now_nanos());
   }
   states_.release(entry);

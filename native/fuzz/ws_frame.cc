@@ -31,8 +31,8 @@ void check_payload(std::vector<char> payload, const std::array<uint8_t, 4>& mask
   const auto bytes = std::as_writable_bytes(std::span(payload));
   // In two parts, as it may come.
   const size_t cut = bytes.size() * mask[0] / 256;
-  unmask(bytes.data(), cut, mask);
-  unmask(bytes.data() + cut, bytes.size() - cut, mask, cut);
+  XorMask(mask).remove(bytes.data(), cut);
+  XorMask(mask).from(cut).remove(bytes.data() + cut, bytes.size() - cut);
   for (size_t i = 0; i < payload.size(); ++i) {
     demand(static_cast<uint8_t>(payload[i] ^ before[i]) == mask[i % 4], "the mask is taken off");
   }
@@ -73,9 +73,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       demand(parse_frame_head(std::span(bytes).first(part), other, code) == Parse::incomplete, "a part is incomplete");
     }
     check_written(head.opcode, static_cast<size_t>(head.payload_bytes));
+    std::array<uint8_t, XorMask::kBytes> mask;
+    std::memcpy(mask.data(), &bytes[head.head_bytes - mask.size()], mask.size());
+    demand(head.mask == XorMask(mask), "a head ends with the mask");
     text.remove_prefix(head.head_bytes);
     const size_t came = static_cast<size_t>(std::min<uint64_t>(head.payload_bytes, text.size()));
-    check_payload(copy_of(text.substr(0, came)), head.mask);
+    check_payload(copy_of(text.substr(0, came)), mask);
     text.remove_prefix(came);
   }
 }

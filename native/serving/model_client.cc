@@ -61,25 +61,22 @@ Code ModelClient::submit(StepSink& sink, const StepSpec& spec, std::span<const I
   return code;
 }
 
-Code ModelClient::submit_row(StepSink& sink, const StepSpec& spec, std::span<const std::byte> row) {
+Code ModelClient::submit_row(StepSink& sink, const StepSpec& spec, const InputBytes& row) {
   uint32_t request = 0;
-  if (has_fixed_inputs_) {
-    const InputBytes input{row.data(), row.size()};
-    return submit(sink, spec, {&input, 1}, request);
-  }
+  if (has_fixed_inputs_) return submit(sink, spec, {&row, 1}, request);
   if (is_diverted_) return Code::Unavailable;
   const Code code = submit_open(spec, row, request);
   if (code == Code::Ok) expect(sink, request);
   return code;
 }
 
-Code ModelClient::submit_open(const StepSpec& spec, std::span<const std::byte> row, uint32_t& request) {
+Code ModelClient::submit_open(const StepSpec& spec, const InputBytes& row, uint32_t& request) {
   const std::vector<DataInput>& inputs = engine_->session().plan().inputs;
-  const std::optional<Shape> shape = inputs.size() == 1 ? row_of(inputs.front(), row.size()) : std::nullopt;
+  const std::optional<Shape> shape = inputs.size() == 1 ? row_of(inputs.front(), row.bytes) : std::nullopt;
   if (!shape) return Code::InvalidArgument;
   const Code begun = scheduler().begin(*queue_, spec, {*shape}, request);
   if (begun != Code::Ok) return begun;
-  const Code appended = scheduler().append(request, 0, row);
+  const Code appended = scheduler().append(request, 0, {row.data, row.bytes}, row.mask);
   if (appended == Code::Ok) return scheduler().publish(request);
   if (appended == Code::InvalidArgument) bug("a row does not fit the shape that follows from its bytes");
   scheduler().abandon(request);

@@ -37,7 +37,7 @@ class ModelClient final : public TurnWork {
   Code submit(StepSink& sink, const StepSpec& spec, std::span<const InputBytes> inputs, uint32_t& request);
   // The same for the bytes of a row of the only input, whose dimensions follow from how many there are where the model
   // leaves one open.
-  Code submit_row(StepSink& sink, const StepSpec& spec, std::span<const std::byte> row);
+  Code submit_row(StepSink& sink, const StepSpec& spec, const InputBytes& row);
   // Cancels a step, if the sink has not heard of it; it will not.
   void cancel(const StepSink& sink, uint32_t request);
   // Cancels the steps of a sink, which hears nothing more of them.
@@ -64,7 +64,7 @@ class ModelClient final : public TurnWork {
   uint32_t handle() const { return handle_; }
 
  private:
-  Code submit_open(const StepSpec& spec, std::span<const std::byte> row, uint32_t& request);
+  Code submit_open(const StepSpec& spec, const InputBytes& row, uint32_t& request);
   // Hands the outcome of a step to `sink` when it comes.
   void expect(StepSink& sink, uint32_t request);
   void hand_out();

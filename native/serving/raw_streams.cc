@@ -1,5 +1,6 @@
 #include "raw_streams.h"
 
+#include <array>
 #include <cstring>
 
 #include "connection.h"
@@ -13,9 +14,11 @@ namespace {
 // In front of raw frames and answers where a connection has several streams: a u32, little-endian.
 constexpr size_t kNumberBytes = 4;
 
-uint32_t number_of(std::span<const std::byte> frame) {
+uint32_t number_of(const FramePayload& frame) {
+  std::array<std::byte, kNumberBytes> bytes;
+  frame.mask().copy(bytes.data(), frame.masked().data(), bytes.size());
   uint32_t number = 0;
-  for (size_t i = 0; i < kNumberBytes; ++i) number |= std::to_integer<uint32_t>(frame[i]) << 8 * i;
+  for (size_t i = 0; i < kNumberBytes; ++i) number |= std::to_integer<uint32_t>(bytes[i]) << 8 * i;
   return number;
 }
 
@@ -72,7 +75,7 @@ RawStreams::RawStreams(std::shared_ptr<ModelClient> client, RawOptions options)
 
 RawStreams::~RawStreams() = default;
 
-void RawStreams::message(Connection& connection, Opcode opcode, std::span<std::byte> payload) {
+void RawStreams::message(Connection& connection, Opcode opcode, FramePayload& payload) {
   // A frame that comes after the one that is held is not read: the connection is paused.
   if (is_held_) bug("a raw stream got a frame while it was paused");
   if (opcode == Opcode::binary && take(connection, payload) == Code::Ok) {
@@ -82,23 +85,25 @@ void RawStreams::message(Connection& connection, Opcode opcode, std::span<std::b
     connection.pause();
     return;
   }
-  hold(connection, opcode, payload);
+  hold(connection, opcode, payload.unmasked());
 }
 
-Code RawStreams::take(Connection& connection, std::span<std::byte> payload) {
-  if (number_bytes_ == 0) return step(connection, *streams_.front(), payload);
+Code RawStreams::take(Connection& connection, const FramePayload& payload) {
+  const std::byte* data = payload.masked().data();
+  if (number_bytes_ == 0) return step(connection, *streams_.front(), {data, payload.size(), payload.mask()});
   if (payload.size() <= number_bytes_) return Code::InvalidArgument;
   const uint32_t number = number_of(payload);
   if (number >= streams_.size() || !streams_[number]) return Code::NotFound;
-  return step(connection, *streams_[number], payload.subspan(number_bytes_));
+  return step(connection, *streams_[number],
+              {data + number_bytes_, payload.size() - number_bytes_, payload.mask().from(number_bytes_)});
 }
 
-Code RawStreams::step(Connection& connection, Stream& stream, std::span<std::byte> payload) {
+Code RawStreams::step(Connection& connection, Stream& stream, const InputBytes& row) {
   stream.connection = &connection;
   StepSpec spec;
   spec.state = stream.key();
   spec.submitted = connection.io().now();
-  const Code code = client_->submit_row(stream, spec, payload);
+  const Code code = client_->submit_row(stream, spec, row);
   if (code == Code::Ok) ++stream.in_flight;
   return code;
 }

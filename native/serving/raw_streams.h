@@ -30,7 +30,7 @@ class RawStreams final : public FrameHandler {
   RawStreams(std::shared_ptr<ModelClient> client, RawOptions options);
   ~RawStreams() override;
 
-  void message(Connection& connection, Opcode opcode, std::span<std::byte> payload) override;
+  void message(Connection& connection, Opcode opcode, FramePayload& payload) override;
   void drained(Connection& connection) override;
   void overflowing(Connection& connection) override;
   void closed(Connection& connection, unsigned code, std::span<const std::byte> reason) override;
@@ -48,8 +48,8 @@ class RawStreams final : public FrameHandler {
  private:
   class Stream;
 
-  Code take(Connection& connection, std::span<std::byte> payload);
-  Code step(Connection& connection, Stream& stream, std::span<std::byte> payload);
+  Code take(Connection& connection, const FramePayload& payload);
+  Code step(Connection& connection, Stream& stream, const InputBytes& row);
   void answered(Connection& connection);
   void hold(Connection& connection, Opcode opcode, std::span<const std::byte> payload);
   void tell_held(Connection& connection);

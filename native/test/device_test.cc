@@ -36,7 +36,7 @@ TEST_CASE("more memory than there can be is refused, not wrapped around") {
 
 TEST_CASE("nothing may be copied from nowhere") {
   const Buffer buffer = cpu_device().allocate(8);
-  cpu_device().copy_in(buffer.data(), nullptr, 0);
+  cpu_device().copy_in(buffer.data(), nullptr, 0, {});
   cpu_device().copy_out(buffer.data(), nullptr, 0);
   cpu_device().copy_out(nullptr, buffer.data(), 0);
 }

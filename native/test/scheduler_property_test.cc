@@ -95,8 +95,12 @@ class Submitter {
     spec.priority = random_() % 3;
     spec.timeout_micros = chance(12) ? 1 : 0;
     const auto x = static_cast<float>(random_() % 1000);
-    const float values[kElements] = {x, x + 1};
-    const InputBytes input{reinterpret_cast<const std::byte*>(values), sizeof(values)};
+    float values[kElements] = {x, x + 1};
+    // With the mask that a WebSocket's bytes come with, or without one.
+    const XorMask mask = chance(2) ? XorMask({1, 2, 4, 8}) : XorMask();
+    auto* const bytes = reinterpret_cast<std::byte*>(values);
+    mask.copy(bytes, bytes, sizeof(values));
+    const InputBytes input{bytes, sizeof(values), mask};
     MutexLock lock(stream.mutex);
     uint32_t index = 0;
     if (served_.scheduler.submit(*queue_, spec, {&input, 1}, index) != Code::Ok) return;

@@ -158,7 +158,7 @@ class Connection {
   size_t take_frames(std::span<char> bytes);
   void take_frame(const FrameHead& head, std::span<std::byte> payload);
   void take_control(Opcode opcode, std::span<std::byte> payload);
-  void deliver(Opcode opcode, std::span<std::byte> payload);
+  void deliver(Opcode opcode, FramePayload& payload);
   void fail(unsigned code, std::string_view reason);
   void tell_closed(unsigned code, std::span<const std::byte> reason);
   void tick_web_socket(Nanos now);

@@ -19,12 +19,12 @@ std::span<const std::byte> bytes_of(std::string_view text) { return std::as_byte
 // Hands messages to JavaScript.
 class EventFrames final : public FrameHandler {
  public:
-  void message(Connection& connection, Opcode opcode, std::span<std::byte> payload) override {
+  void message(Connection& connection, Opcode opcode, FramePayload& payload) override {
     const Event event{.kind = EventKind::Message,
                       .connection = connection.id(),
                       .body_bytes = static_cast<uint32_t>(payload.size()),
                       .flags = opcode == Opcode::binary ? event_flags::kBinary : 0};
-    std::memcpy(connection.io().tell(event, payload.size()), payload.data(), payload.size());
+    payload.mask().copy(connection.io().tell(event, payload.size()), payload.masked().data(), payload.size());
     connection.told(payload.size());
   }
 
@@ -99,24 +99,29 @@ size_t Connection::take_frames(std::span<char> bytes) {
 void Connection::take_frame(const FrameHead& head, std::span<std::byte> payload) {
   // After our close frame only the client's own is of interest.
   if (state_ == State::Ending && head.opcode != Opcode::close) return;
-  unmask(payload.data(), payload.size(), head.mask);
-  if (is_control(head.opcode)) return take_control(head.opcode, payload);
+  if (is_control(head.opcode)) {
+    head.mask.remove(payload.data(), payload.size());
+    return take_control(head.opcode, payload);
+  }
   const bool is_first = head.opcode != Opcode::continuation;
   if (is_first != (message_opcode_ == Opcode::continuation)) {
     return fail(1002, is_first ? "a message began within another" : "a continuation of no message");
   }
-  if (is_first && head.fin) return deliver(head.opcode, payload);
+  FramePayload frame(payload, head.mask);
+  if (is_first && head.fin) return deliver(head.opcode, frame);
   if (is_first) message_opcode_ = head.opcode;
-  message_.insert(message_.end(), payload.begin(), payload.end());
+  const std::span<const std::byte> piece = frame.unmasked();
+  message_.insert(message_.end(), piece.begin(), piece.end());
   if (!head.fin) return;
   const Opcode opcode = std::exchange(message_opcode_, Opcode::continuation);
   std::vector<std::byte> whole;
   whole.swap(message_);
-  deliver(opcode, whole);
+  FramePayload message(whole, {});
+  deliver(opcode, message);
 }
 
-void Connection::deliver(Opcode opcode, std::span<std::byte> payload) {
-  if (opcode == Opcode::text && !is_utf8(payload)) return fail(1007, "a text that is not UTF-8");
+void Connection::deliver(Opcode opcode, FramePayload& payload) {
+  if (opcode == Opcode::text && !is_utf8(payload.unmasked())) return fail(1007, "a text that is not UTF-8");
   frames_->message(*this, opcode, payload);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 
 #include "http_head.h"
 #include "ws_frame.h"
@@ -11,13 +12,32 @@ namespace headrace {
 
 class Connection;
 
+// A whole message as it came. Its bytes may be written to, and are gone after the call.
+class FramePayload {
+ public:
+  FramePayload(std::span<std::byte> bytes, const XorMask& mask) : bytes_(bytes), mask_(mask) {}
+
+  size_t size() const { return bytes_.size(); }
+  std::span<std::byte> unmasked() {
+    std::exchange(mask_, {}).remove(bytes_.data(), bytes_.size());
+    return bytes_;
+  }
+  // For who copies it anyway: what `mask` still lies on.
+  std::span<const std::byte> masked() const { return bytes_; }
+  const XorMask& mask() const { return mask_; }
+
+ private:
+  std::span<std::byte> bytes_;
+  XorMask mask_;
+};
+
 // Takes the messages of one WebSocket, which owns it.
 class FrameHandler {
  public:
   virtual ~FrameHandler() = default;
 
-  // A whole message, unmasked and, where it is text, UTF-8. The bytes may be written to, and are gone after the call.
-  virtual void message(Connection& connection, Opcode opcode, std::span<std::byte> payload) = 0;
+  // A whole message; where it is text, UTF-8.
+  virtual void message(Connection& connection, Opcode opcode, FramePayload& payload) = 0;
   // All that was sent has been taken by the system, after it had not been for a while.
   virtual void drained(Connection& connection) { static_cast<void>(connection); }
   // More unread answers than Connection::max_unsent: by default the connection ends with 1013.

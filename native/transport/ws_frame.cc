@@ -1,6 +1,6 @@
 #include "ws_frame.h"
 
-#include <bit>
+#include <array>
 #include <cstring>
 
 namespace headrace {
@@ -43,35 +43,6 @@ size_t sequence_length(const uint8_t* p, const uint8_t* end) {
   return is_next(1, low, high) && is_next(2) && is_next(3) ? 4 : 0;
 }
 
-// As many whole words of the mask as fit; how many bytes those were.
-template <typename Word>
-[[gnu::always_inline]] inline size_t unmask_by(std::byte* data, size_t size, const Word& mask) {
-  const size_t whole = size / sizeof(Word) * sizeof(Word);
-  for (size_t i = 0; i < whole; i += sizeof(Word)) {
-    Word word;
-    std::memcpy(&word, data + i, sizeof word);
-    word ^= mask;
-    std::memcpy(data + i, &word, sizeof word);
-  }
-  return whole;
-}
-
-#if defined(__x86_64__)
-using Wide = uint64_t __attribute__((vector_size(32)));
-
-[[gnu::target("avx2")]] size_t unmask_avx2(std::byte* data, size_t size, uint64_t mask) {
-  return unmask_by(data, size, Wide{mask, mask, mask, mask});
-}
-
-// A frame of samples is some kilobytes: by words of 8 bytes this is the dearest thing that a step costs here.
-size_t unmask_wide(std::byte* data, size_t size, uint64_t mask) {
-  static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
-  return has_avx2 ? unmask_avx2(data, size, mask) : 0;
-}
-#else
-size_t unmask_wide(std::byte*, size_t, uint64_t) { return 0; }
-#endif
-
 }  // namespace
 
 Parse parse_frame_head(std::span<const char> bytes, FrameHead& head, uint16_t& close_code) {
@@ -97,20 +68,12 @@ Parse parse_frame_head(std::span<const char> bytes, FrameHead& head, uint16_t& c
   if (length_bytes == 2 && head.payload_bytes < kTwoBytes) return refuse();
   if (length_bytes == 8 && (head.payload_bytes <= UINT16_MAX || head.payload_bytes > INT64_MAX)) return refuse();
 
-  head.head_bytes = 2 + length_bytes + head.mask.size();
+  head.head_bytes = 2 + length_bytes + XorMask::kBytes;
   if (bytes.size() < head.head_bytes) return Parse::incomplete;
-  std::memcpy(head.mask.data(), &bytes[2 + length_bytes], head.mask.size());
+  std::array<uint8_t, XorMask::kBytes> mask;
+  std::memcpy(mask.data(), &bytes[2 + length_bytes], mask.size());
+  head.mask = XorMask(mask);
   return Parse::complete;
-}
-
-void unmask(std::byte* data, size_t size, const std::array<uint8_t, 4>& mask, size_t offset) {
-  std::array<uint8_t, sizeof(uint64_t)> turned;
-  for (size_t i = 0; i < turned.size(); ++i) turned[i] = mask[(offset + i) % mask.size()];
-  uint64_t eight_of_mask;
-  std::memcpy(&eight_of_mask, turned.data(), sizeof eight_of_mask);
-  size_t done = unmask_wide(data, size, eight_of_mask);
-  done += unmask_by(data + done, size - done, eight_of_mask);
-  for (size_t i = done; i < size; ++i) data[i] ^= static_cast<std::byte>(turned[i % turned.size()]);
 }
 
 size_t write_frame_head(std::byte* out, Opcode opcode, size_t payload) {

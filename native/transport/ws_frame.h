@@ -1,12 +1,12 @@
 // Frames of WebSocket (RFC 6455, 5), as a server reads and writes them: without extensions.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "parse.h"
+#include "xor_mask.h"
 
 namespace headrace {
 
@@ -23,15 +23,12 @@ struct FrameHead {
   Opcode opcode = Opcode::continuation;
   size_t head_bytes = 0;
   uint64_t payload_bytes = 0;  // below 2^63, otherwise whatever the client says
-  std::array<uint8_t, 4> mask{};
+  XorMask mask;
 };
 
 // Reads the head of a client's frame at the beginning of `bytes`. A bad one is to be answered with `close_code`.
 // Whether its opcode goes with the frame before is for the caller to know.
 Parse parse_frame_head(std::span<const char> bytes, FrameHead& head, uint16_t& close_code);
-
-// Takes the mask off `size` bytes, the first of which is at `offset` in the payload.
-void unmask(std::byte* data, size_t size, const std::array<uint8_t, 4>& mask, size_t offset = 0);
 
 // Writes the head of a whole message in one frame; its length. `out` has room for kMaxServerFrameHeadBytes.
 size_t write_frame_head(std::byte* out, Opcode opcode, size_t payload);

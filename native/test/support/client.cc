@@ -29,7 +29,11 @@ Client::Client(Served& served)
       queue_(std::make_shared<CompletionQueue>([signal = signal_] { signal->set(); })) {}
 
 uint32_t Client::submit_bytes(const StepSpec& spec, std::span<const std::byte> bytes) {
-  const InputBytes input{bytes.data(), bytes.size()};
+  // Masked, as a WebSocket's bytes come.
+  const XorMask mask({1, 2, 4, 8});
+  std::vector<std::byte> masked(bytes.size());
+  mask.copy(masked.data(), bytes.data(), bytes.size());
+  const InputBytes input{masked.data(), masked.size(), mask};
   uint32_t index = UINT32_MAX;
   REQUIRE(scheduler_.submit(*queue_, spec, {&input, 1}, index) == Code::Ok);
   return index;

@@ -37,8 +37,8 @@ Buffer GateDevice::allocate(size_t bytes) const {
   return cpu_device().allocate(bytes);
 }
 
-void GateDevice::copy_in(std::byte* dst, const std::byte* src, size_t bytes) const {
-  cpu_device().copy_in(dst, src, bytes);
+void GateDevice::copy_in(std::byte* dst, const std::byte* src, size_t bytes, const XorMask& mask) const {
+  cpu_device().copy_in(dst, src, bytes, mask);
 }
 
 void GateDevice::copy_out(std::byte* dst, const std::byte* src, size_t bytes) const {

@@ -24,7 +24,7 @@ class GateDevice final : public Device {
   void allow(size_t bytes) EXCLUDES(mutex_);
 
   Buffer allocate(size_t bytes) const override EXCLUDES(mutex_);
-  void copy_in(std::byte* dst, const std::byte* src, size_t bytes) const override;
+  void copy_in(std::byte* dst, const std::byte* src, size_t bytes, const XorMask& mask) const override;
   void copy_out(std::byte* dst, const std::byte* src, size_t bytes) const override;
   void gather(std::span<const RowMove> moves) const override;
   void scatter(std::span<const RowMove> moves) const override EXCLUDES(mutex_);
