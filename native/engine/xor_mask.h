@@ -29,7 +29,8 @@ class XorMask {
   using Twice = std::array<uint8_t, 2 * kBytes>;
 
   static uint64_t doubled(const std::array<uint8_t, kBytes>& bytes) {
-    return std::bit_cast<uint64_t>(Twice{bytes[0], bytes[1], bytes[2], bytes[3], bytes[0], bytes[1], bytes[2], bytes[3]});
+    return std::bit_cast<uint64_t>(
+        Twice{bytes[0], bytes[1], bytes[2], bytes[3], bytes[0], bytes[1], bytes[2], bytes[3]});
   }
 
   uint64_t twice_ = 0;  // as it lies in memory

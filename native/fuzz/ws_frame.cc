@@ -1,6 +1,9 @@
 // Frames of WebSocket, one after the other: heads, masks, and UTF-8 against a decoder that is slow and plain.
 #include "ws_frame.h"
 
+#include <array>
+#include <cstring>
+
 #include "pieces.h"
 #include "property.h"
 
