@@ -5,6 +5,7 @@ import type { AdmittedClient } from "../../serving/client-gate.js";
 import type { CallHead } from "./call-head.js";
 import { pack, unpack } from "./compression.js";
 import type { Http2Stream, Payload, StreamHandler } from "./http2/stream.js";
+import type { ConnectionBytes } from "./incoming-bytes.js";
 import { MessageReader } from "./message-reader.js";
 import { answerHeaders, type Encoding, OK, type Status, statusOf, trailers, trailersOnly } from "./status.js";
 
@@ -18,12 +19,6 @@ export interface CallReceiver {
   cancelled(): void;
   /** What waited for the client to read has gone. */
   drained?(): void;
-}
-
-export interface CallLimits {
-  readonly maxMessageBytes: number;
-  /** Called with a change in the bytes of messages that are not whole, or not unpacked; false: there are too many already. */
-  hold(change: number): boolean;
 }
 
 const PREFIX_BYTES = 5;
@@ -42,20 +37,23 @@ export class Call implements StreamHandler {
   private timer: NodeJS.Timeout | undefined;
   /** Bytes that came while the call was paused. */
   private held: Buffer[] = [];
+  private heldBytes = 0;
   /** Whether the receiver wants no more for now. */
   private isStopped = false;
   /** Whether a message is being unpacked: those behind it wait. */
   private isUnpacking = false;
   /** Bytes of that message, as it came. */
   private packedBytes = 0;
+  /** What `bytes` knows of this call, and how much of it is of a message that is not whole or not unpacked. */
   private counted = 0;
+  private countedUnfinished = 0;
 
   constructor(
     readonly head: CallHead,
     private readonly stream: Http2Stream,
-    private readonly limits: CallLimits,
+    private readonly bytes: ConnectionBytes,
   ) {
-    this.reader = new MessageReader(limits.maxMessageBytes, (bytes, isPacked) => this.received(bytes, isPacked));
+    this.reader = new MessageReader(bytes.maxMessageBytes, (message, isPacked) => this.received(message, isPacked));
     const { timeoutMillis } = head;
     if (timeoutMillis !== undefined && timeoutMillis <= MAX_TIMER_MILLIS) {
       this.timer = setTimeout(() => this.expired(), Math.ceil(timeoutMillis));
@@ -85,9 +83,9 @@ export class Call implements StreamHandler {
   /** Ends the call. Does nothing where it is over. */
   finish(status: Status = OK): void {
     if (this.isFinished) return;
-    this.over();
     // Of a call that had its message nothing but its end can follow, which costs nothing to wait for.
     const abandonsRest = status.code !== 0 || this.held.length > 0;
+    this.over();
     this.stream.end(this.hasHeaders ? trailers(status) : trailersOnly(status), abandonsRest && !this.hasHalfClosed);
   }
 
@@ -118,12 +116,13 @@ export class Call implements StreamHandler {
       this.stream.consumed(bytes.length);
       return;
     }
-    if (this.isPaused || this.held.length > 0) {
-      this.held.push(Buffer.from(bytes));
-      return;
+    const isWaiting = this.isPaused || this.held.length > 0;
+    const used = isWaiting ? 0 : this.read(bytes);
+    if (used < bytes.length) {
+      this.held.push(Buffer.from(bytes.subarray(used)));
+      this.heldBytes += bytes.length - used;
     }
-    const used = this.read(bytes);
-    if (used < bytes.length && !this.isFinished) this.held.push(Buffer.from(bytes.subarray(used)));
+    this.count();
   }
 
   ended(): void {
@@ -141,27 +140,28 @@ export class Call implements StreamHandler {
     if (!this.isFinished) this.receiver?.drained?.();
   }
 
-  /** Reads messages until there are no more, or the call is paused; how many bytes that took. */
+  /** Reads messages until there are no more, or the call is paused; how many bytes that took: all, where the call is over. */
   private read(bytes: Buffer): number {
     let at = 0;
     try {
       while (at < bytes.length && !this.isPaused && !this.isFinished) at = this.reader.read(bytes, at);
-      this.count();
     } catch (error) {
-      this.receiver?.cancelled();
-      this.fail(error);
-      at = bytes.length;
+      this.giveUp(error);
     }
+    if (this.isFinished) at = bytes.length;
     this.stream.consumed(at);
     return at;
   }
 
   private readHeld(): void {
-    for (let first = this.held[0]; first !== undefined && !this.isPaused; first = this.held[0]) {
+    while (!this.isPaused) {
+      const first = this.held.shift();
+      if (first === undefined) break;
       const used = this.read(first);
-      if (used < first.length && !this.isFinished) this.held[0] = first.subarray(used);
-      else this.held.shift();
+      this.heldBytes -= used;
+      if (used < first.length) this.held.unshift(first.subarray(used));
     }
+    this.count();
     if (this.hasHalfClosed && this.held.length === 0 && !this.isPaused) this.halfClosed();
   }
 
@@ -176,14 +176,11 @@ export class Call implements StreamHandler {
     }
     this.isUnpacking = true;
     this.packedBytes = bytes.length;
-    this.unpackAndGoOn(Buffer.from(bytes), encoding).catch((error: unknown) => {
-      this.receiver?.cancelled();
-      this.fail(error);
-    });
+    this.unpackAndGoOn(Buffer.from(bytes), encoding).catch((error: unknown) => this.giveUp(error));
   }
 
   private async unpackAndGoOn(packed: Buffer, encoding: Encoding): Promise<void> {
-    const bytes = await unpack(packed, encoding, this.limits.maxMessageBytes, () => !this.isFinished);
+    const bytes = await unpack(packed, encoding, this.bytes.maxMessageBytes, () => !this.isFinished);
     if (bytes === undefined || this.isFinished) return;
     this.isUnpacking = false;
     this.packedBytes = 0;
@@ -204,9 +201,14 @@ export class Call implements StreamHandler {
       }
       this.receiver?.halfClosed();
     } catch (error) {
-      this.receiver?.cancelled();
-      this.fail(error);
+      this.giveUp(error);
     }
+  }
+
+  /** Ends a call that its client, or too much of it, is wrong about. */
+  private giveUp(error: unknown): void {
+    this.receiver?.cancelled();
+    this.fail(error);
   }
 
   private expired(): void {
@@ -221,17 +223,27 @@ export class Call implements StreamHandler {
     clearTimeout(this.timer);
     for (const bytes of this.held) this.stream.consumed(bytes.length);
     this.held = [];
-    if (this.counted > 0) this.limits.hold(-this.counted);
-    this.counted = 0;
+    this.heldBytes = 0;
+    this.tell(0, 0);
   }
 
-  /** Tells how much memory the message takes that the receiver has not had yet. Throws RESOURCE_EXHAUSTED where there is too much already. */
+  /** Tells how much memory that takes which the receiver has not had yet; ends the call where there is too much. */
   private count(): void {
-    const change = this.reader.buffered + this.packedBytes - this.counted;
-    if (change === 0 || this.isFinished) return;
-    this.counted += change;
-    if (this.limits.hold(change)) return;
-    throw new HeadraceError("RESOURCE_EXHAUSTED", "this connection has too many large messages on their way at a time");
+    if (this.isFinished) return;
+    const unfinished = this.reader.buffered + this.packedBytes;
+    try {
+      this.tell(unfinished + this.heldBytes, unfinished);
+    } catch (error) {
+      this.giveUp(error);
+    }
+  }
+
+  private tell(all: number, unfinished: number): void {
+    const [before, more] = [this.counted, unfinished - this.countedUnfinished];
+    if (all === before && more === 0) return;
+    this.counted = all;
+    this.countedUnfinished = unfinished;
+    this.bytes.change(before, all, more);
   }
 }
 

@@ -3,7 +3,7 @@
  * services; each driver brings a GrpcModel, and calls find it by the model's name.
  */
 import type { Socket } from "node:net";
-import { HeadraceError, toHeadraceError } from "../../errors.js";
+import { bug, HeadraceError, toHeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { RepositoryControl, SharedListener } from "../../runtime/index.js";
 import type { Access } from "../../serving/access.js";
@@ -16,6 +16,7 @@ import type { GrpcModel } from "./grpc-model.js";
 import { Connection, type ConnectionHost, type ConnectionLimits } from "./http2/connection.js";
 import type { HeaderBlock } from "./http2/hpack-decoder.js";
 import type { Http2Stream } from "./http2/stream.js";
+import { ConnectionBytes, IncomingBytes } from "./incoming-bytes.js";
 import { Inferences } from "./infer.js";
 import { type GrpcParameters, grpcParameters, LISTENER_PARAMETERS, type ListenerParameters } from "./parameters.js";
 import { Services } from "./services.js";
@@ -45,7 +46,8 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   private door: Door | undefined;
   private boundPort = 0;
   private readonly users = new Set<object>();
-  private readonly connections = new Map<Connection, ConnectionState>();
+  private readonly connections = new Map<Connection, ConnectionBytes>();
+  private readonly incoming: IncomingBytes;
   private readonly streams = new Set<StreamInfer>();
   private readonly inferences = new Inferences(this.models);
   private readonly services: Services;
@@ -58,6 +60,7 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     private readonly access: Access,
   ) {
     this.gate = new GrpcGate(init.parameters, access);
+    this.incoming = new IncomingBytes(init.parameters.maxIncomingBytes);
     access.onChange(() => {
       for (const connection of this.connections.keys()) {
         for (const { handler } of connection.open) if (handler instanceof Call) handler.recheck(access);
@@ -171,11 +174,13 @@ export class GrpcListener implements SharedListener, ConnectionHost {
       return;
     }
     const { connection } = stream;
+    const bytes = this.connections.get(connection);
+    if (bytes === undefined) throw bug("a call came over a connection that has gone");
     try {
       if (head.error !== undefined) throw head.error;
       const { role, isStream, open } = this.services.find(head.path);
       const client = this.gate.admit(head, connection.socket, role);
-      const call = new Call(head, stream, this.connections.get(connection) ?? new ConnectionState(0, 0));
+      const call = new Call(head, stream, bytes);
       if (isStream) call.client = client;
       stream.handler = call;
       call.receiver = open(call);
@@ -222,8 +227,8 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   private connected(socket: Socket): void {
     const { maxMessageBytes } = this.parameters;
     const maxUnfinishedBytes = Math.max(UNFINISHED_MESSAGES * maxMessageBytes, CONNECTION_WINDOW_BYTES);
-    const state = new ConnectionState(maxMessageBytes, maxUnfinishedBytes);
-    this.connections.set(new Connection(socket, this), state);
+    const bytes = new ConnectionBytes(maxMessageBytes, maxUnfinishedBytes, this.incoming);
+    this.connections.set(new Connection(socket, this), bytes);
   }
 
   private async listen(port: number): Promise<void> {
@@ -235,20 +240,5 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   private stopListening(): void {
     this.door?.close();
     this.door = undefined;
-  }
-}
-
-/** What the calls of one connection share. */
-class ConnectionState {
-  private unfinished = 0;
-
-  constructor(
-    readonly maxMessageBytes: number,
-    private readonly maxUnfinishedBytes: number,
-  ) {}
-
-  hold(change: number): boolean {
-    this.unfinished += change;
-    return change <= 0 || this.unfinished <= this.maxUnfinishedBytes;
   }
 }

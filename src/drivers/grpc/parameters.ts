@@ -19,6 +19,12 @@ export interface GrpcParameters extends AccessParameters {
    */
   maxConnections: number;
   /**
+   * Bytes of requests of all clients that have come and that nobody could take yet: messages that are not whole, not unpacked, or
+   * behind others of their stream. A call with no more than 64 KiB is not counted; one more of the others ends with
+   * RESOURCE_EXHAUSTED. At least `maxMessageBytes`. Default: 1 GiB.
+   */
+  maxIncomingBytes: number;
+  /**
    * Requests of one ModelStreamInfer that wait for their answers; no more of it are read until there are fewer, so the client has
    * to wait. Default: 256.
    */
@@ -42,6 +48,7 @@ export const GRPC_DEFAULTS: GrpcParameters = {
   maxHeaderBytes: 16 << 10,
   maxStreamsPerConnection: 1024,
   maxConnections: 10_000,
+  maxIncomingBytes: 1 << 30,
   maxInFlightPerStream: 256,
   maxBackpressureBytes: 1 << 20,
   replace: false,
@@ -54,6 +61,7 @@ export const LISTENER_PARAMETERS = [
   "maxHeaderBytes",
   "maxStreamsPerConnection",
   "maxConnections",
+  "maxIncomingBytes",
   "maxInFlightPerStream",
   "maxBackpressureBytes",
 ] as const;
@@ -67,6 +75,7 @@ const RANGES = {
   maxHeaderBytes: [1024, 1 << 20],
   maxStreamsPerConnection: [1, 1 << 20],
   maxConnections: [1, 1 << 24],
+  maxIncomingBytes: [1, Number.MAX_SAFE_INTEGER],
   maxInFlightPerStream: [1, 1 << 20],
   maxBackpressureBytes: [1, 2 ** 31],
 } as const;
@@ -88,7 +97,8 @@ export function grpcParameters(options: Partial<GrpcParameters>): GrpcParameters
     throw new InvalidArgumentError(`expected an integer from ${minimum} to ${maximum}, got ${shown(value)}`, { path });
   }
   boolean("replace", parameters.replace);
-  return parameters;
+  // One message alone is always taken.
+  return { ...parameters, maxIncomingBytes: Math.max(parameters.maxIncomingBytes, parameters.maxMessageBytes) };
 }
 
 /** The new parameters, where only what may change while running has changed. */

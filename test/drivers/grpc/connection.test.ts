@@ -1,136 +1,26 @@
 /** HTTP/2 as hostile or odd clients speak it: frames by hand over a plain socket. */
-import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import fc from "fast-check";
-import t, { type Test } from "tap";
-import {
-  FLAG,
-  FRAME,
-  FrameReader,
-  H2,
-  PREFACE,
-  SETTING,
-  writeFrameHeader,
-} from "../../../src/drivers/grpc/http2/frames.js";
+import t from "tap";
+import { FLAG, FRAME, FrameReader, H2, PREFACE, SETTING } from "../../../src/drivers/grpc/http2/frames.js";
 import { encodeHeaders } from "../../../src/drivers/grpc/http2/hpack-encoder.js";
-import type { GrpcParameters } from "../../../src/drivers/grpc/index.js";
-import { MessageCodec } from "../../../src/drivers/grpc/messages/schema.js";
 import { Gate } from "../../support/gate.js";
-import { serveGrpc, V2 } from "../../support/grpc.js";
-import { gruPipeline } from "../../support/serve.js";
-
-function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
-  const bytes = Buffer.alloc(9 + payload.length);
-  writeFrameHeader(bytes, 0, payload.length, type, flags, stream);
-  payload.copy(bytes, 9);
-  return bytes;
-}
-const uint32 = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-};
-const setting = (name: number, value: number): Buffer => Buffer.concat([uint32(name).subarray(2), uint32(value)]);
-
-interface Received {
-  readonly type: number;
-  readonly flags: number;
-  readonly stream: number;
-  readonly payload: Buffer;
-}
-
-/** A connection whose frames are written and read by hand. */
-class RawConnection {
-  readonly frames: Received[] = [];
-  isClosed = false;
-  readonly #reader = new FrameReader((type, flags, stream, payload) => {
-    this.frames.push({ type, flags, stream, payload: Buffer.from(payload) });
-  });
-  #waiting: (() => void)[] = [];
-
-  constructor(
-    t: Test,
-    readonly socket: Socket,
-  ) {
-    t.teardown(() => socket.destroy());
-    const changed = (): void => {
-      for (const go of this.#waiting.splice(0)) go();
-    };
-    socket.on("data", (chunk) => {
-      this.#reader.read(chunk as Buffer, 0);
-      changed();
-    });
-    socket.on("error", () => {});
-    socket.on("close", () => {
-      this.isClosed = true;
-      changed();
-    });
-  }
-
-  send(...frames: Buffer[]): this {
-    this.socket.write(Buffer.concat(frames));
-    return this;
-  }
-
-  async until(what: (frame: Received) => boolean): Promise<Received | undefined> {
-    for (;;) {
-      const found = this.frames.find(what);
-      if (found !== undefined || this.isClosed) return found;
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-      });
-    }
-  }
-
-  /** The code of GOAWAY, after which the connection closes. */
-  async goneWith(): Promise<number | undefined> {
-    const goAway = await this.until(({ type }) => type === FRAME.GOAWAY);
-    if (!this.isClosed) await once(this.socket, "close");
-    return goAway?.payload.readUInt32BE(4);
-  }
-
-  async resetOf(stream: number): Promise<number | undefined> {
-    const reset = await this.until((frame) => frame.type === FRAME.RST_STREAM && frame.stream === stream);
-    return reset?.payload.readUInt32BE(0);
-  }
-}
-
-async function open(t: Test, parameters: Partial<GrpcParameters> = {}) {
-  const served = await serveGrpc(t, await gruPipeline(), parameters);
-  const connection = async (): Promise<RawConnection> => {
-    const socket = connect(served.port, "127.0.0.1");
-    await once(socket, "connect");
-    return new RawConnection(t, socket);
-  };
-  const greeted = async (): Promise<RawConnection> => (await connection()).send(PREFACE, frame(FRAME.SETTINGS, 0, 0));
-  return { ...served, connection, greeted };
-}
-
-const headers = (method: string, more: [string, string][] = []): Buffer =>
-  encodeHeaders([
-    [":method", "POST"],
-    [":scheme", "http"],
-    [":path", `/${V2}/${method}`],
-    ["content-type", "application/grpc"],
-    ["te", "trailers"],
-    ...more,
-  ]);
-/** An empty message of gRPC. */
-const EMPTY = Buffer.alloc(5);
-const call = (stream: number, method = "ServerLive"): Buffer =>
-  Buffer.concat([
-    frame(FRAME.HEADERS, FLAG.END_HEADERS, stream, headers(method)),
-    frame(FRAME.DATA, FLAG.END_STREAM, stream, EMPTY),
-  ]);
-const isEndOf = (stream: number) => (frame: Received) =>
-  frame.stream === stream && frame.type === FRAME.HEADERS && (frame.flags & FLAG.END_STREAM) !== 0;
-/** `grpc-status` as it stands in a block that uses no table for it. */
-const status = (frame: Received | undefined): string | undefined => {
-  const text = frame?.payload.toString("latin1") ?? "";
-  const at = text.indexOf("grpc-status");
-  const value = at + "grpc-status".length;
-  return at < 0 ? undefined : text.slice(value + 1, value + 1 + text.charCodeAt(value));
-};
+import { serveGrpc } from "../../support/grpc.js";
+import {
+  call,
+  EMPTY,
+  frame,
+  GATED,
+  headers,
+  isEndOf,
+  open,
+  prefixed,
+  RawConnection,
+  type Received,
+  setting,
+  status,
+  uint32,
+} from "../../support/http2.js";
 
 t.test("frames are the same however they are cut", async () => {
   const some = fc.array(fc.tuple(fc.nat(9), fc.nat(255), fc.nat(2 ** 31 - 1), fc.uint8Array({ maxLength: 200 })), {
@@ -293,67 +183,6 @@ t.test("who breaks the rules of a stream loses that stream", async (t) => {
   t.equal(status(await raw.until(isEndOf(7))), "0", "frames of a stream that was reset do not matter");
   raw.send(frame(FRAME.DATA, 0, 7, EMPTY));
   t.equal(await raw.goneWith(), H2.STREAM_CLOSED, "those of one that has ended must not come");
-});
-
-/** A request to the model of a `Gate`, with its prefix. */
-const GATED = prefixed("inference.ModelInferRequest", {
-  model_name: "gate",
-  inputs: [{ name: "x", datatype: "INT64", shape: [1], contents: { int64_contents: [1] } }],
-});
-
-function prefixed(type: string, fields: Record<string, unknown>): Buffer {
-  const message = new MessageCodec(type).encode(fields);
-  return Buffer.concat([Buffer.alloc(1), uint32(message.length), message]);
-}
-
-t.test("no more is taken of a stream than its window while its requests are not read", async (t) => {
-  const held = new Gate();
-  const { port } = await serveGrpc(t, held.pipeline() as never, { maxInFlightPerStream: 1 });
-  const socket = connect(port, "127.0.0.1");
-  const raw = new RawConnection(t, socket).send(PREFACE, frame(FRAME.SETTINGS, 0, 0));
-  raw.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, headers("ModelStreamInfer")), frame(FRAME.DATA, 0, 1, GATED));
-  await held.arrived(1);
-  // 1 MiB is the window; nothing of it is given back while the first request is not answered.
-  raw.send(...Array.from({ length: 65 }, () => frame(FRAME.DATA, 0, 1, Buffer.alloc(16_384))));
-  t.equal(await raw.resetOf(1), H2.FLOW_CONTROL_ERROR);
-});
-
-t.test("streams that wait take no more of a connection than it may have, and give it back when they end", async (t) => {
-  const held = new Gate();
-  const { port } = await serveGrpc(t, held.pipeline() as never, { maxInFlightPerStream: 1 });
-  const raw = new RawConnection(t, connect(port, "127.0.0.1")).send(PREFACE, frame(FRAME.SETTINGS, 0, 0));
-  const granted = (): number =>
-    raw.frames
-      .filter(({ type, stream }) => type === FRAME.WINDOW_UPDATE && stream === 0)
-      .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 65_535);
-  const isMore = (than: number) => (): boolean => granted() > than;
-  const streams = Array.from({ length: 90 }, (_, index) => 2 * index + 1);
-  let sent = 0;
-  for (const stream of streams) {
-    raw.send(
-      frame(FRAME.HEADERS, FLAG.END_HEADERS, stream, headers("ModelStreamInfer")),
-      frame(FRAME.DATA, 0, stream, GATED),
-    );
-    sent += GATED.length;
-  }
-  const piece = Buffer.alloc(16_384);
-  let pings = 0;
-  const answered = async (): Promise<void> => {
-    const ping = ++pings;
-    raw.send(frame(FRAME.PING, 0, 0, Buffer.alloc(8, ping)));
-    await raw.until(({ type, payload }) => type === FRAME.PING && payload[0] === ping);
-  };
-  for (const stream of streams.flatMap((stream) => Array.from({ length: 63 }, () => stream))) {
-    if (sent + piece.length > granted()) await answered();
-    if (sent + piece.length > granted()) break;
-    raw.send(frame(FRAME.DATA, 0, stream, piece));
-    sent += piece.length;
-  }
-  t.ok(sent > 64 << 20 && sent < 81 << 20, `${sent} bytes`);
-  const before = granted();
-  raw.send(...streams.map((stream) => frame(FRAME.RST_STREAM, 0, stream, uint32(H2.CANCEL))));
-  t.ok(await raw.until(isMore(before)), "room again");
-  for (const _ of streams) held.release();
 });
 
 t.test("calls beyond the limit are refused, and those before go on", async (t) => {
@@ -592,22 +421,4 @@ t.test("a stream that ends in the middle of a message gives up what it had begun
   t.equal(status(await raw.until(isEndOf(1))), "3");
   const metrics = await driver.metrics();
   t.equal(metrics.find(({ name }) => name === "grpc_requests_in_flight")?.value, 0);
-});
-
-t.test("who does not read what reflection answers asks no more", async (t) => {
-  const { greeted } = await open(t);
-  const connection = await greeted();
-  const question = prefixed("grpc.reflection.v1.ServerReflectionRequest", { file_by_filename: "model_config.proto" });
-  const many = Buffer.concat(Array.from({ length: 300 }, () => question));
-  const path: [string, string][] = [
-    [":method", "POST"],
-    [":scheme", "http"],
-    [":path", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"],
-    ["content-type", "application/grpc"],
-  ];
-  connection.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, encodeHeaders(path)));
-  // More than the window of a stream, which is only given back where questions are read.
-  const count = Math.ceil((1.5 * (1 << 20)) / many.length);
-  for (let sent = 0; sent < count; sent++) connection.send(frame(FRAME.DATA, 0, 1, many));
-  t.equal(await connection.resetOf(1), H2.FLOW_CONTROL_ERROR);
 });
