@@ -19,6 +19,7 @@ ServerOptions to_options(const Napi::Object& from) {
   constexpr Nanos kMilli = 1'000'000;
   ServerOptions options;
   options.threads = static_cast<unsigned>(std::clamp<int64_t>(integer(from, "threads"), 1, kMaxThreads));
+  options.realtime = from.Get("realtime").ToBoolean();
   options.max_connections = static_cast<size_t>(integer(from, "maxConnections"));
   options.max_incoming = static_cast<size_t>(integer(from, "maxIncomingBytes"));
   options.head_timeout = duration(integer(from, "headTimeoutMillis"), kMilli);

@@ -1,5 +1,7 @@
 #include "io_thread.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -84,6 +86,15 @@ void IoThread::submit(CommandBatch& batch) {
     }
   }
   wake();
+}
+
+void IoThread::schedule_first() {
+  const sched_param parameters{.sched_priority = sched_get_priority_min(SCHED_RR)};
+  if (pthread_setschedparam(thread_.native_handle(), SCHED_RR, &parameters) == 0) return;
+  throw Error(
+      Code::InvalidArgument,
+      "the system does not let this process have real-time threads; give it CAP_SYS_NICE or a limit of at least 1 "
+      "for them (ulimit -r, LimitRTPRIO), or leave it out");
 }
 
 void IoThread::begin_stop(Nanos linger) {

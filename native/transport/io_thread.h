@@ -29,6 +29,7 @@ namespace headrace {
 
 struct ServerOptions {
   unsigned threads = 1;
+  bool realtime = false;  // its threads go before all that are not so
   size_t max_connections = SIZE_MAX;
   Nanos head_timeout = 30'000'000'000;        // from a head's first byte to its last; also between pieces of a body
   size_t least_rate = 512;                    // bytes a second of a body, or read of an answer, beyond `head_timeout`
@@ -71,6 +72,9 @@ class IoThread {
   void wake() { doorbell_->ring(); }
   // The same, for those who may still want to when the thread is gone.
   const std::shared_ptr<Doorbell>& doorbell() const { return doorbell_; }
+  // From now on it has its core as soon as it wants it, whatever else runs there that is not so. Throws
+  // Error(InvalidArgument) where the system does not allow it.
+  void schedule_first();
   // Begins to stop, without waiting for it.
   void begin_stop(Nanos linger);
   // Closes all connections, after what was written has been sent or `linger` has passed, and ends. Blocks. Idempotent.

@@ -57,6 +57,7 @@ uint16_t port_of(int fd) {
 Server::Server(const ServerOptions& options, const std::function<void()>& wake) {
   for (unsigned index = 0; index < options.threads; ++index) {
     threads_.push_back(std::make_unique<IoThread>(index, options, shared_, wake));
+    if (options.realtime) threads_.back()->schedule_first();
   }
 }
 

@@ -42,7 +42,7 @@ export function refuseRepositoryOptions({ modelControl, loadModel, strictReadine
 interface ServeModelsOptions extends RepositoryOptions {
   readonly models: string;
   readonly port: number;
-  readonly threads: number;
+  readonly sockets: { readonly threads: number; readonly realtime: boolean };
   readonly access: AccessParameters;
   readonly grpcPort: number | undefined;
   readonly stopping: StopOptions;
@@ -53,8 +53,8 @@ export async function serveModels(options: ServeModelsOptions): Promise<void> {
   const runtime = await init("local");
   const doors: { close(): void }[] = [];
   try {
-    const { access, grpcPort, port, threads } = options;
-    const front = await openHttpPort(runtime, { port, threads, ...access });
+    const { access, grpcPort, port, sockets } = options;
+    const front = await openHttpPort(runtime, { port, ...sockets, ...access });
     doors.push(front);
     const grpc = grpcPort === undefined ? undefined : await openGrpcPort(runtime, { port: grpcPort, ...access });
     if (grpc !== undefined) doors.push(grpc);

@@ -21,6 +21,7 @@ interface ServeOptions extends ModelOptions, RepositoryOptions, AccessOptions {
   port: string;
   grpcPort?: string;
   threads: string;
+  realtime?: boolean;
   grace: string;
 }
 
@@ -32,6 +33,7 @@ export function registerServe(cli: CAC): void {
     .option("--port <n>", "Port to listen on; 0 takes any free one", { default: "8000" })
     .option("--grpc-port <n>", "Port to serve over gRPC too; 0 takes any free one (default: not at all)")
     .option("--threads <n>", "Threads that read and write the sockets of HTTP and WebSocket", { default: "1" })
+    .option("--realtime", "These threads go before all else on their cores, where the system allows it")
     .option("--grace <s>", "Seconds to finish accepted requests after SIGTERM or Ctrl-C", { default: "10" });
   addAccessOptions(command);
   addRepositoryOptions(command);
@@ -52,7 +54,7 @@ async function serve(target: string | undefined, options: ServeOptions): Promise
   const port = integerOf("--port", options.port, 0, LAST_PORT);
   const grpcPort =
     options.grpcPort === undefined ? undefined : integerOf("--grpc-port", options.grpcPort, 0, LAST_PORT);
-  const threads = integerOf("--threads", options.threads);
+  const sockets = { threads: integerOf("--threads", options.threads), realtime: options.realtime ?? false };
   const stopping = { timeoutMs: numberOf("--grace", options.grace, 0) * 1000 };
   if (options.models !== undefined) {
     if (target !== undefined) {
@@ -63,7 +65,7 @@ async function serve(target: string | undefined, options: ServeOptions): Promise
     refuseModelOptions(options, "goes with a model file; a directory says it in each model's config.pbtxt");
     const { models, modelControl, loadModel, strictReadiness } = options;
     const access = accessParameters(options);
-    return serveModels({ models, modelControl, loadModel, strictReadiness, port, grpcPort, threads, access, stopping });
+    return serveModels({ models, modelControl, loadModel, strictReadiness, port, grpcPort, sockets, access, stopping });
   }
   refuseRepositoryOptions(options);
   if (target === undefined) {
@@ -73,7 +75,7 @@ async function serve(target: string | undefined, options: ServeOptions): Promise
   try {
     const process = await runtime.startInference(await inferenceOf(target, options));
     const access = accessParameters(options);
-    const driver = await process.addDriver("http", HttpDriver, { port, threads, ...access });
+    const driver = await process.addDriver("http", HttpDriver, { port, ...sockets, ...access });
     const url = serviceUrl(driver.getService("http"));
     globalThis.process.stdout.write(`headrace: ${bold(process.name)} is listening on ${bold(url)}\n`);
     if (grpcPort !== undefined) {

@@ -59,6 +59,8 @@ export const RespondFlags = {
 
 export interface NativeServerOptions {
   threads: number;
+  /** Whether they are scheduled before all that are not so. INVALID_ARGUMENT where the system does not allow it. */
+  realtime?: boolean;
   maxConnections: number;
   /** Bytes of requests and messages that are not done with, of all clients. */
   maxIncomingBytes: number;

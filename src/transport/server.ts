@@ -2,8 +2,11 @@
  * A port. Its I/O threads tell what they cannot answer themselves in blocks of events; everything here happens while such a block is
  * read, and what is said in return goes out together when all blocks have been read.
  */
+
 import { addon } from "../engine/load.js";
+import { fromNative } from "../engine/native-errors.js";
 import { EVENT_FIELDS, EventField, EventFlags, EventKind, type NativeServer } from "../engine/server-surface.js";
+import { InvalidArgumentError } from "../errors.js";
 import { ByConnection } from "./by-connection.js";
 import { HttpRequest } from "./http-request.js";
 import { HttpResponse, type ResponseOwner } from "./http-response.js";
@@ -20,6 +23,8 @@ export interface ServerHandlers {
 export interface TransportOptions {
   /** Threads that read and write sockets; connections are spread over them. */
   readonly threads: number;
+  /** Whether they go before all other threads of the machine that do not. Default: false. */
+  readonly realtime?: boolean;
   /** One more is closed at once. */
   readonly maxConnections: number;
   /** Bytes of requests and messages that are not done with, of all clients; what would be more is refused. */
@@ -34,6 +39,19 @@ const KEEP_ALIVE_TIMEOUT_MILLIS = 75_000;
 /** What follows it runs when this turn's JavaScript is over. Cheaper than queueMicrotask, which makes a resource for each call. */
 const TURN = Promise.resolve();
 
+function nativeServer(options: TransportOptions, onWake: () => void): NativeServer {
+  const timeouts = { headTimeoutMillis: HEAD_TIMEOUT_MILLIS, keepAliveTimeoutMillis: KEEP_ALIVE_TIMEOUT_MILLIS };
+  try {
+    return new (addon().NativeServer)({ ...options, ...timeouts }, onWake);
+  } catch (cause) {
+    const error = fromNative(cause);
+    // Nothing else that it is given can be wrong.
+    throw error.code === "INVALID_ARGUMENT"
+      ? new InvalidArgumentError(error.message, { path: "realtime", cause })
+      : error;
+  }
+}
+
 export class TransportServer implements ResponseOwner {
   readonly native: NativeServer;
   readonly topics = new Topics();
@@ -45,24 +63,15 @@ export class TransportServer implements ResponseOwner {
   private isDraining = false;
   private isFlushScheduled = false;
 
+  /** @throws HeadraceError INVALID_ARGUMENT where its threads may not be `realtime`; RESOURCE_EXHAUSTED for want of descriptors */
   constructor(
     options: TransportOptions,
     private readonly handlers: ServerHandlers,
   ) {
-    const { threads, maxConnections, maxIncomingBytes } = options;
-    this.threads = threads;
-    this.responses = new ByConnection(threads);
-    this.sockets = new ByConnection(threads);
-    this.native = new (addon().NativeServer)(
-      {
-        threads,
-        maxConnections,
-        maxIncomingBytes,
-        headTimeoutMillis: HEAD_TIMEOUT_MILLIS,
-        keepAliveTimeoutMillis: KEEP_ALIVE_TIMEOUT_MILLIS,
-      },
-      () => this.drain(),
-    );
+    this.threads = options.threads;
+    this.responses = new ByConnection(this.threads);
+    this.sockets = new ByConnection(this.threads);
+    this.native = nativeServer(options, () => this.drain());
     this.records = this.native.records();
   }
 

@@ -5,12 +5,13 @@ import { withServer } from "../../bench/lib/server.mjs";
 import { bystanders } from "./lib/bystanders.mjs";
 import { trustCheck } from "./lib/check.mjs";
 import { randomOf } from "./lib/random.mjs";
-import { openFiles, peakMib, pinClient, SERVER_CORE, until } from "./lib/server.mjs";
+import { MAY_BE_REALTIME, openFiles, peakMib, pinClient, SERVER_CORE, until } from "./lib/server.mjs";
 import { ANSWER_BYTES, requests, SENDERS_SECONDS, senders, slowLoris } from "./lib/slow-ones.mjs";
 
 const ABOUT = `Beside streams of others: WebSockets that never read, connections that send a byte now and then, and clients that
-go away within their request. What they cost the others is compared with clients that do the same and behave, on the same core. The
-short form has fewer of each, and the others are watched for seconds.`;
+go away within their request. What they cost the others is compared with clients that do the same and behave, and with nobody, where
+the server's threads go first on the only core that it has (--realtime; without it where the system does not allow that). The short
+form has fewer of each, and the others are watched for seconds.`;
 
 const SHORT = { readers: 16, lorises: 200, disconnects: 1000, quietSeconds: 2, secondsBetweenBytes: 2 };
 const LONG = { readers: 200, lorises: 1000, disconnects: 10_000, quietSeconds: 20, secondsBetweenBytes: 10 };
@@ -85,7 +86,9 @@ async function work(check) {
   pinClient();
   const counts = check.isLong ? LONG : SHORT;
   const random = randomOf(check.seed);
-  await withServer(headraceServer(GRU_MODEL), SERVER_CORE, async (server) => {
+  const headrace = headraceServer(GRU_MODEL, { options: MAY_BE_REALTIME ? ["--realtime"] : [] });
+  check.figure("realtime", MAY_BE_REALTIME);
+  await withServer(headrace, SERVER_CORE, async (server) => {
     const { pid } = server;
     check.progress("clients that read");
     const baseline = await baselineOf(server, counts, random);

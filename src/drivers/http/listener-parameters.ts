@@ -1,6 +1,6 @@
 /** The parameters that all drivers on one port have in common: where it listens, who may use it, how much of it. */
 import { InvalidArgumentError } from "../../errors.js";
-import { ACCESS_DEFAULTS, type AccessParameters, accessParameters } from "../../serving/access-parameters.js";
+import { ACCESS_DEFAULTS, type AccessParameters, accessParameters, boolean } from "../../serving/access-parameters.js";
 import { shown } from "../../shown.js";
 import { type Cors, origins, parsedCors } from "./origins.js";
 
@@ -27,6 +27,13 @@ export interface ListenerParameters extends AccessParameters {
    * than there are cores only costs. Default: 1.
    */
   threads: number;
+  /**
+   * Whether these threads have their cores as soon as they want them, before all threads of the machine that are not scheduled so
+   * (SCHED_RR): JavaScript and whatever else shares a core with them does not hold up raw streams. They leave to others what they
+   * do not need, so do not load such a core fully. The system has to allow it (CAP_SYS_NICE, or a limit of 1 by `ulimit -r`), else
+   * the driver fails with INVALID_ARGUMENT. Default: false.
+   */
+  realtime: boolean;
   /** Pages of which other origins may use the server from a browser. Default: none. */
   cors: Cors | undefined;
   /**
@@ -44,6 +51,7 @@ export const LISTENER_DEFAULTS: ListenerParameters = {
   maxConnections: 10_000,
   maxIncomingBytes: 1 << 30,
   threads: 1,
+  realtime: false,
   cors: undefined,
   allowedOrigins: [],
 };
@@ -62,13 +70,15 @@ export function integer(path: string, value: number, minimum: number, maximum: n
 
 /** Checked, and without what must not be shown: tokens are hashes from here on. */
 export function listenerParameters(given: ListenerParameters): ListenerParameters {
-  const { maxBodyBytes, maxFrameBytes, idleTimeoutSeconds, maxConnections, maxIncomingBytes, threads } = given;
+  const { maxBodyBytes, maxFrameBytes, idleTimeoutSeconds, maxConnections, maxIncomingBytes, threads, realtime } =
+    given;
   integer("maxBodyBytes", maxBodyBytes, 1, 2 ** 31);
   integer("maxFrameBytes", maxFrameBytes, 1, 2 ** 31);
   if (idleTimeoutSeconds !== 0) integer("idleTimeoutSeconds", idleTimeoutSeconds, MIN_IDLE_SECONDS, MAX_IDLE_SECONDS);
   integer("maxConnections", maxConnections, 1, 1 << 24);
   integer("maxIncomingBytes", maxIncomingBytes, 1, Number.MAX_SAFE_INTEGER);
   integer("threads", threads, 1, MAX_THREADS);
+  boolean("realtime", realtime);
   return {
     ...accessParameters(given),
     maxBodyBytes,
@@ -78,6 +88,7 @@ export function listenerParameters(given: ListenerParameters): ListenerParameter
     // One body alone must always be possible.
     maxIncomingBytes: Math.max(maxIncomingBytes, maxBodyBytes),
     threads,
+    realtime,
     cors: given.cors === undefined ? undefined : parsedCors(given.cors, "cors"),
     allowedOrigins: origins(given.allowedOrigins, "allowedOrigins"),
   };

@@ -71,9 +71,9 @@ export class HttpListener implements SharedListener {
     this.exchanges = new Exchanges(owner, entrance.gate);
     entrance.access.onChange(() => this.closeStrangers());
     const router = new Router(this.exchanges, entrance.gate);
-    const { threads, maxConnections, maxIncomingBytes } = init.parameters;
+    const { threads, realtime, maxConnections, maxIncomingBytes } = init.parameters;
     this.server = new TransportServer(
-      { threads, maxConnections, maxIncomingBytes },
+      { threads, realtime, maxConnections, maxIncomingBytes },
       { request: (request, response) => router.handle(request, response) },
     );
     new StreamRoutes(this).register(router);

@@ -3,7 +3,7 @@
 
 import { LOADGEN } from "../../../bench/lib/paths.mjs";
 import { pinned, start } from "../../../bench/lib/processes.mjs";
-import { CLIENT_CORE } from "./server.mjs";
+import { CLIENT_CORE, first } from "./server.mjs";
 
 const STREAMS = 32;
 const FRAMES_PER_SECOND = 31.25;
@@ -19,7 +19,7 @@ export async function bystanders({ port }, seconds) {
   const command = [LOADGEN, "--mode", "ws-raw", "--path", path, "--floats", "512", "--reply-size", "32"];
   command.push("--load", "streams", "--frame-rate", String(FRAMES_PER_SECOND), "--connections", String(STREAMS));
   command.push("--port", String(port), "--seconds", String(seconds), "--warmup", "0.5", "--spin", "0");
-  const program = await start(pinned(CLIENT_CORE, command));
+  const program = await start(pinned(CLIENT_CORE, first(command)));
   await program.ended;
   const { stdout, stderr } = program.output();
   if (stdout === "") throw new Error(`the generator printed nothing: ${stderr}`);

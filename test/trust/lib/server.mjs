@@ -1,6 +1,6 @@
 // The server under test: a process of its own on one core, and the client on the other.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cpuSecondsOf } from "../../../bench/lib/process-tree.mjs";
@@ -12,6 +12,14 @@ const POLL_MS = 20;
 /** Pins this process with all its threads: a client must not take time from the server. */
 export function pinClient() {
   execFileSync("taskset", ["-a", "-c", "-p", String(CLIENT_CORE), String(process.pid)], { stdio: "ignore" });
+}
+
+/** Whether the system lets us have real-time threads, which have their core as soon as they want it. */
+export const MAY_BE_REALTIME = spawnSync("chrt", ["--rr", "1", "true"]).status === 0;
+
+/** The command, with its core to itself as far as it wants it: others on the core must not be taken for a slow server. */
+export function first(command) {
+  return MAY_BE_REALTIME ? ["chrt", "--rr", "1", ...command] : command;
 }
 
 /** @param {number} pid @returns {number} the file descriptors that a process has open, sockets included */
