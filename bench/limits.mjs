@@ -1,7 +1,7 @@
 /**
  * What one server holds: live states, real-time streams, two cores, and whether JavaScript collects garbage under load.
  *
- *   node bench/limits.mjs [--only states,streams,cores,garbage] [--seconds 5] [--json]
+ *   node bench/limits.mjs [--only states,streams,realtime,cores,garbage] [--seconds 5] [--json]
  */
 import { HeadraceClient } from "headrace/client";
 import { buildBareLoop, needGenerator } from "./lib/build.mjs";
@@ -27,7 +27,7 @@ const SILERO_OPTIONS = ["--name", "silero-vad", "--constant", "sr=16000"];
 
 const HELP = `Usage: node bench/limits.mjs [options]
 
-  --only LIST     of states, streams, cores, garbage (default: all)
+  --only LIST     of states, streams, realtime, cores, garbage (default: all)
   --seconds S     of each measurement (default 5)
   --json          print JSON
 `;
@@ -80,18 +80,21 @@ async function states({ seconds }) {
  * Whether one core holds real-time streams, 31.25 frames a second each, for 85 % of what the bare loop could do just before: a
  * machine that is slower at one time than at another is so for both.
  */
-async function streams({ seconds }) {
+async function streams({ seconds }, serverOptions = []) {
   const runs = [];
   for (let repetition = 0; repetition < REPETITIONS; repetition += 1) {
     const capacity = (await bareSilero(seconds)) * FRAME_SECONDS;
-    runs.push({ capacity, ...(await realTime(Math.floor(capacity * CAPACITY_SHARE), seconds)) });
+    runs.push({ capacity, ...(await realTime(Math.floor(capacity * CAPACITY_SHARE), seconds, serverOptions)) });
     note(JSON.stringify(runs.at(-1)));
   }
   const p99Micros = summarise(runs.map((one) => one.p99Micros)).median;
   return { share: CAPACITY_SHARE, p99Micros, held: runs.filter(({ isHeld }) => isHeld).length, runs };
 }
 
-async function realTime(count, seconds) {
+/** The same where the threads that run the model go before JavaScript, which shares their core. */
+const realtime = (options) => streams(options, ["--realtime"]);
+
+async function realTime(count, seconds, serverOptions) {
   const args = [CLI, "bench", VAD_EXAMPLE, "--protocol", "ws-raw", "--streams", String(count), "--json=-"];
   args.push(
     "--warmup",
@@ -103,7 +106,7 @@ async function realTime(count, seconds) {
     "--max-duration",
     String(seconds),
   );
-  args.push("--server-cores", String(SERVER_CORE), "--generator-core", String(CLIENT_CORE));
+  args.push("--server-cores", String(SERVER_CORE), "--generator-core", String(CLIENT_CORE), ...serverOptions);
   const { stdout, stderr } = await run([process.execPath, ...args]);
   if (stdout === "") throw new Error(stderr);
   const [{ repetitions }] = JSON.parse(stdout).cases;
@@ -146,7 +149,7 @@ async function garbage() {
   });
 }
 
-const LIMITS = { states, streams, cores, garbage };
+const LIMITS = { states, streams, realtime, cores, garbage };
 
 function readOptions(argv) {
   const { help, json, only, seconds } = parse(argv, {

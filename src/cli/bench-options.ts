@@ -12,12 +12,13 @@ import type { BenchProtocol } from "../bench/result.js";
 import { InvalidArgumentError } from "../errors.js";
 import { addModelOptions, bareCell, type ModelOptions, modelArguments, refuseModelOptions } from "./model-options.js";
 import { integerOf, numberOf, positiveOf } from "./numbers.js";
+import { addSocketOptions, type SocketOptions, socketArguments } from "./socket-options.js";
 import { inferenceOf, isModelFile } from "./target.js";
 
 type Texts = string | string[];
 
 /** As cac hands them over. */
-export interface BenchCliOptions extends ModelOptions {
+export interface BenchCliOptions extends ModelOptions, SocketOptions {
   protocol?: Texts;
   concurrency?: Texts;
   rate?: Texts;
@@ -88,6 +89,7 @@ export function addBenchOptions(command: Command): Command {
     .option("--json <file>", "Write the result as JSON; --json=- is standard output")
     .option("--csv <file>", "Write one line for each repetition; --csv=- is standard output")
     .option("--html <file>", "Write a page with plots");
+  addSocketOptions(command);
   return addModelOptions(command);
 }
 
@@ -103,7 +105,7 @@ export function benchOptions(target: string, cli: BenchCliOptions, command: read
     loads: loadsOf(cli),
     timing,
     repetitions: repetitionsOf(cli),
-    serveArguments: modelArguments(cli),
+    serveArguments: [...socketArguments(cli), ...modelArguments(cli)],
     maxInFlight: integerOf("--max-in-flight", cli.maxInFlight),
     rows: integerOf("--rows", cli.rows),
     inputFiles: Object.fromEntries(pairs("input", cli.input, "=")),

@@ -7,6 +7,7 @@ import { type FailedModel, ModelRepository } from "../repository/index.js";
 import { type InferenceProcess, init, type Runtime, type StopOptions } from "../runtime/index.js";
 import type { AccessParameters } from "./access-options.js";
 import { addressText } from "./addresses.js";
+import type { socketParameters } from "./socket-options.js";
 import { bold, red, table } from "./style.js";
 
 /** As cac hands them over. */
@@ -42,7 +43,7 @@ export function refuseRepositoryOptions({ modelControl, loadModel, strictReadine
 interface ServeModelsOptions extends RepositoryOptions {
   readonly models: string;
   readonly port: number;
-  readonly sockets: { readonly threads: number; readonly realtime: boolean };
+  readonly sockets: ReturnType<typeof socketParameters>;
   readonly access: AccessParameters;
   readonly grpcPort: number | undefined;
   readonly stopping: StopOptions;

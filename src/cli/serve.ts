@@ -14,14 +14,13 @@ import {
   serveModels,
   tellOfGrpc,
 } from "./serve-models.js";
+import { addSocketOptions, type SocketOptions, socketParameters } from "./socket-options.js";
 import { bold } from "./style.js";
 import { inferenceOf } from "./target.js";
 
-interface ServeOptions extends ModelOptions, RepositoryOptions, AccessOptions {
+interface ServeOptions extends ModelOptions, RepositoryOptions, AccessOptions, SocketOptions {
   port: string;
   grpcPort?: string;
-  threads: string;
-  realtime?: boolean;
   grace: string;
 }
 
@@ -32,9 +31,8 @@ export function registerServe(cli: CAC): void {
     .command("serve [target]", "Serve a model file, a module, or a directory of models over HTTP and WebSocket")
     .option("--port <n>", "Port to listen on; 0 takes any free one", { default: "8000" })
     .option("--grpc-port <n>", "Port to serve over gRPC too; 0 takes any free one (default: not at all)")
-    .option("--threads <n>", "Threads that read and write the sockets of HTTP and WebSocket", { default: "1" })
-    .option("--realtime", "These threads go before all else on their cores, where the system allows it")
     .option("--grace <s>", "Seconds to finish accepted requests after SIGTERM or Ctrl-C", { default: "10" });
+  addSocketOptions(command);
   addAccessOptions(command);
   addRepositoryOptions(command);
   addModelOptions(command)
@@ -54,7 +52,7 @@ async function serve(target: string | undefined, options: ServeOptions): Promise
   const port = integerOf("--port", options.port, 0, LAST_PORT);
   const grpcPort =
     options.grpcPort === undefined ? undefined : integerOf("--grpc-port", options.grpcPort, 0, LAST_PORT);
-  const sockets = { threads: integerOf("--threads", options.threads), realtime: options.realtime ?? false };
+  const sockets = socketParameters(options);
   const stopping = { timeoutMs: numberOf("--grace", options.grace, 0) * 1000 };
   if (options.models !== undefined) {
     if (target !== undefined) {

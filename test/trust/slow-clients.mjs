@@ -87,7 +87,7 @@ async function work(check) {
   const counts = check.isLong ? LONG : SHORT;
   const random = randomOf(check.seed);
   const headrace = headraceServer(GRU_MODEL, { options: MAY_BE_REALTIME ? ["--realtime"] : [] });
-  check.figure("realtime", MAY_BE_REALTIME);
+  check.figure("realtime", String(MAY_BE_REALTIME));
   await withServer(headrace, SERVER_CORE, async (server) => {
     const { pid } = server;
     check.progress("clients that read");
