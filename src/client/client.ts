@@ -1,6 +1,6 @@
 /** The client of one Headrace server, or, as far as `infer` and `wait` go, of any server that speaks V2. */
 import type { RawTensor } from "../datatype.js";
-import { InvalidArgumentError } from "../errors.js";
+import { HeadraceError, InvalidArgumentError } from "../errors.js";
 import { encodeInferRequest, HEADER_LENGTH_FIELD, joinBytes } from "../protocol/index.js";
 import { shown } from "../shown.js";
 import { serverUrl } from "./address.js";
@@ -85,7 +85,8 @@ export class HeadraceClient {
   /**
    * Resolves as soon as the server is ready to predict.
    *
-   * @throws HeadraceError DEADLINE_EXCEEDED when it is not within `timeoutMs` (default: the client's).
+   * @throws HeadraceError DEADLINE_EXCEEDED when it is not within `timeoutMs` (default: the client's); UNAUTHENTICATED and
+   *   PERMISSION_DENIED at once, because waiting does not help.
    */
   async wait(options: CallOptions = {}): Promise<void> {
     const timeoutMs = options.timeoutMs ?? this.#http.timeoutMs;
@@ -98,6 +99,7 @@ export class HeadraceClient {
           await this.#http.call({ method: "GET", path: "/v2/health/ready", timeoutMs, signal, retries: 0 });
           return;
         } catch (error) {
+          if (isRefusal(error)) throw error;
           if (!limit.signal.aborted) last = error;
         }
         await pause(POLL_MS, limit.signal).catch(() => {});
@@ -307,6 +309,11 @@ function checkOptions(options: unknown): void {
   if (typeof options === "object" && options !== null) return;
   const message = `expected an object such as { url: "http://127.0.0.1:8000" }, got ${shown(options)}`;
   throw new InvalidArgumentError(message, { path: "options" });
+}
+
+/** Whether the server does not let this client in: who waits for that to change waits for ever. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof HeadraceError && (error.code === "UNAUTHENTICATED" || error.code === "PERMISSION_DENIED");
 }
 
 function checkStreams(count: number, path: string): void {

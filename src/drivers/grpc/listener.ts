@@ -45,6 +45,7 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   readonly limits: ConnectionLimits;
   private door: Door | undefined;
   private boundPort = 0;
+  private opening: Promise<void> | undefined;
   private readonly users = new Set<object>();
   private readonly connections = new Map<Connection, ConnectionBytes>();
   private readonly incoming: IncomingBytes;
@@ -131,14 +132,18 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   async join(user: object, given: Partial<GrpcParameters>): Promise<void> {
     checkShared<ListenerParameters>(this, LISTENER_PARAMETERS, given, grpcParameters(given));
     this.users.add(user);
-    // Whoever was last here may have stopped listening, and not be gone yet.
+    // Whoever was last here may have stopped listening, and not be gone yet. All who come then wait for one opening.
     if (this.door !== undefined) return;
+    this.opening ??= this.listen(this.port).finally(() => {
+      this.opening = undefined;
+    });
     try {
-      await this.listen(this.port);
+      await this.opening;
     } catch (error) {
       this.users.delete(user);
       throw error;
     }
+    if (this.isDraining) this.stopListening();
   }
 
   /**

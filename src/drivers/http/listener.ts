@@ -47,6 +47,7 @@ export class HttpListener implements SharedListener {
   readonly server: TransportServer;
   private readonly nativeInfer = new NativeInfer(this.models, () => this.isPlain);
   private isListening = false;
+  private opening: Promise<void> | undefined;
   private boundPort = 0;
   /** Those who serve here and do not stop. */
   private readonly users = new Set<object>();
@@ -157,14 +158,18 @@ export class HttpListener implements SharedListener {
   async join(user: object, given: Partial<HttpParameters>): Promise<void> {
     checkShared(this, LISTENER_PARAMETERS, given, httpParameters(given));
     this.users.add(user);
-    // Whoever was last here may have stopped listening, and not be gone yet.
+    // Whoever was last here may have stopped listening, and not be gone yet. All who come then wait for one opening.
     if (this.isListening) return;
+    this.opening ??= this.listen(this.port).finally(() => {
+      this.opening = undefined;
+    });
     try {
-      await this.listen(this.port);
+      await this.opening;
     } catch (error) {
       this.users.delete(user);
       throw error;
     }
+    if (this.isDraining) this.closeListenSocket();
   }
 
   /** Someone stops serving here. The last one closes the door first; connections that are open go on. */

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import t from "tap";
 import { WebSocket } from "ws";
+import { HeadraceClient } from "../../../src/client/index.js";
 import { HttpDriver, type HttpParameters, openHttpPort } from "../../../src/drivers/http/index.js";
 import { ROUTE_ROLES, roleOf } from "../../../src/drivers/http/route-roles.js";
 import { Router } from "../../../src/drivers/http/router.js";
@@ -124,6 +125,10 @@ t.test("health can need a token too", async (t) => {
   t.equal((await fetch(`${url}/health/live`)).status, 401);
   t.equal((await fetch(`${url}/v2/health/ready`, { headers: bearer("predict") })).status, 403);
   t.equal((await fetch(`${url}/v2/health/ready`, { headers: bearer("read") })).status, 200);
+  // A client that waits for a server does not wait for a token to become good.
+  await t.rejects(new HeadraceClient({ url }).wait(), { code: "UNAUTHENTICATED" });
+  await t.rejects(new HeadraceClient({ url, token: TOKENS.predict }).wait(), { code: "PERMISSION_DENIED" });
+  await new HeadraceClient({ url, token: TOKENS.read }).wait();
 });
 
 t.test("browsers give the token of a WebSocket as a subprotocol, which does not come back", async (t) => {
