@@ -49,7 +49,7 @@ async function printedTests(summary) {
 /** Counts of one kind of tests; a status that no failure explains is one itself. */
 function counted(name, status, passed, failed) {
   if (status === 0 || failed > 0) return { passed, failed };
-  print(`FAILED: ${name} ended with status ${status}, and no test failed`);
+  print(`FAILED: ${name} ended with status ${status}, and counted no failure`);
   return { passed, failed: 1 };
 }
 

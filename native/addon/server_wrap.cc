@@ -91,7 +91,12 @@ ServerWrap::ServerWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Server
   guarded(env, [&] {
     const ServerOptions options = to_options(info[0].As<Napi::Object>());
     wake_up_ = std::make_shared<WakeUp>(env, info[1].As<Napi::Function>());
-    server_ = std::make_shared<Server>(options, [wake_up = wake_up_] { wake_up->wake(); });
+    try {
+      server_ = std::make_shared<Server>(options, [wake_up = wake_up_] { wake_up->wake(); });
+    } catch (...) {
+      wake_up_->close();  // no destructor of ours will
+      throw;
+    }
     batches_.resize(options.threads);
     Napi::Float64Array array = Napi::Float64Array::New(env, EventBlock::kMaxEvents * kFields);
     record_data_ = array.Data();

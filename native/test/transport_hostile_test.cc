@@ -368,8 +368,8 @@ bool is_served_slowly(size_t least_rate) {
     return bytes;
   };
   client.take(1);
-  const size_t before = unsent();
   testing::let_pass(20 * kMilli);
+  const size_t before = unsent();
   const Nanos second_part = now_nanos();
   while (unsent() == before) client.take(1'000'000);
   thread.post_and_wait([&] { thread.find(id)->tick(second_part + kPatience); });

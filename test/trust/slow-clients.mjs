@@ -10,7 +10,8 @@ import { ANSWER_BYTES, requests, SENDERS_SECONDS, senders, slowLoris } from "./l
 
 const ABOUT = `Beside streams of others: WebSockets that never read, connections that send a byte now and then, and clients that
 go away within their request. What they cost the others is compared with clients that do the same and behave, and with nobody, where
-the server's threads go first on the only core that it has (--realtime; without it where the system does not allow that). The short
+the server's threads go first on the only core that it has (--realtime), and what measures on the client's; neither where the system
+does not allow that. The short
 form has fewer of each, and the others are watched for seconds.`;
 
 const SHORT = { readers: 16, lorises: 200, disconnects: 1000, quietSeconds: 2, secondsBetweenBytes: 2 };

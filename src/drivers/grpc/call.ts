@@ -4,6 +4,7 @@ import type { Access } from "../../serving/access.js";
 import type { AdmittedClient } from "../../serving/client-gate.js";
 import type { CallHead } from "./call-head.js";
 import { pack, unpack } from "./compression.js";
+import { HeldBytes } from "./held-bytes.js";
 import type { Http2Stream, Payload, StreamHandler } from "./http2/stream.js";
 import type { ConnectionBytes } from "./incoming-bytes.js";
 import { MessageReader } from "./message-reader.js";
@@ -36,8 +37,7 @@ export class Call implements StreamHandler {
   private hasHalfClosed = false;
   private timer: NodeJS.Timeout | undefined;
   /** Bytes that came while the call was paused. */
-  private held: Buffer[] = [];
-  private heldBytes = 0;
+  private readonly held = new HeldBytes();
   /** Whether the receiver wants no more for now. */
   private isStopped = false;
   /** Whether a message is being unpacked: those behind it wait. */
@@ -84,7 +84,7 @@ export class Call implements StreamHandler {
   finish(status: Status = OK): void {
     if (this.isFinished) return;
     // Of a call that had its message nothing but its end can follow, which costs nothing to wait for.
-    const abandonsRest = status.code !== 0 || this.held.length > 0;
+    const abandonsRest = status.code !== 0 || this.held.bytes > 0;
     this.over();
     this.stream.end(this.hasHeaders ? trailers(status) : trailersOnly(status), abandonsRest && !this.hasHalfClosed);
   }
@@ -108,7 +108,16 @@ export class Call implements StreamHandler {
   resume(): void {
     if (!this.isStopped) return;
     this.isStopped = false;
+    this.reader.forgive();
     this.readHeld();
+  }
+
+  /** Ends where its client takes too long over a message, while nothing here holds it up. */
+  tick(now: number): void {
+    if (this.isFinished || this.isPaused || !this.reader.isLate(now)) return;
+    this.giveUp(
+      new HeadraceError("DEADLINE_EXCEEDED", "the message did not come in time; send it at once, or not at all"),
+    );
   }
 
   data(bytes: Buffer): void {
@@ -116,18 +125,15 @@ export class Call implements StreamHandler {
       this.stream.consumed(bytes.length);
       return;
     }
-    const isWaiting = this.isPaused || this.held.length > 0;
+    const isWaiting = this.isPaused || this.held.bytes > 0;
     const used = isWaiting ? 0 : this.read(bytes);
-    if (used < bytes.length) {
-      this.held.push(Buffer.from(bytes.subarray(used)));
-      this.heldBytes += bytes.length - used;
-    }
+    if (used < bytes.length) this.held.push(bytes.subarray(used));
     this.count();
   }
 
   ended(): void {
     this.hasHalfClosed = true;
-    if (this.held.length === 0 && !this.isPaused) this.halfClosed();
+    if (this.held.bytes === 0 && !this.isPaused) this.halfClosed();
   }
 
   closed(): void {
@@ -158,11 +164,10 @@ export class Call implements StreamHandler {
       const first = this.held.shift();
       if (first === undefined) break;
       const used = this.read(first);
-      this.heldBytes -= used;
       if (used < first.length) this.held.unshift(first.subarray(used));
     }
     this.count();
-    if (this.hasHalfClosed && this.held.length === 0 && !this.isPaused) this.halfClosed();
+    if (this.hasHalfClosed && this.held.bytes === 0 && !this.isPaused) this.halfClosed();
   }
 
   private received(bytes: Buffer, isPacked: boolean): void {
@@ -221,9 +226,8 @@ export class Call implements StreamHandler {
   private over(): void {
     this.isFinished = true;
     clearTimeout(this.timer);
-    for (const bytes of this.held) this.stream.consumed(bytes.length);
-    this.held = [];
-    this.heldBytes = 0;
+    this.stream.consumed(this.held.bytes);
+    this.held.clear();
     this.tell(0, 0);
   }
 
@@ -232,18 +236,19 @@ export class Call implements StreamHandler {
     if (this.isFinished) return;
     const unfinished = this.reader.buffered + this.packedBytes;
     try {
-      this.tell(unfinished + this.heldBytes, unfinished);
+      this.tell(unfinished + this.held.memory, unfinished);
     } catch (error) {
       this.giveUp(error);
     }
   }
 
   private tell(all: number, unfinished: number): void {
-    const [before, more] = [this.counted, unfinished - this.countedUnfinished];
-    if (all === before && more === 0) return;
+    const more = all - this.counted;
+    const moreUnfinished = unfinished - this.countedUnfinished;
+    if (more === 0 && moreUnfinished === 0) return;
     this.counted = all;
     this.countedUnfinished = unfinished;
-    this.bytes.change(before, all, more);
+    this.bytes.change(more, moreUnfinished);
   }
 }
 

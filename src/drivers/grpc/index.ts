@@ -98,7 +98,8 @@ export class GrpcDriver extends PipelineDriver<GrpcParameters> {
   }
 
   override statistics(): Readonly<Record<string, unknown>> {
-    return { ...this.model?.counters };
+    const { incomingBytes, refusedIncoming } = this.listener ?? {};
+    return { ...this.model?.counters, incomingBytes, refusedIncoming };
   }
 }
 

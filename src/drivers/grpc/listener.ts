@@ -40,12 +40,17 @@ const MAX_UNCONSUMED_BYTES = 64 << 20;
 /** Messages of one connection that are not whole or not unpacked, in largest messages; at least a connection's window of them. */
 const UNFINISHED_MESSAGES = 4;
 
+/** How often clients that are slow with a message are looked for. */
+const TICK_MILLIS = 1000;
+
 export class GrpcListener implements SharedListener, ConnectionHost {
   readonly models = new ServedModels<GrpcModel>();
   readonly limits: ConnectionLimits;
   private door: Door | undefined;
   private boundPort = 0;
   private opening: Promise<void> | undefined;
+  private isClosed = false;
+  private readonly clock = setInterval(() => this.tick(performance.now()), TICK_MILLIS).unref();
   private readonly users = new Set<object>();
   private readonly connections = new Map<Connection, ConnectionBytes>();
   private readonly incoming: IncomingBytes;
@@ -63,9 +68,7 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     this.gate = new GrpcGate(init.parameters, access);
     this.incoming = new IncomingBytes(init.parameters.maxIncomingBytes);
     access.onChange(() => {
-      for (const connection of this.connections.keys()) {
-        for (const { handler } of connection.open) if (handler instanceof Call) handler.recheck(access);
-      }
+      for (const call of this.calls()) call.recheck(access);
     });
     const { maxStreamsPerConnection, maxHeaderBytes, maxBackpressureBytes } = init.parameters;
     this.limits = {
@@ -143,7 +146,6 @@ export class GrpcListener implements SharedListener, ConnectionHost {
       this.users.delete(user);
       throw error;
     }
-    if (this.isDraining) this.stopListening();
   }
 
   /**
@@ -167,9 +169,26 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   }
 
   close(): void {
+    this.isClosed = true;
+    clearInterval(this.clock);
     this.access.close();
     this.stopListening();
     for (const connection of [...this.connections.keys()]) connection.end();
+  }
+
+  /** Bytes of requests that nobody could take yet, of connections with more than 64 KiB. */
+  get incomingBytes(): number {
+    return this.incoming.total;
+  }
+
+  /** Calls that would have made them too many. */
+  get refusedIncoming(): number {
+    return this.incoming.refused;
+  }
+
+  /** Gives up messages that do not come in time; `now` by the monotonic clock, in milliseconds. */
+  tick(now: number): void {
+    for (const call of this.calls()) call.tick(now);
   }
 
   opened(stream: Http2Stream, block: HeaderBlock): void {
@@ -210,6 +229,12 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     for (const connection of connections) connection.flush();
   }
 
+  private *calls(): Iterable<Call> {
+    for (const connection of this.connections.keys()) {
+      for (const { handler } of connection.open) if (handler instanceof Call) yield handler;
+    }
+  }
+
   private openStream(call: Call): CallReceiver {
     const stream = new StreamInfer(call, this.inferences, {
       maxInFlight: this.parameters.maxInFlightPerStream,
@@ -240,6 +265,8 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     const { host, tls, maxConnections } = this.parameters;
     this.door = await listenOn({ host, port, tls, maxConnections }, (socket) => this.connected(socket));
     this.boundPort = this.door.port;
+    // Whoever wanted it may have given up meanwhile.
+    if (this.isClosed) this.stopListening();
   }
 
   private stopListening(): void {

@@ -20,7 +20,7 @@ export interface GrpcParameters extends AccessParameters {
   maxConnections: number;
   /**
    * Bytes of requests of all clients that have come and that nobody could take yet: messages that are not whole, not unpacked, or
-   * behind others of their stream. A call with no more than 64 KiB is not counted; one more of the others ends with
+   * behind others of their stream. A connection with no more than 64 KiB is not counted; a call that brings more ends with
    * RESOURCE_EXHAUSTED. At least `maxMessageBytes`. Default: 1 GiB.
    */
   maxIncomingBytes: number;

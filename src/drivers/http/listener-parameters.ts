@@ -29,7 +29,7 @@ export interface ListenerParameters extends AccessParameters {
   threads: number;
   /**
    * Whether these threads have their cores as soon as they want them, before all threads of the machine that are not scheduled so
-   * (SCHED_RR): JavaScript and whatever else shares a core with them does not hold up raw streams. For threads that are idle most of
+   * (SCHED_RR): JavaScript and whatever else shares a core with them does not hold up raw streams of models that run inline. For threads that are idle most of
    * the time: Linux takes a twentieth of each second from them, in one piece, where they would have all of it. The system has to allow it (CAP_SYS_NICE, or a limit of 1 by `ulimit -r`), else
    * the driver fails with INVALID_ARGUMENT. Default: false.
    */

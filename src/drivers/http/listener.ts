@@ -48,6 +48,7 @@ export class HttpListener implements SharedListener {
   private readonly nativeInfer = new NativeInfer(this.models, () => this.isPlain);
   private isListening = false;
   private opening: Promise<void> | undefined;
+  private isClosed = false;
   private boundPort = 0;
   /** Those who serve here and do not stop. */
   private readonly users = new Set<object>();
@@ -169,7 +170,6 @@ export class HttpListener implements SharedListener {
       this.users.delete(user);
       throw error;
     }
-    if (this.isDraining) this.closeListenSocket();
   }
 
   /** Someone stops serving here. The last one closes the door first; connections that are open go on. */
@@ -214,6 +214,7 @@ export class HttpListener implements SharedListener {
   }
 
   close(): void {
+    this.isClosed = true;
     this.closeListenSocket();
     this.entrance.close();
     // Clients may take a moment to read the last of their answers; nobody has to wait for them.
@@ -241,5 +242,7 @@ export class HttpListener implements SharedListener {
       this.boundPort = await front.listen(host, port);
     }
     this.isListening = true;
+    // Whoever wanted it may have given up meanwhile.
+    if (this.isClosed) this.closeListenSocket();
   }
 }

@@ -3,6 +3,9 @@ import { connect } from "node:net";
 import t from "tap";
 import { FLAG, FRAME, H2, PREFACE } from "../../../src/drivers/grpc/http2/frames.js";
 import { encodeHeaders } from "../../../src/drivers/grpc/http2/hpack-encoder.js";
+import { GrpcListener } from "../../../src/drivers/grpc/listener.js";
+import { MessageReader } from "../../../src/drivers/grpc/message-reader.js";
+import { grpcParameters, listenerParameters } from "../../../src/drivers/grpc/parameters.js";
 import { Gate } from "../../support/gate.js";
 import { serveGrpc } from "../../support/grpc.js";
 import {
@@ -101,8 +104,8 @@ function begun(stream: number, bytes: number): Buffer[] {
 
 /** Resolves when the server has read what was sent so far. */
 async function taken(raw: RawConnection, mark: number): Promise<void> {
-  raw.send(frame(FRAME.PING, 0, 0, Buffer.alloc(8, mark)));
-  await raw.until(({ type, payload }) => type === FRAME.PING && payload[0] === mark);
+  raw.send(frame(FRAME.PING, 0, 0, Buffer.alloc(8, mark & 0xff)));
+  await raw.until(({ type, payload }) => type === FRAME.PING && payload[0] === (mark & 0xff));
 }
 
 t.test("a connection has so many messages that are not whole, and room again when they end", async (t) => {
@@ -161,4 +164,49 @@ t.test("requests behind others of their stream count too, and one message alone 
   t.equal(raw.frames.find(isEndOf(1)), undefined);
   held.release();
   held.release();
+});
+
+t.test("small requests of one connection count together", async (t) => {
+  const { greeted } = await open(t, { maxMessageBytes: MIB, maxIncomingBytes: MIB });
+  const raw = await greeted();
+  for (let index = 0; index < 20; index++) raw.send(...begun(2 * index + 1, 60_000));
+  t.equal(status(await raw.until(isEndOf(2 * 17 + 1))), "8", "the eighteenth is more than a mebibyte");
+  t.equal(raw.frames.find(isEndOf(1)), undefined);
+});
+
+t.test("a message that has begun comes in time, or its call ends and gives room", async (t) => {
+  const init = { parameters: listenerParameters(grpcParameters({})), repository: () => undefined, log: undefined };
+  const listener = await GrpcListener.open(init, 0);
+  t.teardown(() => listener.close());
+  const raw = new RawConnection(t, connect(listener.port, "127.0.0.1")).send(PREFACE, frame(FRAME.SETTINGS, 0, 0));
+  raw.send(...begun(1, 100_000), ...begun(3, 0));
+  await taken(raw, 1);
+  t.equal(listener.incomingBytes, 100_000);
+  const now = performance.now();
+  listener.tick(now + 9000);
+  raw.send(frame(FRAME.DATA, 0, 1, Buffer.alloc(1000)));
+  await taken(raw, 2);
+  t.equal(raw.frames.find(isEndOf(1)), undefined, "within its patience");
+  listener.tick(performance.now() + 10_001);
+  t.equal(status(await raw.until(isEndOf(1))), "4");
+  t.equal(listener.incomingBytes, 0);
+  t.equal(raw.frames.find(isEndOf(3)), undefined, "a call without a byte of its message may wait");
+});
+
+t.test("a message is late by its pace too, and not for what the server holds up", async (t) => {
+  let clock = 0;
+  t.intercept(performance, "now", { value: () => clock });
+  const reader = new MessageReader(MIB, () => undefined);
+  reader.read(Buffer.concat([Buffer.alloc(1), uint32(MIB)]), 0);
+  t.equal(reader.isLate(1e9), false, "nothing of it has come");
+  reader.read(Buffer.alloc(51_200), 0);
+  t.equal(reader.isLate(10_000), false);
+  t.equal(reader.isLate(10_001), true, "nothing came for ten seconds");
+  // A byte every nine seconds, for the hundred seconds that 51,200 bytes pay for beyond the first ten.
+  for (clock = 9000; clock <= 108_000; clock += 9000) reader.read(Buffer.alloc(1), 0);
+  t.equal(reader.isLate(110_000), false);
+  t.equal(reader.isLate(110_100), true, "512 bytes a second on the whole");
+  clock = 110_100;
+  reader.forgive();
+  t.equal(reader.isLate(110_100), false);
 });
