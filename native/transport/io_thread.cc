@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <ctime>
 #include <future>
+#include <system_error>
 
 #include "status.h"
 #include "thread_name.h"
@@ -42,7 +43,11 @@ IoThread::IoThread(unsigned index, const ServerOptions& options, ServerShared& s
   if (epoll_ctl(poller_.get(), EPOLL_CTL_ADD, doorbell_->fd(), &event) != 0) {
     throw Error(Code::ResourceExhausted, "the system has no room for what a server watches");
   }
-  thread_ = std::thread([this] { run(); });
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    throw Error(Code::ResourceExhausted, "the system has no thread left for a server");
+  }
 }
 
 IoThread::~IoThread() { stop(0); }

@@ -14,8 +14,8 @@ namespace headrace {
 
 class Server {
  public:
-  // `wake` is called from any of its threads. Throws Error(ResourceExhausted) where there are no descriptors left for
-  // them, and Error(InvalidArgument) where the system does not let them be `realtime`.
+  // `wake` is called from any of its threads. Throws Error(ResourceExhausted) where there are no descriptors or threads
+  // left for them, and Error(InvalidArgument) where the system does not let them be `realtime`.
   Server(const ServerOptions& options, const std::function<void()>& wake);
   ~Server();
 
