@@ -124,12 +124,13 @@ t.test("a connection has so many messages that are not whole, and room again whe
 });
 
 t.test("all connections together have so many bytes of requests on their way; small ones are taken", async (t) => {
-  const { greeted } = await open(t, { maxMessageBytes: MIB, maxIncomingBytes: MIB });
+  const { greeted, driver } = await open(t, { maxMessageBytes: MIB, maxIncomingBytes: MIB });
   const [first, second] = [await greeted(), await greeted()];
   first.send(...begun(1, 1_000_000));
   await taken(first, 1);
   second.send(...begun(1, 1_000_000));
   t.equal(status(await second.until(isEndOf(1))), "8");
+  t.match(driver.statistics(), { incomingBytes: 1_000_000, refusedIncoming: 1 });
   second.send(...begun(3, 60_000), call(5));
   t.equal(status(await second.until(isEndOf(5))), "0");
   t.equal(second.frames.find(isEndOf(3)), undefined, "no more than 64 KiB");

@@ -119,7 +119,7 @@ t.test("statistics and metrics count each request once", async (t) => {
   });
   t.same((await client.call("ModelStatistics")).answer.model_stats.length, 1, "without a name: all models");
   t.equal((await client.call("ModelStatistics", { name: "none" })).error?.code, status.NOT_FOUND);
-  t.same(driver.statistics(), { requests: 6, failed: 1 });
+  t.match(driver.statistics(), { requests: 6, failed: 1 });
   t.ok(process.getDriver("grpc"));
 });
 
