@@ -92,8 +92,7 @@ export class Call implements StreamHandler {
   /** Ends at once where its client is not known any more. */
   recheck(access: Access): void {
     if (this.isFinished || this.client === undefined || access.knows(this.client.principal)) return;
-    this.receiver?.cancelled();
-    this.fail(new HeadraceError("UNAUTHENTICATED", "what this call was made with is no longer good"));
+    this.giveUp(new HeadraceError("UNAUTHENTICATED", "what this call was made with is no longer good"));
   }
 
   fail(error: unknown): void {
@@ -210,7 +209,7 @@ export class Call implements StreamHandler {
     }
   }
 
-  /** Ends a call that its client, or too much of it, is wrong about. */
+  /** Ends the call before its receiver is done with it. */
   private giveUp(error: unknown): void {
     this.receiver?.cancelled();
     this.fail(error);
@@ -218,9 +217,8 @@ export class Call implements StreamHandler {
 
   private expired(): void {
     if (this.isFinished) return;
-    this.receiver?.cancelled();
     const message = "the deadline passed before the call was done; a state is as it was before the step";
-    this.fail(new HeadraceError("DEADLINE_EXCEEDED", message));
+    this.giveUp(new HeadraceError("DEADLINE_EXCEEDED", message));
   }
 
   private over(): void {
