@@ -36,7 +36,7 @@ struct Misplaced {
 
 // Random bytes of every size, with the mask as it lies on them from every offset on, and a place for them without it.
 template <typename Check>
-void everywhere(Check check) {
+void everywhere(const Check& check) {
   std::mt19937 random(1);
   for (size_t size = 0; size < kSizes; ++size) {
     for (size_t offset = 0; offset < kOffsets; ++offset) {
