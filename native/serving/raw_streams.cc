@@ -137,7 +137,7 @@ void RawStreams::answered(Connection& connection) {
 void RawStreams::settle(Connection& connection) {
   if (is_closed_) return;
   if (in_flight_ == 0 && is_held_ && !is_told_) return tell_held(connection);
-  if (in_flight_ == 0 && is_leaving_ && !is_held_) return connection.end(1001, "UNAVAILABLE: the server is stopping");
+  if (in_flight_ == 0 && is_leaving_ && !is_held_) return connection.end(1001, kStopping);
   if (is_held_ || is_leaving_ || is_slow_) return;
   // Half of what may be in flight, so that it does not stop and go with each frame.
   if (!is_full_ || in_flight_ > options_.max_in_flight / 2) return;

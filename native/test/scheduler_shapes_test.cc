@@ -122,6 +122,37 @@ TEST_CASE("a context in the middle is kept piece by piece") {
   CHECK(client.outcome(other) == Code::Ok);
 }
 
+TEST_CASE("a mask lies on all pieces of a row as it lies on the whole") {
+  constexpr size_t kPieces = 3;
+  constexpr size_t kPiece = 5;
+  constexpr size_t kContext = 3;
+  ModelConfig config = model("context_bytes");
+  config.context.push_back({"x", kContext, 2});
+  Served served(config);
+  Client client(served);
+  const XorMask mask({0x11, 0x22, 0x44, 0x88});
+  std::vector<uint8_t> expected(kPieces * (kContext + kPiece), 0);
+  for (uint8_t round = 0; round < 3; ++round) {
+    std::vector<std::byte> masked(1 + kPieces * kPiece);  // the frame's bytes begin anywhere
+    for (size_t piece = 0; piece < kPieces; ++piece) {
+      uint8_t* seen = expected.data() + piece * (kContext + kPiece);
+      std::copy(seen + kPiece, seen + kPiece + kContext, seen);
+      for (size_t i = 0; i < kPiece; ++i) {
+        const auto value = static_cast<uint8_t>(100 * round + 7 * piece + i);
+        seen[kContext + i] = value;
+        masked[1 + piece * kPiece + i] = std::byte{value};
+      }
+    }
+    mask.copy(masked.data() + 1, masked.data() + 1, masked.size() - 1);
+    const InputBytes input{masked.data() + 1, masked.size() - 1, mask};
+    uint32_t index = 0;
+    REQUIRE(served.scheduler.submit(client.queue(), served.of("a"), {&input, 1}, index) == Code::Ok);
+    REQUIRE(client.wait(index).code == Code::Ok);
+    CHECK(client.read<uint8_t>(index, 0) == expected);
+    client.release(index);
+  }
+}
+
 TEST_CASE("a context longer than a step is made of several steps; an empty step leaves it as it is") {
   ModelConfig config = model("dynamic_length");
   config.context.push_back({"x", 3, -1});

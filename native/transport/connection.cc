@@ -285,7 +285,7 @@ void Connection::last_call() {
 
 void Connection::leave() {
   // Not without a word: a client would take all that it has no answer to for lost.
-  if (state_ == State::WebSocket) end(1001, "UNAVAILABLE: the server is stopping");
+  if (state_ == State::WebSocket) end(1001, kStopping);
   end_after_flush();
 }
 

@@ -24,6 +24,9 @@ namespace headrace {
 
 class IoThread;
 
+// Why a WebSocket ends that had all its answers, with 1001.
+inline constexpr std::string_view kStopping = "UNAVAILABLE: the server is stopping";
+
 // How a WebSocket is to be.
 struct WebSocketLimits {
   size_t max_message = 1 << 20;  // bytes; a larger one ends the connection with 1009
