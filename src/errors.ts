@@ -252,6 +252,18 @@ export function bug(what: string): HeadraceError {
 }
 
 /**
+ * What is new is refused, because whoever would do it is on the way out.
+ *
+ * ```ts
+ * const isDraining = true;
+ * if (isDraining) throw serverStopping();
+ * ```
+ */
+export function serverStopping(): HeadraceError {
+  return new HeadraceError("UNAVAILABLE", "the server is stopping");
+}
+
+/**
  * Whether a string is one of the codes, for what comes from a wire or another copy of Headrace.
  *
  * ```ts

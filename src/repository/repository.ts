@@ -1,4 +1,4 @@
-import { HeadraceError, InvalidArgumentError } from "../errors.js";
+import { HeadraceError, InvalidArgumentError, serverStopping } from "../errors.js";
 import { makeLogger } from "../log.js";
 import type { InferenceProcess, RepositoryControl, RepositoryEntry, Runtime, StopOptions } from "../runtime/index.js";
 import { shown } from "../shown.js";
@@ -105,7 +105,7 @@ export class ModelRepository implements RepositoryControl {
    * @param parameters `config`: a configuration in JSON in place of config.pbtxt, until it is loaded again.
    */
   async load(name: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<void> {
-    if (this.isClosed) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+    if (this.isClosed) throw serverStopping();
     const config = configOf(parameters);
     const known = this.models.get(name);
     // Only what has a folder is remembered, or anybody could fill the index with names.

@@ -4,9 +4,9 @@ import type { Access } from "../../serving/access.js";
 import type { AdmittedClient } from "../../serving/client-gate.js";
 import type { CallHead } from "./call-head.js";
 import { pack, unpack } from "./compression.js";
+import type { ConnectionBytes } from "./connection-bytes.js";
 import { HeldBytes } from "./held-bytes.js";
 import type { Http2Stream, Payload, StreamHandler } from "./http2/stream.js";
-import type { ConnectionBytes } from "./incoming-bytes.js";
 import { MessageReader } from "./message-reader.js";
 import { answerHeaders, type Encoding, OK, type Status, statusOf, trailers, trailersOnly } from "./status.js";
 
@@ -35,6 +35,7 @@ export class Call implements StreamHandler {
   private hasHeaders = false;
   private isFinished = false;
   private hasHalfClosed = false;
+  private hasBegun = false;
   private timer: NodeJS.Timeout | undefined;
   /** Bytes that came while the call was paused. */
   private readonly held = new HeldBytes();
@@ -70,14 +71,22 @@ export class Call implements StreamHandler {
     return this.stream.waitingBytes;
   }
 
-  /** Sends a message. It may be in memory that is gone after this call. */
-  send(message: Payload): void {
-    if (this.isFinished) return;
+  /**
+   * Sends a message. It may be in memory that is gone after this call.
+   * @returns false: the call is over, perhaps because there was no room for the message.
+   */
+  send(message: Payload): boolean {
+    if (this.isFinished) return false;
     const { encoding } = this.head;
     if (!this.hasHeaders) this.stream.sendHeaders(answerHeaders(encoding));
     this.hasHeaders = true;
     const packed = encoding === undefined ? undefined : pack(message, encoding);
-    this.stream.sendData(packed === undefined ? new Prefixed(0, message) : new Prefixed(1, new Bytes(packed)));
+    try {
+      this.stream.sendData(packed === undefined ? new Prefixed(0, message) : new Prefixed(1, new Bytes(packed)));
+    } catch (error) {
+      this.giveUp(error);
+    }
+    return !this.isFinished;
   }
 
   /** Ends the call. Does nothing where it is over. */
@@ -111,15 +120,22 @@ export class Call implements StreamHandler {
     this.readHeld();
   }
 
-  /** Ends where its client takes too long over a message, while nothing here holds it up. */
-  tick(now: number): void {
-    if (this.isFinished || this.isPaused || !this.reader.isLate(now)) return;
+  /** Ends where its client takes too long over a message, while nothing here holds it up; whether it did. */
+  tick(now: number): boolean {
+    if (this.isFinished || this.isPaused || !this.reader.isLate(now)) return false;
     this.giveUp(
       new HeadraceError("DEADLINE_EXCEEDED", "the message did not come in time; send it at once, or not at all"),
     );
+    return true;
+  }
+
+  /** Ends where nothing of its first message has come: whoever stops does not wait for it. */
+  endUnlessBegun(error: HeadraceError): void {
+    if (!this.isFinished && !this.hasHalfClosed && !this.hasBegun) this.giveUp(error);
   }
 
   data(bytes: Buffer): void {
+    this.hasBegun = true;
     if (this.isFinished) {
       this.stream.consumed(bytes.length);
       return;
@@ -244,9 +260,9 @@ export class Call implements StreamHandler {
     const more = all - this.counted;
     const moreUnfinished = unfinished - this.countedUnfinished;
     if (more === 0 && moreUnfinished === 0) return;
+    this.bytes.change(more, moreUnfinished);
     this.counted = all;
     this.countedUnfinished = unfinished;
-    this.bytes.change(more, moreUnfinished);
   }
 }
 

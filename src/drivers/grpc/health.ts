@@ -1,5 +1,5 @@
 /** grpc.health.v1.Health: whether the server, or a model, can be sent requests. */
-import { HeadraceError } from "../../errors.js";
+import { HeadraceError, serverStopping } from "../../errors.js";
 import { Bytes, type Call, type CallReceiver } from "./call.js";
 import type { DeclaredMethod } from "./messages/schema.js";
 import type { UnaryHandler } from "./unary.js";
@@ -93,7 +93,7 @@ class Watch implements CallReceiver {
 
   end(): void {
     this.all.delete(this);
-    this.call.fail(new HeadraceError("UNAVAILABLE", "the server is stopping"));
+    this.call.fail(serverStopping());
   }
 
   tell(): void {

@@ -94,12 +94,12 @@ export class GrpcDriver extends PipelineDriver<GrpcParameters> {
   }
 
   override metrics(): readonly DriverMetric[] {
-    return this.model?.metrics() ?? [];
+    const { model, listener } = this;
+    return model === undefined ? [] : [...model.metrics(), ...(listener?.metricsOf(model) ?? [])];
   }
 
   override statistics(): Readonly<Record<string, unknown>> {
-    const { incomingBytes, refusedIncoming } = this.listener ?? {};
-    return { ...this.model?.counters, incomingBytes, refusedIncoming };
+    return { ...this.model?.counters, listener: this.listener?.counters() };
   }
 }
 

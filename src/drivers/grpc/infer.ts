@@ -1,5 +1,5 @@
 /** ModelInfer, and what it shares with ModelStreamInfer: a request's way to its model, and the answer's way back. */
-import { ERROR_CODES, HeadraceError, toHeadraceError } from "../../errors.js";
+import { ERROR_CODES, HeadraceError, serverStopping, toHeadraceError } from "../../errors.js";
 import type { EncodedMessage, NamedTensor } from "../../protocol/index.js";
 import type { InferDone, InferHandle, TimedStep } from "../../serving/infer-types.js";
 import type { PreparedClient } from "../../serving/prepared-infer.js";
@@ -18,8 +18,9 @@ export interface InferClient {
    * @param head From `responseHead`.
    * @param id "" where the request had none.
    * @param tensors Views that are gone after this call.
+   * @returns Whether there was room for it.
    */
-  answer(head: Buffer, id: string, tensors: readonly Uint8Array[]): void;
+  answer(head: Buffer, id: string, tensors: readonly Uint8Array[]): boolean;
   /** @param id What is known of it: "" also where the request could not be read. */
   failed(error: HeadraceError, id: string): void;
 }
@@ -59,7 +60,7 @@ export class Inferences {
     const { request } = message;
     inference.id = request.id ?? "";
     const model = this.models.find(message.modelName, message.modelVersion);
-    if (model.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+    if (model.isDraining) throw serverStopping();
     inference.begun(model, inference.id, undefined);
     if (key !== undefined) this.cache.put(key, model, message);
     this.infer(message, inference, model);
@@ -113,15 +114,13 @@ export class Inference implements PreparedClient {
 
   message({ parts }: EncodedMessage): void {
     if (this.isOver || this.head === undefined) return;
-    this.client.answer(this.head, this.id, parts);
-    this.end(0);
+    this.answer(this.head, parts);
   }
 
   outputs(outputs: readonly NamedTensor[], step: TimedStep | undefined): void {
     if (this.isOver || this.model === undefined) return;
     if (step !== undefined) this.span?.phases(step.times);
-    this.client.answer(responseHead(this.model.name, this.model.version, outputs), this.id, tensorBytes(outputs));
-    this.end(0);
+    this.answer(responseHead(this.model.name, this.model.version, outputs), tensorBytes(outputs));
   }
 
   /** It failed before its model had it. */
@@ -134,6 +133,13 @@ export class Inference implements PreparedClient {
     this.span?.failed(error.code, error.message, error.httpStatus >= 500);
     this.client.failed(error, this.id);
     this.end(ERROR_CODES[error.code].grpc);
+  }
+
+  private answer(head: Buffer, tensors: readonly Uint8Array[]): void {
+    // From here on there is nothing to cancel, also where the call ends for want of room.
+    this.isOver = true;
+    const isSent = this.client.answer(head, this.id, tensors);
+    this.end(isSent ? 0 : ERROR_CODES.RESOURCE_EXHAUSTED.grpc);
   }
 
   private end(status: number): void {
@@ -167,9 +173,10 @@ export class UnaryInfer implements CallReceiver, InferClient {
     this.inference?.cancel();
   }
 
-  answer(head: Buffer, id: string, tensors: readonly Uint8Array[]): void {
-    this.call.send(inferResponse(head, id, tensors));
+  answer(head: Buffer, id: string, tensors: readonly Uint8Array[]): boolean {
+    const isSent = this.call.send(inferResponse(head, id, tensors));
     this.call.finish();
+    return isSent;
   }
 
   failed(error: HeadraceError): void {

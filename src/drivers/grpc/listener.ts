@@ -3,23 +3,25 @@
  * services; each driver brings a GrpcModel, and calls find it by the model's name.
  */
 import type { Socket } from "node:net";
-import { bug, HeadraceError, toHeadraceError } from "../../errors.js";
+import { bug, serverStopping, toHeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
-import type { RepositoryControl, SharedListener } from "../../runtime/index.js";
+import type { DriverMetric, RepositoryControl, SharedListener } from "../../runtime/index.js";
 import type { Access } from "../../serving/access.js";
 import { checkShared, openAccess } from "../../serving/access-parameters.js";
 import { ServedModels } from "../../serving/served-models.js";
 import { Call, type CallReceiver } from "./call.js";
 import { type CallHead, callHead } from "./call-head.js";
+import { ConnectionBytes } from "./connection-bytes.js";
 import { GrpcGate } from "./gate.js";
 import type { GrpcModel } from "./grpc-model.js";
 import { Connection, type ConnectionHost, type ConnectionLimits } from "./http2/connection.js";
 import type { HeaderBlock } from "./http2/hpack-decoder.js";
 import type { Http2Stream } from "./http2/stream.js";
-import { ConnectionBytes, IncomingBytes } from "./incoming-bytes.js";
 import { Inferences } from "./infer.js";
+import { type ListenerCounters, listenerMetrics } from "./listener-metrics.js";
 import { type GrpcParameters, grpcParameters, LISTENER_PARAMETERS, type ListenerParameters } from "./parameters.js";
 import { Services } from "./services.js";
+import { SharedBytes } from "./shared-bytes.js";
 import { type Door, listenOn } from "./sockets.js";
 import { httpAnswer, statusOf, trailersOnly } from "./status.js";
 import { StreamInfer } from "./stream-infer.js";
@@ -40,37 +42,53 @@ const MAX_UNCONSUMED_BYTES = 64 << 20;
 /** Messages of one connection that are not whole or not unpacked, in largest messages; at least a connection's window of them. */
 const UNFINISHED_MESSAGES = 4;
 
-/** How often clients that are slow with a message are looked for. */
+/** How often slow clients are looked for. */
 const TICK_MILLIS = 1000;
+/** How long whoever stops waits for the messages of calls that have none. */
+const FIRST_MESSAGE_MILLIS = 1000;
+
+const TOO_MUCH_INCOMING =
+  "requests that are on their way have too many bytes together (maxIncomingBytes); try again later";
+const TOO_MUCH_UNREAD =
+  "answers that clients have not read have too many bytes together (maxUnreadBytes); what was asked for is done, its answer is lost";
 
 export class GrpcListener implements SharedListener, ConnectionHost {
   readonly models = new ServedModels<GrpcModel>();
   readonly limits: ConnectionLimits;
+  readonly unread: SharedBytes;
+  private readonly incoming: SharedBytes;
   private door: Door | undefined;
   private boundPort = 0;
   private opening: Promise<void> | undefined;
   private isClosed = false;
+  /** Since when nobody goes on serving here, by the monotonic clock in milliseconds. */
+  private drainingSince = Number.POSITIVE_INFINITY;
   private readonly clock = setInterval(() => this.tick(performance.now()), TICK_MILLIS).unref();
   private readonly users = new Set<object>();
   private readonly connections = new Map<Connection, ConnectionBytes>();
-  private readonly incoming: IncomingBytes;
   private readonly streams = new Set<StreamInfer>();
   private readonly inferences = new Inferences(this.models);
   private readonly services: Services;
   private readonly gate: GrpcGate;
   private readonly heads = new WeakMap<HeaderBlock, CallHead>();
   private unwritten: Connection[] = [];
+  private refusedConnections = 0;
+  /** Calls whose message did not come in time, or whose answer was not taken. */
+  private late = 0;
 
   private constructor(
     private readonly init: ListenerInit,
     private readonly access: Access,
   ) {
     this.gate = new GrpcGate(init.parameters, access);
-    this.incoming = new IncomingBytes(init.parameters.maxIncomingBytes);
     access.onChange(() => {
       for (const call of this.calls()) call.recheck(access);
     });
     const { maxStreamsPerConnection, maxHeaderBytes, maxBackpressureBytes } = init.parameters;
+    const { maxMessageBytes, maxIncomingBytes, maxUnreadBytes } = init.parameters;
+    // One message alone is always taken.
+    this.incoming = new SharedBytes(Math.max(maxIncomingBytes, maxMessageBytes), TOO_MUCH_INCOMING);
+    this.unread = new SharedBytes(maxUnreadBytes, TOO_MUCH_UNREAD);
     this.limits = {
       maxStreams: maxStreamsPerConnection,
       streamWindowBytes: STREAM_WINDOW_BYTES,
@@ -155,9 +173,10 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   leave(user: object): void {
     this.users.delete(user);
     if (this.isDraining) {
+      this.drainingSince = performance.now();
       this.stopListening();
       for (const connection of this.connections.keys()) connection.goAway();
-      const gone = statusOf(new HeadraceError("UNAVAILABLE", "the server is stopping"));
+      const gone = statusOf(serverStopping());
       for (const stream of [...this.streams]) stream.end(gone);
     }
     this.changed();
@@ -176,19 +195,38 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     for (const connection of [...this.connections.keys()]) connection.end();
   }
 
-  /** Bytes of requests that nobody could take yet, of connections with more than 64 KiB. */
-  get incomingBytes(): number {
-    return this.incoming.total;
+  counters(): ListenerCounters {
+    const { limiter, counters } = this.gate.clients;
+    return {
+      connections: this.connections.size,
+      incomingBytes: this.incoming.total,
+      unreadBytes: this.unread.total,
+      refused: {
+        unauthenticated: counters.unauthenticated,
+        permission_denied: counters.permissionDenied,
+        rate_limited: limiter?.refused ?? 0,
+        too_many_connections: this.refusedConnections,
+        too_many_bytes: this.incoming.refused,
+        too_many_unread: this.unread.refused,
+        too_slow: this.late,
+      },
+    };
   }
 
-  /** Calls that would have made them too many. */
-  get refusedIncoming(): number {
-    return this.incoming.refused;
+  /** The port among the metrics of its models: one of them tells. */
+  metricsOf(model: GrpcModel): DriverMetric[] {
+    const [first] = this.models.all();
+    return model === first ? listenerMetrics(this.counters()) : [];
   }
 
-  /** Gives up messages that do not come in time; `now` by the monotonic clock, in milliseconds. */
+  /** Gives up messages that do not come in time, and answers that are not taken; `now` by the monotonic clock, in milliseconds. */
   tick(now: number): void {
-    for (const call of this.calls()) call.tick(now);
+    for (const connection of [...this.connections.keys()]) this.late += connection.tick(now);
+    const isOverdue = this.isDraining && now - this.drainingSince > FIRST_MESSAGE_MILLIS;
+    for (const call of this.calls()) {
+      if (call.tick(now)) this.late += 1;
+      if (isOverdue) call.endUnlessBegun(serverStopping());
+    }
   }
 
   opened(stream: Http2Stream, block: HeaderBlock): void {
@@ -263,7 +301,15 @@ export class GrpcListener implements SharedListener, ConnectionHost {
 
   private async listen(port: number): Promise<void> {
     const { host, tls, maxConnections } = this.parameters;
-    this.door = await listenOn({ host, port, tls, maxConnections }, (socket) => this.connected(socket));
+    this.door = await listenOn(
+      { host, port, tls, maxConnections },
+      {
+        connected: (socket) => this.connected(socket),
+        refused: () => {
+          this.refusedConnections += 1;
+        },
+      },
+    );
     this.boundPort = this.door.port;
     // Whoever wanted it may have given up meanwhile.
     if (this.isClosed) this.stopListening();

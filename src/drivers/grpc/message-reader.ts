@@ -1,13 +1,10 @@
 /** Cuts a call's bytes into messages: each has five bytes in front, whether it is packed and how long it is. */
 import { HeadraceError } from "../../errors.js";
+import { Pace } from "./pace.js";
 
 const PREFIX_BYTES = 5;
 /** A message takes no more memory than this ahead of its bytes, whatever it says about its length. */
 const FIRST_BYTES = 64 << 10;
-
-/** A message that has begun goes on within that, and as a whole comes with at least that pace beyond it: as a body over HTTP. */
-const PATIENCE_MILLIS = 10_000;
-const LEAST_BYTES_PER_SECOND = 512;
 
 /** @param isPacked Whether it is in the call's encoding. The bytes are valid until this returns. */
 export type OnMessage = (bytes: Buffer, isPacked: boolean) => void;
@@ -19,9 +16,7 @@ export class MessageReader {
   /** A message of which only a part has come. */
   private partial: Buffer | undefined;
   private have = 0;
-  /** By the monotonic clock, in milliseconds: when its first bytes came, and its last. */
-  private began = 0;
-  private lastPiece = 0;
+  private readonly pace = new Pace();
 
   /** @param limit Bytes of the largest message. */
   constructor(
@@ -41,15 +36,12 @@ export class MessageReader {
 
   /** Whether a message that has begun takes too long. */
   isLate(now: number): boolean {
-    if (this.have === 0) return false;
-    const due = this.began + PATIENCE_MILLIS + (1000 * this.have) / LEAST_BYTES_PER_SECOND;
-    return now > due || now - this.lastPiece > PATIENCE_MILLIS;
+    return this.have > 0 && this.pace.isLate(now, this.have);
   }
 
   /** It was not the client who held a message up until now. */
   forgive(): void {
-    this.began = performance.now();
-    this.lastPiece = this.began;
+    this.pace.begin(performance.now());
   }
 
   /**
@@ -97,7 +89,7 @@ export class MessageReader {
       this.partial = larger;
     }
     if (this.have === 0) this.forgive();
-    else this.lastPiece = performance.now();
+    else this.pace.moved(performance.now());
     bytes.copy(this.partial, this.have);
     this.have = needed;
   }

@@ -21,9 +21,15 @@ export interface GrpcParameters extends AccessParameters {
   /**
    * Bytes of requests of all clients that have come and that nobody could take yet: messages that are not whole, not unpacked, or
    * behind others of their stream. A connection with no more than 64 KiB is not counted; a call that brings more ends with
-   * RESOURCE_EXHAUSTED. At least `maxMessageBytes`. Default: 1 GiB.
+   * RESOURCE_EXHAUSTED. One message of `maxMessageBytes` is always taken. Default: 1 GiB.
    */
   maxIncomingBytes: number;
+  /**
+   * Bytes of answers to all clients that wait until they are read, beyond what the operating system buffers. A connection with no
+   * more than 64 KiB is not counted; a call whose answer would be more ends with RESOURCE_EXHAUSTED, what it asked for being done.
+   * At least 1 MiB. Default: 1 GiB.
+   */
+  maxUnreadBytes: number;
   /**
    * Requests of one ModelStreamInfer that wait for their answers; no more of it are read until there are fewer, so the client has
    * to wait. Default: 256.
@@ -49,6 +55,7 @@ export const GRPC_DEFAULTS: GrpcParameters = {
   maxStreamsPerConnection: 1024,
   maxConnections: 10_000,
   maxIncomingBytes: 1 << 30,
+  maxUnreadBytes: 1 << 30,
   maxInFlightPerStream: 256,
   maxBackpressureBytes: 1 << 20,
   replace: false,
@@ -62,6 +69,7 @@ export const LISTENER_PARAMETERS = [
   "maxStreamsPerConnection",
   "maxConnections",
   "maxIncomingBytes",
+  "maxUnreadBytes",
   "maxInFlightPerStream",
   "maxBackpressureBytes",
 ] as const;
@@ -76,6 +84,7 @@ const RANGES = {
   maxStreamsPerConnection: [1, 1 << 20],
   maxConnections: [1, 1 << 24],
   maxIncomingBytes: [1, Number.MAX_SAFE_INTEGER],
+  maxUnreadBytes: [1 << 20, Number.MAX_SAFE_INTEGER],
   maxInFlightPerStream: [1, 1 << 20],
   maxBackpressureBytes: [1, 2 ** 31],
 } as const;
@@ -97,8 +106,7 @@ export function grpcParameters(options: Partial<GrpcParameters>): GrpcParameters
     throw new InvalidArgumentError(`expected an integer from ${minimum} to ${maximum}, got ${shown(value)}`, { path });
   }
   boolean("replace", parameters.replace);
-  // One message alone is always taken.
-  return { ...parameters, maxIncomingBytes: Math.max(parameters.maxIncomingBytes, parameters.maxMessageBytes) };
+  return parameters;
 }
 
 /** The new parameters, where only what may change while running has changed. */

@@ -1,5 +1,5 @@
 /** grpc.reflection: what the server offers, for tools that have no .proto of it. v1 and v1alpha differ by name only. */
-import { ERROR_CODES, HeadraceError } from "../../errors.js";
+import { ERROR_CODES, serverStopping } from "../../errors.js";
 import { Bytes, type Call, type CallReceiver } from "./call.js";
 import { type ProtoFile, protoFiles } from "./messages/descriptors.js";
 import type { DeclaredMethod, MessageObject } from "./messages/schema.js";
@@ -61,7 +61,7 @@ class Reflection implements CallReceiver {
 
   end(): void {
     this.over();
-    this.call.fail(new HeadraceError("UNAVAILABLE", "the server is stopping"));
+    this.call.fail(serverStopping());
   }
 }
 

@@ -22,6 +22,14 @@ export interface SocketOptions {
   readonly maxConnections: number;
 }
 
+/** Who is told of connections. */
+export interface DoorOwner {
+  /** One was accepted, or with TLS stands. */
+  connected(socket: Socket): void;
+  /** One too many was closed. */
+  refused(): void;
+}
+
 /** Where connections come in. */
 export class Door {
   private readonly handshakes: Handshakes | undefined;
@@ -44,13 +52,15 @@ export class Door {
 }
 
 /**
- * Listens, and hands each connection over as it is accepted, or with TLS when that stands.
+ * Listens, and tells of each connection.
  * @throws HeadraceError PORT_IN_USE; INVALID_ARGUMENT where a file of TLS does not fit, or the host is not known.
  */
-export async function listenOn(options: SocketOptions, connected: (socket: Socket) => void): Promise<Door> {
+export async function listenOn(options: SocketOptions, owner: DoorOwner): Promise<Door> {
+  const connected = (socket: Socket): void => owner.connected(socket);
   const { host, port, tls, maxConnections } = options;
   const server = tls === undefined ? createServer(SOCKET, connected) : tlsServer(tls, connected);
   server.maxConnections = maxConnections;
+  server.on("drop", () => owner.refused());
   const door = new Door(server);
   return new Promise((resolve, reject) => {
     server.once("error", (cause) => {

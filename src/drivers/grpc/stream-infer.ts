@@ -66,18 +66,16 @@ export class StreamInfer implements CallReceiver {
     return this.slots[0] === slot;
   }
 
-  send(message: Payload): void {
-    this.call.send(message);
-  }
-
-  /** The first answer has gone: those behind it that are done follow. */
-  advance(): void {
+  /** Sends the first answer, and those behind it that are done; whether there was room for the first. */
+  send(first: Payload): boolean {
     this.slots.shift();
-    for (let first = this.slots[0]; first?.kept !== undefined; first = this.slots[0]) {
-      this.call.send(first.kept);
+    const isSent = this.call.send(first);
+    for (let next = this.slots[0]; next?.kept !== undefined; next = this.slots[0]) {
       this.slots.shift();
+      this.call.send(next.kept);
     }
-    if (!this.finishWhereDone()) this.resume();
+    if (!this.call.isOver && !this.finishWhereDone()) this.resume();
+    return isSent;
   }
 
   private finishWhereDone(): boolean {
@@ -109,22 +107,20 @@ class Slot implements InferClient {
 
   constructor(private readonly stream: StreamInfer) {}
 
-  answer(head: Buffer, id: string, tensors: readonly Uint8Array[]): void {
-    this.done(streamResponse(head, id, tensors));
+  answer(head: Buffer, id: string, tensors: readonly Uint8Array[]): boolean {
+    return this.done(streamResponse(head, id, tensors));
   }
 
   failed(error: HeadraceError, id: string): void {
     this.done(streamError(error.message, id));
   }
 
-  private done(message: Payload): void {
-    if (this.stream.isFirst(this)) {
-      this.stream.send(message);
-      this.stream.advance();
-      return;
-    }
+  /** Whether there was room for it, as far as that is known. */
+  private done(message: Payload): boolean {
+    if (this.stream.isFirst(this)) return this.stream.send(message);
     const bytes = Buffer.allocUnsafe(message.byteLength);
     message.writeTo(bytes, 0);
     this.kept = new Bytes(bytes);
+    return true;
   }
 }

@@ -1,7 +1,7 @@
 /** One HTTP request and its answer: the body in, the answer out, and what happens when the client goes. */
 
 import { STATUS_CODES } from "node:http";
-import { HeadraceError } from "../../errors.js";
+import { HeadraceError, serverStopping } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import type { EncodedMessage } from "../../protocol/index.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
@@ -166,7 +166,7 @@ export class Exchange {
   error(given: HeadraceError): void {
     // Models go before the last connections do: who asks for one then is not to take it for one that never was.
     const isGone = given.code === "MODEL_NOT_FOUND" && this.owner.isDraining();
-    const error = isGone ? new HeadraceError("UNAVAILABLE", "the server is stopping") : given;
+    const error = isGone ? serverStopping() : given;
     this.span?.failed(error.code, error.message, error.httpStatus >= 500);
     this.json(error.httpStatus, this.encodeError(error, this.trace?.id), errorHeaders(error));
   }

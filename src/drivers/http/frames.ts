@@ -1,5 +1,5 @@
 /** What the two kinds of frames of a WebSocket share: the connection they came over, and how they are run and answered. */
-import { HeadraceError, toHeadraceError } from "../../errors.js";
+import { serverStopping, toHeadraceError } from "../../errors.js";
 import {
   type DecodedRequest,
   encodeStreamError,
@@ -53,7 +53,7 @@ export function run(
   source: StreamErrorSource,
   encode: (outputs: readonly NamedTensor[], span: RequestSpan | undefined) => Frame,
 ): void {
-  if (owner.endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+  if (owner.endpoint.isDraining) throw serverStopping();
   const span = owner.isTracing ? spanOf(owner.endpoint, request) : undefined;
   const done: InferDone = (error, outputs, step) => {
     if (step !== undefined) span?.phases(step.times);

@@ -19,7 +19,7 @@ export interface ListenerParameters extends AccessParameters {
   maxConnections: number;
   /**
    * Bytes of requests and messages of all clients together that have come, wholly or in part, and are not done with; those of 64 KiB
-   * and less are not counted. What would be more is refused with RESOURCE_EXHAUSTED. Never less than `maxBodyBytes`. Default: 1 GiB.
+   * and less are not counted. What would be more is refused with RESOURCE_EXHAUSTED. One body of `maxBodyBytes` is always taken. Default: 1 GiB.
    */
   maxIncomingBytes: number;
   /**
@@ -85,8 +85,7 @@ export function listenerParameters(given: ListenerParameters): ListenerParameter
     maxFrameBytes,
     idleTimeoutSeconds,
     maxConnections,
-    // One body alone must always be possible.
-    maxIncomingBytes: Math.max(maxIncomingBytes, maxBodyBytes),
+    maxIncomingBytes,
     threads,
     realtime,
     cors: given.cors === undefined ? undefined : parsedCors(given.cors, "cors"),

@@ -73,7 +73,9 @@ export class HttpListener implements SharedListener {
     this.exchanges = new Exchanges(owner, entrance.gate);
     entrance.access.onChange(() => this.closeStrangers());
     const router = new Router(this.exchanges, entrance.gate);
-    const { threads, realtime, maxConnections, maxIncomingBytes } = init.parameters;
+    const { threads, realtime, maxConnections, maxBodyBytes } = init.parameters;
+    // One body alone must always be possible.
+    const maxIncomingBytes = Math.max(init.parameters.maxIncomingBytes, maxBodyBytes);
     this.server = new TransportServer(
       { threads, realtime, maxConnections, maxIncomingBytes },
       { request: (request, response) => router.handle(request, response) },

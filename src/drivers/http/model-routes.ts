@@ -1,6 +1,6 @@
 /** Routes of one model beyond inferring: its configuration, and Triton's generate extension. */
 
-import { HeadraceError, toHeadraceError } from "../../errors.js";
+import { serverStopping, toHeadraceError } from "../../errors.js";
 import { encodeV2Error } from "../../protocol/index.js";
 import { generateAnswer, generateRequest } from "../../serving/generate.js";
 import type { InferDone } from "../../serving/infer-types.js";
@@ -43,7 +43,7 @@ export class ModelRoutes {
     if (this.listener.isTracing) beginSpan(exchange, request, endpoint);
     const failed = (error: unknown): void => exchange.error(endpoint.service.refused(error));
     if (endpoint.isDraining) {
-      failed(new HeadraceError("UNAVAILABLE", "the server is stopping"));
+      failed(serverStopping());
       return;
     }
     exchange.readBody(

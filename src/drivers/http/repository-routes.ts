@@ -1,6 +1,6 @@
 /** V2's repository API: which models there are, and loading and unloading them. */
 
-import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import { InvalidArgumentError, serverStopping, toHeadraceError } from "../../errors.js";
 import { encodeV2Error, parseJson, utf8Text } from "../../protocol/index.js";
 import { repositoryControl, repositoryIndex } from "../../serving/repository.js";
 import { shown } from "../../shown.js";
@@ -33,7 +33,7 @@ export class RepositoryRoutes {
 
   /** Reads the body, an object or nothing at all, and answers with what `work` gives. */
   private answer(exchange: Exchange, request: HttpRequest, work: (body: Body) => Promise<unknown>): void {
-    if (this.listener.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+    if (this.listener.isDraining) throw serverStopping();
     const failed = (error: unknown): void => exchange.error(toHeadraceError(error));
     const done = async (body: Body): Promise<void> => {
       try {

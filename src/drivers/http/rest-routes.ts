@@ -1,6 +1,6 @@
 /** The plain REST routes, for people and for clients that know JSON only: predictions, waited for or as tasks. */
 
-import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import { HeadraceError, InvalidArgumentError, serverStopping, toHeadraceError } from "../../errors.js";
 import { encodeRestError, parseJson, utf8Text } from "../../protocol/index.js";
 import type { HttpRequest } from "../../transport/index.js";
 import { valuesToJson } from "../../types/index.js";
@@ -51,7 +51,7 @@ export class RestRoutes {
     if (this.listener.isTracing) beginSpan(exchange, request, endpoint);
     const refused = (error: unknown): void => exchange.error(endpoint.service.refused(error));
     if (endpoint.isDraining) {
-      refused(new HeadraceError("UNAVAILABLE", "the server is stopping"));
+      refused(serverStopping());
       return;
     }
     const { maxBodyBytes } = this.listener.parameters;

@@ -1,7 +1,7 @@
 /** The routes of V2 and health. Those of plain REST are in rest-routes.ts, those of numbers in metrics-routes.ts. */
 
 import { jsonText } from "../../engine/json.js";
-import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import { type HeadraceError, InvalidArgumentError, serverStopping, toHeadraceError } from "../../errors.js";
 import {
   type DecodedRequest,
   decodeRawInfer,
@@ -79,7 +79,7 @@ export class Routes {
   }
 
   private readInfer(exchange: Exchange, request: HttpRequest, endpoint: ModelEndpoint): void {
-    if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+    if (endpoint.isDraining) throw serverStopping();
     const headerLength = parseHeaderLength(request.header(HEADER_LENGTH_FIELD.toLowerCase()));
     const failed = (error: unknown): void => exchange.error(endpoint.service.refused(error));
     const { decoder } = this.listener;

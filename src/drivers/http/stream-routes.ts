@@ -1,5 +1,5 @@
 /** The WebSockets of a listener: which model and which streams a connection is for. */
-import { HeadraceError, InvalidArgumentError, toHeadraceError } from "../../errors.js";
+import { InvalidArgumentError, serverStopping, toHeadraceError } from "../../errors.js";
 import { canonicalSequenceId, encodeV2Error, type TensorMetadata } from "../../protocol/index.js";
 import type { AdmittedClient } from "../../serving/client-gate.js";
 import type { HttpRequest, HttpResponse, WebSocketLimits } from "../../transport/index.js";
@@ -66,7 +66,7 @@ export class StreamRoutes {
   private endpoint(request: HttpRequest, versioned: boolean): ModelEndpoint {
     const { models } = this.listener;
     const endpoint = models.find(request.parameter(0), versioned ? request.parameter(1) : undefined);
-    if (endpoint.isDraining) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+    if (endpoint.isDraining) throw serverStopping();
     return endpoint;
   }
 

@@ -1,6 +1,6 @@
 /** Predictions that nobody waits for on their connection: submitted, then asked for by id. */
 import { randomUUID } from "node:crypto";
-import { HeadraceError, toHeadraceError } from "../../errors.js";
+import { HeadraceError, serverStopping, toHeadraceError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import { restError } from "../../protocol/index.js";
 import type { Prediction, PredictOptions, RestrictedInferenceProcess } from "../../runtime/index.js";
@@ -81,7 +81,7 @@ export class Tasks {
       const what = `there are ${most} tasks, pending or with a result that was not fetched and deleted (maxTasks)`;
       throw new HeadraceError("RESOURCE_EXHAUSTED", `${what}; try again later`);
     }
-    if (this.isClosed) throw new HeadraceError("UNAVAILABLE", "the server is stopping");
+    if (this.isClosed) throw serverStopping();
     const taskId = randomUUID();
     // Steps of one state id run in the order of these calls.
     const task: PendingTask = { prediction: this.host.inference.begin(inputs, options), waiters: new Set() };

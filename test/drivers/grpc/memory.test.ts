@@ -130,7 +130,7 @@ t.test("all connections together have so many bytes of requests on their way; sm
   await taken(first, 1);
   second.send(...begun(1, 1_000_000));
   t.equal(status(await second.until(isEndOf(1))), "8");
-  t.match(driver.statistics(), { incomingBytes: 1_000_000, refusedIncoming: 1 });
+  t.match(driver.statistics(), { listener: { incomingBytes: 1_000_000, refused: { too_many_bytes: 1 } } });
   second.send(...begun(3, 60_000), call(5));
   t.equal(status(await second.until(isEndOf(5))), "0");
   t.equal(second.frames.find(isEndOf(3)), undefined, "no more than 64 KiB");
@@ -182,7 +182,7 @@ t.test("a message that has begun comes in time, or its call ends and gives room"
   const raw = new RawConnection(t, connect(listener.port, "127.0.0.1")).send(PREFACE, frame(FRAME.SETTINGS, 0, 0));
   raw.send(...begun(1, 100_000), ...begun(3, 0));
   await taken(raw, 1);
-  t.equal(listener.incomingBytes, 100_000);
+  t.equal(listener.counters().incomingBytes, 100_000);
   const now = performance.now();
   listener.tick(now + 9000);
   raw.send(frame(FRAME.DATA, 0, 1, Buffer.alloc(1000)));
@@ -190,7 +190,8 @@ t.test("a message that has begun comes in time, or its call ends and gives room"
   t.equal(raw.frames.find(isEndOf(1)), undefined, "within its patience");
   listener.tick(performance.now() + 10_001);
   t.equal(status(await raw.until(isEndOf(1))), "4");
-  t.equal(listener.incomingBytes, 0);
+  t.equal(listener.counters().refused.too_slow, 1);
+  t.equal(listener.counters().incomingBytes, 0);
   t.equal(raw.frames.find(isEndOf(3)), undefined, "a call without a byte of its message may wait");
 });
 

@@ -32,3 +32,20 @@ t.test("those who come while the last one leaves find the port open, all of them
   const client = new GrpcTestClient(t, port, V2);
   t.equal((await client.call("ModelInfer", gruRequest(0))).error, undefined);
 });
+
+t.test("a limit that others raise may be said again as it was said first", async (t) => {
+  const runtime = await init();
+  t.teardown(() => runtime.stop({ timeoutMs: 1 }));
+  const limits = { maxMessageBytes: 128 << 20, maxIncomingBytes: 1 << 20 };
+  const first = await runtime.startInference(new Inference({ pipeline: await gruPipeline() }));
+  const driver = await first.addDriver("grpc", GrpcDriver, { port: 0, ...limits });
+  const { port } = driver.getService("grpc").taggedAddresses.lan;
+  const second = await runtime.startInference(new Inference({ pipeline: myPipeline() }));
+  const { maxIncomingBytes } = limits;
+  const other = await second.addDriver("grpc", GrpcDriver, { port, maxIncomingBytes });
+  t.match(other.getParameters(), limits);
+  const tellers = [driver, other].map(async (one) =>
+    (await one.metrics()).filter(({ name }) => name === "grpc_connections"),
+  );
+  t.equal((await Promise.all(tellers)).flat().length, 1, "the port is told of once");
+});

@@ -1,10 +1,14 @@
 /** Several inference processes behind one port of one runtime. */
+import { once } from "node:events";
+import { request } from "node:https";
+import { buffer } from "node:stream/consumers";
 import t, { type Test } from "tap";
 import { HeadraceClient } from "../../../src/client/index.js";
 import { HttpDriver, openHttpPort } from "../../../src/drivers/http/index.js";
 import { defineCell, type Pipeline, PipelineFactory } from "../../../src/pipeline/index.js";
 import { Inference, init, type Runtime } from "../../../src/runtime/index.js";
 import { Integer } from "../../../src/types/index.js";
+import { Authority, noOpenssl } from "../../support/certificates.js";
 import { Gate } from "../../support/gate.js";
 import { gruPipeline } from "../../support/serve.js";
 import { postHead, RawConnection } from "../../support/sockets.js";
@@ -205,4 +209,66 @@ t.test("a model that went before the others, while all stop, is unavailable and 
   gate.release();
   t.equal((await waiting).status, 200);
   await stopping;
+});
+
+t.test(
+  "those who come while the last one leaves find a port with TLS open, all of them",
+  { skip: noOpenssl() },
+  async (t) => {
+    const runtime = await runtimeOf(t);
+    const authority = new Authority(t);
+    const { keyFile, certFile } = authority.server();
+    const tls = { keyFile, certFile };
+    const held = new Gate();
+    const last = await runtime.startInference(new Inference({ pipeline: held.pipeline() as never }));
+    const leaving = await last.addDriver("web", HttpDriver, { port: 0, tls });
+    const { port } = leaving.getService("http").taggedAddresses.lan;
+    const ask = async (path: string, body?: string): Promise<{ status: number; body: string }> => {
+      const options = { method: body === undefined ? "GET" : "POST", ca: authority.ca, agent: false };
+      const asked = request(`https://localhost:${port}${path}`, {
+        ...options,
+        host: "127.0.0.1",
+        servername: "localhost",
+      });
+      asked.end(body);
+      const [response] = await once(asked, "response");
+      return { status: response.statusCode, body: (await buffer(response)).toString() };
+    };
+    // A request under way keeps it from being gone at once.
+    const answer = ask("/predict", '{"inputs":{"x":21}}');
+    await held.arrived(1);
+    const left = leaving.stop();
+    while (
+      await ask("/v2/health/live").then(
+        () => true,
+        () => false,
+      )
+    );
+    const two = [times("double", 2), times("triple", 3)].map((pipeline) => new Inference({ pipeline }));
+    const processes = await Promise.all(two.map((inference) => runtime.startInference(inference)));
+    await Promise.all(processes.map((process) => process.addDriver("web", HttpDriver, { port, tls })));
+    for (const [name, output] of [
+      ["double", 8],
+      ["triple", 12],
+    ] as const) {
+      const { body } = await ask(`/models/${name}/predict`, '{"inputs":{"input":4}}');
+      t.same(JSON.parse(body), { outputs: { output, steps: 1 } });
+    }
+    held.release();
+    t.same(JSON.parse((await answer).body), { outputs: { y: 42, steps: 1 } });
+    await left;
+    t.equal((await ask("/v2/health/live")).status, 200);
+  },
+);
+
+t.test("a limit that others raise may be said again as it was said first", async (t) => {
+  const runtime = await runtimeOf(t);
+  const first = await runtime.startInference(new Inference({ pipeline: times("double", 2) }));
+  const limits = { maxBodyBytes: 128 << 20, maxIncomingBytes: 1 << 20 };
+  const web = await first.addDriver("web", HttpDriver, { port: 0, ...limits });
+  const { port } = web.getService("http").taggedAddresses.lan;
+  const second = await runtime.startInference(new Inference({ pipeline: times("triple", 3) }));
+  const { maxIncomingBytes } = limits;
+  const other = await second.addDriver("web", HttpDriver, { port, maxIncomingBytes });
+  t.match(other.getParameters(), limits);
 });

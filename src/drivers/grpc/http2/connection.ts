@@ -3,6 +3,7 @@
  * is cut and decoded by Incoming; what is sent is the sender's.
  */
 import type { Socket } from "node:net";
+import type { SharedBytes } from "../shared-bytes.js";
 import { FloodGuard } from "./flood-guard.js";
 import { ConnectionError, H2, type H2Code, INITIAL_WINDOW, MAX_WINDOW } from "./frames.js";
 import type { HeaderBlock } from "./hpack-decoder.js";
@@ -11,6 +12,7 @@ import { areTrailers, isRequest } from "./request-rules.js";
 import { Sender, type SenderOwner } from "./sender.js";
 import { readSettings, settingsFrame } from "./settings.js";
 import { Http2Stream, type Payload } from "./stream.js";
+import { Unread } from "./unread.js";
 
 export interface ConnectionLimits {
   /** Requests open at a time; one more is refused, which clients wait for. */
@@ -30,6 +32,8 @@ export interface ConnectionLimits {
 /** Who owns connections. */
 export interface ConnectionHost {
   readonly limits: ConnectionLimits;
+  /** Answers that wait for their clients. */
+  readonly unread: SharedBytes;
   /** A new request; its handler must be set before this returns, unless the stream was ended or reset. */
   opened(stream: Http2Stream, block: HeaderBlock): void;
   /** `flush` is due at the end of this turn. */
@@ -53,6 +57,8 @@ export class Connection implements SenderOwner, FrameListener {
   private uncredited = 0;
   /** Bytes of requests that came and are not consumed. */
   private unconsumed = 0;
+  /** While an answer is all there, and waits for the connection. */
+  private unread: Unread | undefined;
   private isPaused = false;
   private isGoingAway = false;
   private isClosed = false;
@@ -62,7 +68,7 @@ export class Connection implements SenderOwner, FrameListener {
     private readonly host: ConnectionHost,
   ) {
     const { limits } = host;
-    this.sender = new Sender(socket, this, limits.maxBackpressureBytes);
+    this.sender = new Sender(socket, this, limits.maxBackpressureBytes, host.unread);
     this.incoming = new Incoming(this, this.guard, limits.maxHeaderListBytes);
     this.receiveWindow = limits.connectionWindowBytes;
     socket.on("data", (chunk: Buffer) => this.received(chunk));
@@ -88,6 +94,34 @@ export class Connection implements SenderOwner, FrameListener {
     this.isGoingAway = true;
     // Before our settings nothing may come.
     if (this.incoming.isHttp2) this.sender.goAway(this.lastStream, H2.NO_ERROR, "");
+  }
+
+  /**
+   * Gives up whole answers that their client does not take in time.
+   * @param now By the monotonic clock, in milliseconds.
+   * @returns How many that were.
+   */
+  tick(now: number): number {
+    let waiting = 0;
+    let late = 0;
+    for (const stream of this.open) {
+      const isUnread = stream.hasLocalEnded && stream.waitingBytes > 0;
+      if (isUnread && stream.sendWindow > 0) waiting += 1;
+      if (!isUnread || stream.sendWindow > 0) stream.unread = undefined;
+      else if (stream.unread === undefined) stream.unread = new Unread(now, stream.waitingBytes);
+      else if (stream.unread.isLate(now, stream.waitingBytes)) {
+        late += 1;
+        this.reset(stream, H2.ENHANCE_YOUR_CALM);
+      }
+    }
+    const { sentBytes } = this.sender;
+    if (waiting === 0) this.unread = undefined;
+    else if (this.unread === undefined) this.unread = new Unread(now, sentBytes);
+    else if (this.unread.isLate(now, sentBytes, this.socket.writableLength)) {
+      late += waiting;
+      this.fail(new ConnectionError(H2.ENHANCE_YOUR_CALM, "answers were not taken in time"));
+    }
+    return late;
   }
 
   /** Writes what is due and ends the connection. */

@@ -3,6 +3,7 @@
  * stream and the client's reading allow. What has to wait is kept with its stream.
  */
 import type { Socket } from "node:net";
+import type { SharedBytes } from "../shared-bytes.js";
 import {
   ConnectionError,
   FLAG,
@@ -39,12 +40,19 @@ export class Sender {
   private window = INITIAL_WINDOW;
   /** Streams with DATA that wait for the connection's window or for the socket. */
   private readonly blocked = new Set<Http2Stream>();
+  /** Bytes of DATA that wait, of all streams. */
+  private waitingBytes = 0;
+  private sent = 0;
 
-  /** @param maxBackpressureBytes What may wait for a client that does not read; at least what the socket buffers by itself. */
+  /**
+   * @param maxBackpressureBytes What may wait for a client that does not read; at least what the socket buffers by itself.
+   * @param unread DATA that waits for clients, of all connections.
+   */
   constructor(
     private readonly socket: Socket,
     private readonly owner: SenderOwner,
     maxBackpressureBytes: number,
+    private readonly unread: SharedBytes,
   ) {
     // Of less the socket does not tell when it has gone.
     this.maxBackpressureBytes = Math.max(maxBackpressureBytes, socket.writableHighWaterMark);
@@ -57,6 +65,11 @@ export class Sender {
   /** Whether more waits for the client to read than may. */
   get isBackedUp(): boolean {
     return this.socket.writableLength + this.output.length > this.maxBackpressureBytes;
+  }
+
+  /** Bytes of DATA that have gone to the socket so far. */
+  get sentBytes(): number {
+    return this.sent;
   }
 
   /** Everything written since the last time goes to the socket, in one piece. */
@@ -73,6 +86,7 @@ export class Sender {
     this.frame(FRAME.HEADERS, FLAG.END_HEADERS | (isEnd ? FLAG.END_STREAM : 0), stream.id, block);
   }
 
+  /** Throws RESOURCE_EXHAUSTED, and sends nothing of it, where it would have to wait and too much does so already. */
   data(stream: Http2Stream, payload: Payload): void {
     const { byteLength } = payload;
     if (stream.waiting.length === 0 && byteLength <= this.roomFor(stream)) {
@@ -80,10 +94,12 @@ export class Sender {
       payload.writeTo(this.output.buffer, at);
       return;
     }
+    const rest = byteLength - (stream.waiting.length === 0 ? this.windowOf(stream) : 0);
+    this.unread.admit(this.waitingBytes, this.waitingBytes + rest);
     const data = Buffer.allocUnsafe(byteLength);
     payload.writeTo(data, 0);
     stream.waiting.push({ data });
-    stream.waitingBytes += byteLength;
+    this.waits(stream, byteLength);
     this.pump(stream);
   }
 
@@ -118,7 +134,7 @@ export class Sender {
       }
       const at = this.beginData(stream, count);
       data.copy(this.output.buffer, at, 0, count);
-      stream.waitingBytes -= count;
+      this.waits(stream, -count);
       if (count === data.length) stream.waiting.shift();
       else stream.waiting[0] = { data: data.subarray(count) };
     }
@@ -135,6 +151,7 @@ export class Sender {
 
   forget(stream: Http2Stream): void {
     stream.waiting.length = 0;
+    this.waits(stream, -stream.waitingBytes);
     this.blocked.delete(stream);
   }
 
@@ -171,10 +188,22 @@ export class Sender {
     this.owner.answered(stream);
   }
 
+  /** So many bytes of a stream's DATA wait more than before. */
+  private waits(stream: Http2Stream, more: number): void {
+    const before = this.waitingBytes;
+    this.waitingBytes += more;
+    stream.waitingBytes += more;
+    this.unread.change(before, this.waitingBytes);
+  }
+
+  /** Bytes of DATA that the client takes now. */
+  private windowOf(stream: Http2Stream): number {
+    return this.isBackedUp ? 0 : Math.max(0, Math.min(this.window, stream.sendWindow));
+  }
+
   /** Bytes of DATA that can be sent now, in one frame. */
   private roomFor(stream: Http2Stream): number {
-    if (this.isBackedUp) return 0;
-    return Math.min(this.window, stream.sendWindow, this.peer.maxFrameBytes);
+    return Math.min(this.windowOf(stream), this.peer.maxFrameBytes);
   }
 
   /** A DATA frame's header; where its payload goes. */
@@ -182,6 +211,7 @@ export class Sender {
     const at = this.reserve(FRAME_HEADER_BYTES + byteLength);
     writeFrameHeader(this.output.buffer, at, byteLength, FRAME.DATA, 0, stream.id);
     this.window -= byteLength;
+    this.sent += byteLength;
     stream.sendWindow -= byteLength;
     return at + FRAME_HEADER_BYTES;
   }

@@ -2,6 +2,7 @@
 import { bug } from "../../../errors.js";
 import type { Connection } from "./connection.js";
 import type { H2Code } from "./frames.js";
+import type { Unread } from "./unread.js";
 
 /** Who answers a stream. */
 export interface StreamHandler {
@@ -46,6 +47,8 @@ export class Http2Stream {
   readonly waiting: Waiting[] = [];
   /** Bytes of DATA that wait. */
   waitingBytes = 0;
+  /** While all of the answer is there, and waits for the client to widen the stream's window. */
+  unread: Unread | undefined;
 
   constructor(
     readonly connection: Connection,
@@ -62,7 +65,10 @@ export class Http2Stream {
     if (!this.isClosed) this.connection.sender.headers(this, block);
   }
 
-  /** Sends a payload as far as windows and socket allow; the rest is copied and follows. */
+  /**
+   * Sends a payload as far as windows and socket allow; the rest is copied and follows.
+   * @throws HeadraceError RESOURCE_EXHAUSTED where too much waits for clients already; then nothing of it is sent.
+   */
   sendData(payload: Payload): void {
     if (this.isClosed) return;
     if (this.hasLocalEnded) throw bug("DATA after the end of a stream");
