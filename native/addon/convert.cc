@@ -213,6 +213,7 @@ Napi::Object to_js_stats(Napi::Env env, const Stats& stats) {
   result.Set("dispatchedFull", big(env, stats.dispatched_full));
   result.Set("dispatchedIdle", big(env, stats.dispatched_idle));
   result.Set("dispatchedDelay", big(env, stats.dispatched_delay));
+  result.Set("splits", big(env, stats.splits));
   result.Set("queue", to_js_durations(env, stats.queue_time));
   result.Set("gather", to_js_durations(env, stats.gather_time));
   result.Set("run", to_js_durations(env, stats.run_time));

@@ -105,11 +105,13 @@ void Batch::write_input(uint32_t row, size_t index, const std::byte* src, const 
   }
 }
 
-void Batch::move_inputs(uint32_t from, uint32_t to) {
-  for (BatchInput& input : inputs) {
-    if (input.rows.data() == nullptr) continue;
-    const size_t bytes = input.geometry.row_bytes;
-    const RowMove move{input.rows.data() + to * bytes, input.rows.data() + from * bytes, bytes, bytes, bytes, 1};
+void Batch::copy_inputs(uint32_t to, const Batch& other, uint32_t from) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Buffer& rows = inputs[i].rows;
+    if (rows.data() == nullptr) continue;
+    const size_t bytes = inputs[i].geometry.row_bytes;
+    const std::byte* source = other.inputs[i].rows.data() + from * bytes;
+    const RowMove move{rows.data() + to * bytes, source, bytes, bytes, bytes, 1};
     device_.gather({&move, 1});
   }
   device_.sync();

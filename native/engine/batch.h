@@ -63,8 +63,8 @@ class Batch {
 
   // Copies what a step sent for `input` into its row, without its mask. `src` holds geometry.submit_bytes() bytes.
   void write_input(uint32_t row, size_t input, const std::byte* src, const XorMask& mask);
-  // Moves a row's inputs over another's: how a cancelled row's gap is closed.
-  void move_inputs(uint32_t from, uint32_t to);
+  // Copies the inputs of a row, of this batch or another one laid out like it, over those of row `to`.
+  void copy_inputs(uint32_t to, const Batch& other, uint32_t from);
 
   uint32_t id() const { return id_; }
   uint32_t capacity() const { return capacity_; }

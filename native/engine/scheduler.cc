@@ -271,19 +271,26 @@ bool Scheduler::join_batch(Request& request) {
 
 Forming* Scheduler::open_batch(Request& request) {
   try {
-    if (free_batches_.empty()) {
-      const auto id = static_cast<uint32_t>(batches_.size());
-      batches_.push_back(std::make_unique<Batch>(id, session_.plan(), session_.device(), options_.max_batch));
-      free_batches_.push_back(batches_.back().get());
-    }
-    Batch* batch = free_batches_.back();
-    if (!fixed_inputs_) batch->prepare(request.shapes);
-    free_batches_.pop_back();
-    forming_.push_back({batch, 0, batch->capacity(), UINT8_MAX, request.submitted, nullptr});
+    forming_.reserve(forming_.size() + 1);
+    Batch& batch = borrow_batch(request);
+    forming_.push_back({&batch, 0, batch.capacity(), UINT8_MAX, request.submitted, nullptr});
     return &forming_.back();
   } catch (const std::exception&) {
     return nullptr;  // refused as RESOURCE_EXHAUSTED and counted; nothing was taken
   }
+}
+
+// A batch without rows, laid out for steps like this one. Throws where there is no memory; nothing is taken then.
+Batch& Scheduler::borrow_batch(const Request& request) {
+  if (free_batches_.empty()) {
+    const auto id = static_cast<uint32_t>(batches_.size());
+    batches_.push_back(std::make_unique<Batch>(id, session_.plan(), session_.device(), options_.max_batch));
+    free_batches_.push_back(batches_.back().get());
+  }
+  Batch& batch = *free_batches_.back();
+  if (!fixed_inputs_) batch.prepare(request.shapes);
+  free_batches_.pop_back();
+  return batch;
 }
 
 void Scheduler::recycle(Batch& batch) {

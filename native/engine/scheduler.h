@@ -164,6 +164,7 @@ class Scheduler {
   Code refused_by_bytes() EXCLUDES(mutex_);
   bool join_batch(Request& request) REQUIRES(mutex_);
   Forming* open_batch(Request& request) REQUIRES(mutex_);
+  Batch& borrow_batch(const Request& request) REQUIRES(mutex_);
   void recycle(Batch& batch) REQUIRES(mutex_);
   bool shapes_fit(const std::vector<Shape>& shapes) const;
   Request& at(uint32_t index) REQUIRES(mutex_);
@@ -175,6 +176,8 @@ class Scheduler {
   // Running and settling (scheduler_run.cc)
   bool run_next(RunScratch& scratch, const CompletionQueue* self, Decision& decision) EXCLUDES(mutex_);
   Batch* take_batch(const Dispatch& dispatch, Nanos now) REQUIRES(mutex_);
+  void settle(Batch& batch, const std::string& error, RunScratch& scratch, const CompletionQueue* self)
+      EXCLUDES(mutex_);
   void decide_commits(Batch& batch, bool ok, RunScratch& scratch) REQUIRES(mutex_);
   void finish(Batch& batch, const std::string& error, Nanos now, RunScratch& scratch) REQUIRES(mutex_);
   void settle_state(Request& request, bool committed, Nanos now) REQUIRES(mutex_);
@@ -187,6 +190,10 @@ class Scheduler {
   void release_one(Request& request, bool commit) REQUIRES(mutex_);
   void take_wakes(RunScratch& scratch, const CompletionQueue* self) REQUIRES(mutex_);
   void wake(RunScratch& scratch);
+
+  // What the model refuses (scheduler_split.cc)
+  void run_batch(Batch& batch, RunScratch& scratch, const CompletionQueue* self) EXCLUDES(mutex_);
+  Batch* split(Batch& batch) EXCLUDES(mutex_);
 
   // Counting (scheduler_stats.cc)
   void count_dispatch(const Batch& batch, DispatchReason reason) REQUIRES(mutex_);

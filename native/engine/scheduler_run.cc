@@ -22,24 +22,28 @@ bool Scheduler::run_next(RunScratch& scratch, const CompletionQueue* self, Decis
   wake(scratch);
   if (batch == nullptr) return true;  // all its rows had expired
 
-  const std::string error = runner_.run(*batch, scratch);
+  run_batch(*batch, scratch, self);
+  return true;
+}
+
+// A batch that has run: new states are kept, and whoever waits for its steps is told.
+void Scheduler::settle(Batch& batch, const std::string& error, RunScratch& scratch, const CompletionQueue* self) {
   {
     MutexLock lock(mutex_);
-    decide_commits(*batch, error.empty(), scratch);
+    decide_commits(batch, error.empty(), scratch);
   }
   const Nanos before = now_nanos();
   session_.device().scatter(scratch.moves);
   session_.device().sync();
   const Nanos settled = now_nanos();
-  batch->times.scatter = settled - before;
+  batch.times.scatter = settled - before;
   {
     MutexLock lock(mutex_);
-    finish(*batch, error, settled, scratch);
+    finish(batch, error, settled, scratch);
     take_wakes(scratch, self);
     tell_closing();
   }
   wake(scratch);
-  return true;
 }
 
 // Takes a forming batch out of the queue, without the rows whose deadline has passed. Null where none is left.
@@ -163,7 +167,7 @@ void Scheduler::remove_row(Batch& batch, uint32_t row) {
   const auto last = static_cast<uint32_t>(batch.rows.size() - 1);
   if (row != last) {
     Request* moved = batch.rows[last];
-    if (!moved->staged) batch.move_inputs(last, row);
+    if (!moved->staged) batch.copy_inputs(row, batch, last);
     moved->row = row;
     batch.rows[row] = moved;
   }

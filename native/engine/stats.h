@@ -44,6 +44,7 @@ struct Stats {
   uint64_t dispatched_full = 0;
   uint64_t dispatched_idle = 0;
   uint64_t dispatched_delay = 0;
+  uint64_t splits = 0;            // batches of several rows that the model refused, and that were run again in halves
   DurationHistogram queue_time;   // of steps: submit to start of the run
   DurationHistogram gather_time;  // of batches
   DurationHistogram run_time;

@@ -120,6 +120,8 @@ export interface NativeStats {
   dispatchedFull: bigint;
   dispatchedIdle: bigint;
   dispatchedDelay: bigint;
+  /** Batches of several rows that the model refused, and that were run again in halves. */
+  splits: bigint;
   queue: Durations;
   gather: Durations;
   run: Durations;

@@ -142,6 +142,12 @@ function batchFamilies(cells: readonly MeasuredCell[]): MetricFamily[] {
         Object.entries(reasons(stats)).map(([reason, value]) => ({ labels: { ...labels, reason }, value })),
       ),
     },
+    {
+      name: "headrace_batch_splits",
+      type: "counter",
+      help: "Batches of several rows that the model refused, and whose halves were run again.",
+      samples: cells.map(({ labels, stats }) => ({ labels, value: stats.splits })),
+    },
     gauge("headrace_batches_running", "Batches that run now.", cells, ({ running }) => running),
   ];
 }

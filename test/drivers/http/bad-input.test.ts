@@ -184,6 +184,27 @@ t.test("NaN in one row touches no other", async (t) => {
   }
 });
 
+t.test("values that the model refuses fail their own step and nobody else's in the batch", async (t) => {
+  // A batch waits until it is full, so these eight are one.
+  const batching = { maxSize: 8, maxDelayMicros: 60_000_000 };
+  const cell = onnxCell({ name: "picky", model: fixture("picky"), batching, execution: "lanes" });
+  const { url, process } = await serve(t, await modelPipeline(cell));
+  const infer = async (index: number, stream: number) => {
+    const inputs = [{ name: "index", datatype: "INT64", shape: [1, 1], data: [index] }];
+    const body = JSON.stringify({ inputs, parameters: { sequence_id: `s${stream}` } });
+    const response = await fetch(`${url}/v2/models/picky/infer`, { method: "POST", body });
+    const json = (await response.json()) as { error?: string; outputs?: { data: number[] }[] };
+    return json.error === undefined ? json.outputs?.[0]?.data[0] : response.status;
+  };
+  const round = (indices: readonly number[]) => Promise.all(indices.map(infer));
+  t.same(await round([0, 1, 2, 3, 0, 1, 2, 3]), [1, 10, 100, 1000, 1, 10, 100, 1000]);
+  t.same(await round([0, 1, 2, 99, 0, 1, -99, 3]), [2, 20, 200, 500, 2, 20, 500, 2000]);
+  t.same(await round([0, 1, 2, 3, 0, 1, 2, 3]), [3, 30, 300, 2000, 3, 30, 200, 3000]);
+  t.match(process.stats().model, { batches: 3n, failed: 2n, succeeded: 22n });
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  t.match(metrics, /^headrace_batch_splits_total\{[^}]*cell="model"\} [345]$/m);
+});
+
 t.test("a model that fails says so, and its stream goes on as it was", async (t) => {
   const { url } = await serve(t, await modelPipeline(onnxCell({ name: "picky", model: fixture("picky") })));
   const infer = async (index: number) => {
