@@ -5,7 +5,9 @@ import type { Test } from "tap";
 import { FLAG, FRAME, FrameReader, PREFACE, writeFrameHeader } from "../../src/drivers/grpc/http2/frames.js";
 import { encodeHeaders } from "../../src/drivers/grpc/http2/hpack-encoder.js";
 import type { GrpcParameters } from "../../src/drivers/grpc/index.js";
+import { GrpcListener } from "../../src/drivers/grpc/listener.js";
 import { MessageCodec } from "../../src/drivers/grpc/messages/schema.js";
+import { grpcParameters, listenerParameters } from "../../src/drivers/grpc/parameters.js";
 import { serveGrpc, V2 } from "./grpc.js";
 import { gruPipeline } from "./serve.js";
 
@@ -97,15 +99,17 @@ export async function open(t: Test, parameters: Partial<GrpcParameters> = {}) {
   return { ...served, connection, greeted };
 }
 
-export const headers = (method: string, more: [string, string][] = []): Buffer =>
+/** The headers of a call of any service's method. */
+export const headersTo = (path: string, more: [string, string][] = []): Buffer =>
   encodeHeaders([
     [":method", "POST"],
     [":scheme", "http"],
-    [":path", `/${V2}/${method}`],
+    [":path", `/${path}`],
     ["content-type", "application/grpc"],
     ["te", "trailers"],
     ...more,
   ]);
+export const headers = (method: string, more: [string, string][] = []): Buffer => headersTo(`${V2}/${method}`, more);
 /** An empty message of gRPC. */
 export const EMPTY = Buffer.alloc(5);
 export const call = (stream: number, method = "ServerLive"): Buffer =>
@@ -132,4 +136,19 @@ export const GATED = prefixed("inference.ModelInferRequest", {
 export function prefixed(type: string, fields: Record<string, unknown>): Buffer {
   const message = new MessageCodec(type).encode(fields);
   return Buffer.concat([Buffer.alloc(1), uint32(message.length), message]);
+}
+
+/** A listener that nobody serves at. */
+export async function listening(t: Test): Promise<GrpcListener> {
+  const init = { parameters: listenerParameters(grpcParameters({})), repository: () => undefined, log: undefined };
+  // Its clock is the test's.
+  const listener = await GrpcListener.open({ ...init, tickMillis: 2 ** 31 - 1 }, 0);
+  t.teardown(() => listener.close());
+  return listener;
+}
+
+/** Resolves when the server has read what was sent so far, and what it wrote for it is here. */
+export async function taken(raw: RawConnection, mark: number): Promise<void> {
+  raw.send(frame(FRAME.PING, 0, 0, Buffer.alloc(8, mark & 0xff)));
+  await raw.until(({ type, payload }) => type === FRAME.PING && payload[0] === (mark & 0xff));
 }

@@ -73,7 +73,7 @@ export class Call implements StreamHandler {
 
   /**
    * Sends a message. It may be in memory that is gone after this call.
-   * @returns false: the call is over, perhaps because there was no room for the message.
+   * @returns false: it was not sent. The call is over, perhaps because there was no room for the message.
    */
   send(message: Payload): boolean {
     if (this.isFinished) return false;
@@ -83,10 +83,11 @@ export class Call implements StreamHandler {
     const packed = encoding === undefined ? undefined : pack(message, encoding);
     try {
       this.stream.sendData(packed === undefined ? new Prefixed(0, message) : new Prefixed(1, new Bytes(packed)));
+      return true;
     } catch (error) {
       this.giveUp(error);
+      return false;
     }
-    return !this.isFinished;
   }
 
   /** Ends the call. Does nothing where it is over. */

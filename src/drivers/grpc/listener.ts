@@ -31,6 +31,8 @@ export interface ListenerInit {
   /** What loads and unloads models, as of now. */
   readonly repository: () => RepositoryControl | undefined;
   readonly log: Logger | undefined;
+  /** How often slow clients are looked for, in milliseconds. Default: 1000. */
+  readonly tickMillis?: number;
 }
 
 /** Bytes of one call that may be on their way before they are consumed. */
@@ -46,6 +48,9 @@ const UNFINISHED_MESSAGES = 4;
 const TICK_MILLIS = 1000;
 /** How long whoever stops waits for the messages of calls that have none. */
 const FIRST_MESSAGE_MILLIS = 1000;
+
+/** One connection alone cannot have all the room for answers that wait. */
+const UNREAD_SHARES = 8;
 
 const TOO_MUCH_INCOMING =
   "requests that are on their way have too many bytes together (maxIncomingBytes); try again later";
@@ -63,7 +68,7 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   private isClosed = false;
   /** Since when nobody goes on serving here, by the monotonic clock in milliseconds. */
   private drainingSince = Number.POSITIVE_INFINITY;
-  private readonly clock = setInterval(() => this.tick(performance.now()), TICK_MILLIS).unref();
+  private readonly clock: NodeJS.Timeout;
   private readonly users = new Set<object>();
   private readonly connections = new Map<Connection, ConnectionBytes>();
   private readonly streams = new Set<StreamInfer>();
@@ -81,6 +86,7 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     private readonly access: Access,
   ) {
     this.gate = new GrpcGate(init.parameters, access);
+    this.clock = setInterval(() => this.tick(performance.now()), init.tickMillis ?? TICK_MILLIS).unref();
     access.onChange(() => {
       for (const call of this.calls()) call.recheck(access);
     });
@@ -88,7 +94,7 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     const { maxMessageBytes, maxIncomingBytes, maxUnreadBytes } = init.parameters;
     // One message alone is always taken.
     this.incoming = new SharedBytes(Math.max(maxIncomingBytes, maxMessageBytes), TOO_MUCH_INCOMING);
-    this.unread = new SharedBytes(maxUnreadBytes, TOO_MUCH_UNREAD);
+    this.unread = new SharedBytes(maxUnreadBytes, TOO_MUCH_UNREAD, maxUnreadBytes / UNREAD_SHARES);
     this.limits = {
       maxStreams: maxStreamsPerConnection,
       streamWindowBytes: STREAM_WINDOW_BYTES,

@@ -36,7 +36,7 @@ export class MessageReader {
 
   /** Whether a message that has begun takes too long. */
   isLate(now: number): boolean {
-    return this.have > 0 && this.pace.isLate(now, this.have);
+    return !this.isBetweenMessages && this.pace.isLate(now, this.have);
   }
 
   /** It was not the client who held a message up until now. */
@@ -51,11 +51,15 @@ export class MessageReader {
    */
   read(bytes: Buffer, from: number): number {
     let at = from;
+    const isNew = this.prefixHave === 0;
     if (this.prefixHave < PREFIX_BYTES) {
       const copied = bytes.copy(this.prefix, this.prefixHave, at, at + PREFIX_BYTES - this.prefixHave);
       this.prefixHave += copied;
       at += copied;
-      if (this.prefixHave < PREFIX_BYTES) return at;
+      if (this.prefixHave < PREFIX_BYTES) {
+        this.moved(isNew);
+        return at;
+      }
       this.begin();
     }
     const rest = this.length - this.have;
@@ -63,10 +67,17 @@ export class MessageReader {
       this.finish(bytes.subarray(at, at + rest));
       return at + rest;
     }
+    this.moved(isNew);
     const count = Math.min(rest, bytes.length - at);
     this.append(bytes.subarray(at, at + count));
     if (count === rest) this.finish(this.partial?.subarray(0, this.length) ?? Buffer.alloc(0));
     return at + count;
+  }
+
+  /** There is more of a message that is not whole yet. */
+  private moved(isNew: boolean): void {
+    if (isNew) this.forgive();
+    else this.pace.moved(performance.now());
   }
 
   private begin(): void {
@@ -88,8 +99,6 @@ export class MessageReader {
       this.partial?.copy(larger, 0, 0, this.have);
       this.partial = larger;
     }
-    if (this.have === 0) this.forgive();
-    else this.pace.moved(performance.now());
     bytes.copy(this.partial, this.have);
     this.have = needed;
   }

@@ -25,9 +25,9 @@ export interface GrpcParameters extends AccessParameters {
    */
   maxIncomingBytes: number;
   /**
-   * Bytes of answers to all clients that wait until they are read, beyond what the operating system buffers. A connection with no
-   * more than 64 KiB is not counted; a call whose answer would be more ends with RESOURCE_EXHAUSTED, what it asked for being done.
-   * At least 1 MiB. Default: 1 GiB.
+   * Bytes of answers to all clients that wait until they are read, beyond `maxBackpressureBytes` of each connection. One with no more
+   * than 64 KiB is not counted, and one with several answers may have an eighth. A call whose answer would be more ends with
+   * RESOURCE_EXHAUSTED, what it asked for being done. At least 1 MiB. Default: 1 GiB.
    */
   maxUnreadBytes: number;
   /**

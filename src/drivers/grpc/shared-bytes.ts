@@ -10,10 +10,14 @@ export class SharedBytes {
   private bytes = 0;
   private refusals = 0;
 
-  /** @param refusal What is said to whoever would have more than the limit. */
+  /**
+   * @param refusal What is said to whoever would have more than the limit.
+   * @param share What one connection may have, unless that is a single thing.
+   */
   constructor(
     private readonly limit: number,
     private readonly refusal: string,
+    private readonly share = limit,
   ) {}
 
   get total(): number {
@@ -30,7 +34,8 @@ export class SharedBytes {
    */
   admit(before: number, after: number): void {
     const more = counted(after) - counted(before);
-    if (more <= 0 || this.bytes + more <= this.limit) return;
+    const isShared = before > 0 && after > this.share;
+    if (more <= 0 || (this.bytes + more <= this.limit && !isShared)) return;
     this.refusals += 1;
     throw new HeadraceError("RESOURCE_EXHAUSTED", this.refusal);
   }

@@ -329,55 +329,6 @@ for (const maxBackpressureBytes of [1, 20_000, 1 << 20]) {
   );
 }
 
-t.test("a stopping server says which calls it has not looked at", async (t) => {
-  const { greeted, driver } = await open(t);
-  const raw = await greeted();
-  raw.send(call(1));
-  await raw.until(isEndOf(1));
-  raw.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 3, headers("ServerLive")), frame(FRAME.PING, 0, 0, Buffer.alloc(8)));
-  await raw.until(({ type }) => type === FRAME.PING);
-  const stopped = driver.stop();
-  const goAway = await raw.until(({ type }) => type === FRAME.GOAWAY);
-  t.equal(goAway?.payload.readUInt32BE(0), 3);
-  raw.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 5, headers("ServerLive")));
-  t.equal(await raw.resetOf(5), H2.REFUSED_STREAM);
-  raw.send(frame(FRAME.DATA, FLAG.END_STREAM, 3, EMPTY));
-  t.equal(status(await raw.until(isEndOf(3))), "0", "the call that was open is answered");
-  await stopped;
-});
-
-t.test("a stopping server tells a client that has not begun after its settings, which are first", async (t) => {
-  const { greeted, connection, driver } = await open(t);
-  // A call that is open keeps the server from being gone at once.
-  const busy = await greeted();
-  busy.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, headers("ServerLive")), frame(FRAME.PING, 0, 0, Buffer.alloc(8)));
-  const late = await connection();
-  await busy.until(({ type }) => type === FRAME.PING);
-  const stopped = driver.stop();
-  await busy.until(({ type }) => type === FRAME.GOAWAY);
-  late.send(PREFACE, frame(FRAME.SETTINGS, 0, 0));
-  await late.until(({ type }) => type === FRAME.GOAWAY);
-  t.equal(late.frames[0]?.type, FRAME.SETTINGS);
-  busy.send(frame(FRAME.DATA, FLAG.END_STREAM, 1, EMPTY));
-  await stopped;
-});
-
-t.test("calls that would go on end where the server stops, also those that have asked nothing yet", async (t) => {
-  const { greeted, driver } = await open(t);
-  const raw = await greeted();
-  const paths = ["grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "grpc.health.v1.Health/Watch"];
-  for (const [index, path] of paths.entries()) {
-    const block = encodeHeaders([...POST.slice(0, 2), [":path", `/${path}`], ["content-type", "application/grpc"]]);
-    raw.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 2 * index + 1, block));
-  }
-  raw.send(frame(FRAME.PING, 0, 0, Buffer.alloc(8)));
-  await raw.until(({ type }) => type === FRAME.PING);
-  const stopped = driver.stop();
-  t.equal(status(await raw.until(isEndOf(1))), "14");
-  t.equal(status(await raw.until(isEndOf(3))), "14");
-  await stopped;
-});
-
 t.test("a connection beyond the limit is closed, and those before go on", async (t) => {
   const { connection, greeted } = await open(t, { maxConnections: 1 });
   const first = await greeted();

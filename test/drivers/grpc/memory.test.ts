@@ -2,10 +2,7 @@
 import { connect } from "node:net";
 import t from "tap";
 import { FLAG, FRAME, H2, PREFACE } from "../../../src/drivers/grpc/http2/frames.js";
-import { encodeHeaders } from "../../../src/drivers/grpc/http2/hpack-encoder.js";
-import { GrpcListener } from "../../../src/drivers/grpc/listener.js";
 import { MessageReader } from "../../../src/drivers/grpc/message-reader.js";
-import { grpcParameters, listenerParameters } from "../../../src/drivers/grpc/parameters.js";
 import { Gate } from "../../support/gate.js";
 import { serveGrpc } from "../../support/grpc.js";
 import {
@@ -13,11 +10,14 @@ import {
   frame,
   GATED,
   headers,
+  headersTo,
   isEndOf,
+  listening,
   open,
   prefixed,
   RawConnection,
   status,
+  taken,
   uint32,
 } from "../../support/http2.js";
 
@@ -76,13 +76,8 @@ t.test("who does not read what reflection answers asks no more", async (t) => {
   const connection = await greeted();
   const question = prefixed("grpc.reflection.v1.ServerReflectionRequest", { file_by_filename: "model_config.proto" });
   const many = Buffer.concat(Array.from({ length: 300 }, () => question));
-  const path: [string, string][] = [
-    [":method", "POST"],
-    [":scheme", "http"],
-    [":path", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"],
-    ["content-type", "application/grpc"],
-  ];
-  connection.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, encodeHeaders(path)));
+  const block = headersTo("grpc.reflection.v1.ServerReflection/ServerReflectionInfo");
+  connection.send(frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, block));
   // More than the window of a stream, which is only given back where questions are read.
   const count = Math.ceil((1.5 * (1 << 20)) / many.length);
   for (let sent = 0; sent < count; sent++) connection.send(frame(FRAME.DATA, 0, 1, many));
@@ -100,12 +95,6 @@ function begun(stream: number, bytes: number): Buffer[] {
     frames.push(frame(FRAME.DATA, 0, stream, message.subarray(at, at + FRAME_BYTES)));
   }
   return frames;
-}
-
-/** Resolves when the server has read what was sent so far. */
-async function taken(raw: RawConnection, mark: number): Promise<void> {
-  raw.send(frame(FRAME.PING, 0, 0, Buffer.alloc(8, mark & 0xff)));
-  await raw.until(({ type, payload }) => type === FRAME.PING && payload[0] === (mark & 0xff));
 }
 
 t.test("a connection has so many messages that are not whole, and room again when they end", async (t) => {
@@ -176,11 +165,9 @@ t.test("small requests of one connection count together", async (t) => {
 });
 
 t.test("a message that has begun comes in time, or its call ends and gives room", async (t) => {
-  const init = { parameters: listenerParameters(grpcParameters({})), repository: () => undefined, log: undefined };
-  const listener = await GrpcListener.open(init, 0);
-  t.teardown(() => listener.close());
+  const listener = await listening(t);
   const raw = new RawConnection(t, connect(listener.port, "127.0.0.1")).send(PREFACE, frame(FRAME.SETTINGS, 0, 0));
-  raw.send(...begun(1, 100_000), ...begun(3, 0));
+  raw.send(...begun(1, 100_000), ...begun(3, 0), frame(FRAME.HEADERS, FLAG.END_HEADERS, 5, headers("ServerLive")));
   await taken(raw, 1);
   t.equal(listener.counters().incomingBytes, 100_000);
   const now = performance.now();
@@ -190,9 +177,10 @@ t.test("a message that has begun comes in time, or its call ends and gives room"
   t.equal(raw.frames.find(isEndOf(1)), undefined, "within its patience");
   listener.tick(performance.now() + 10_001);
   t.equal(status(await raw.until(isEndOf(1))), "4");
-  t.equal(listener.counters().refused.too_slow, 1);
+  t.equal(status(await raw.until(isEndOf(3))), "4", "the length alone is a beginning too");
+  t.equal(listener.counters().refused.too_slow, 2);
   t.equal(listener.counters().incomingBytes, 0);
-  t.equal(raw.frames.find(isEndOf(3)), undefined, "a call without a byte of its message may wait");
+  t.equal(raw.frames.find(isEndOf(5)), undefined, "a call without a byte of its message may wait");
 });
 
 t.test("a message is late by its pace too, and not for what the server holds up", async (t) => {
@@ -200,7 +188,8 @@ t.test("a message is late by its pace too, and not for what the server holds up"
   t.intercept(performance, "now", { value: () => clock });
   const reader = new MessageReader(MIB, () => undefined);
   reader.read(Buffer.concat([Buffer.alloc(1), uint32(MIB)]), 0);
-  t.equal(reader.isLate(1e9), false, "nothing of it has come");
+  t.equal(reader.isLate(10_000), false);
+  t.equal(reader.isLate(10_001), true, "nothing follows its length");
   reader.read(Buffer.alloc(51_200), 0);
   t.equal(reader.isLate(10_000), false);
   t.equal(reader.isLate(10_001), true, "nothing came for ten seconds");

@@ -11,8 +11,8 @@ import { type FrameListener, Incoming } from "./incoming.js";
 import { areTrailers, isRequest } from "./request-rules.js";
 import { Sender, type SenderOwner } from "./sender.js";
 import { readSettings, settingsFrame } from "./settings.js";
+import { Stall } from "./stall.js";
 import { Http2Stream, type Payload } from "./stream.js";
-import { Unread } from "./unread.js";
 
 export interface ConnectionLimits {
   /** Requests open at a time; one more is refused, which clients wait for. */
@@ -57,8 +57,9 @@ export class Connection implements SenderOwner, FrameListener {
   private uncredited = 0;
   /** Bytes of requests that came and are not consumed. */
   private unconsumed = 0;
-  /** While an answer is all there, and waits for the connection. */
-  private unread: Unread | undefined;
+  /** While answers that are all there wait for the client. */
+  private stall: Stall | undefined;
+  private lastTick = performance.now();
   private isPaused = false;
   private isGoingAway = false;
   private isClosed = false;
@@ -78,9 +79,9 @@ export class Connection implements SenderOwner, FrameListener {
     socket.on("close", () => this.over());
   }
 
-  /** Whether no request is open and nothing waits to be written. */
+  /** Whether all requests are answered and nothing waits to be written. */
   get isIdle(): boolean {
-    return this.streams.size === 0 && this.sender.isEmpty;
+    return this.sender.isEmpty && this.open.every((stream) => stream.isAnswered);
   }
 
   /** Requests whose answers have not ended. */
@@ -102,32 +103,29 @@ export class Connection implements SenderOwner, FrameListener {
    * @returns How many that were.
    */
   tick(now: number): number {
-    let waiting = 0;
-    let late = 0;
-    for (const stream of this.open) {
-      const isUnread = stream.hasLocalEnded && stream.waitingBytes > 0;
-      if (isUnread && stream.sendWindow > 0) waiting += 1;
-      if (!isUnread || stream.sendWindow > 0) stream.unread = undefined;
-      else if (stream.unread === undefined) stream.unread = new Unread(now, stream.waitingBytes);
-      else if (stream.unread.isLate(now, stream.waitingBytes)) {
-        late += 1;
-        this.reset(stream, H2.ENHANCE_YOUR_CALM);
-      }
+    const elapsed = now - this.lastTick;
+    this.lastTick = now;
+    const unread = this.open.filter((stream) => stream.isUnread);
+    if (unread.length === 0) {
+      this.stall = undefined;
+      return 0;
     }
-    const { sentBytes } = this.sender;
-    if (waiting === 0) this.unread = undefined;
-    else if (this.unread === undefined) this.unread = new Unread(now, sentBytes);
-    else if (this.unread.isLate(now, sentBytes, this.socket.writableLength)) {
-      late += waiting;
-      this.fail(new ConnectionError(H2.ENHANCE_YOUR_CALM, "answers were not taken in time"));
-    }
-    return late;
+    // What is in the socket cannot have been answered with a wider window.
+    const isHeld = (stream: Http2Stream): boolean => stream.sendWindow <= 0 && this.sender.isEmpty;
+    const late = unread.filter((stream) => isHeld(stream) && isStalled(stream, elapsed));
+    for (const stream of late) this.reset(stream, H2.ENHANCE_YOUR_CALM);
+    if (unread.every(isHeld)) return late.length;
+    this.stall ??= new Stall();
+    this.stall.held(elapsed, this.sender.takenBytes);
+    if (!this.stall.isTooLong(this.socket.writableLength)) return late.length;
+    this.fail(new ConnectionError(H2.ENHANCE_YOUR_CALM, "answers were not taken in time"));
+    return unread.length;
   }
 
   /** Writes what is due and ends the connection. */
   end(): void {
     if (this.isClosed) return;
-    this.sender.flush();
+    this.sender.flushAll();
     this.socket.end();
     this.over();
     // Its end is to be seen; a client that never ends its side must not keep the socket, nor the process.
@@ -308,6 +306,7 @@ export class Connection implements SenderOwner, FrameListener {
     const stream = this.known(id, "WINDOW_UPDATE");
     if (stream === undefined) return;
     stream.sendWindow += bytes;
+    stream.sentSinceWidened = 0;
     if (bytes === 0) this.lose(stream, H2.PROTOCOL_ERROR);
     else if (stream.sendWindow > MAX_WINDOW) this.lose(stream, H2.FLOW_CONTROL_ERROR);
     else this.sender.pump(stream);
@@ -353,6 +352,8 @@ export class Connection implements SenderOwner, FrameListener {
   }
 
   private socketDrained(): void {
+    this.sender.flush();
+    if (this.sender.isBackedUp) return;
     if (this.isPaused) this.socket.resume();
     this.isPaused = false;
     this.sender.pumpBlocked();
@@ -373,6 +374,13 @@ export class Connection implements SenderOwner, FrameListener {
     for (const stream of streams) stream.handler?.closed();
     this.host.closed(this);
   }
+}
+
+/** Whether the client has not widened the window of a stream for too long, by what the last one let through. */
+function isStalled(stream: Http2Stream, elapsed: number): boolean {
+  stream.stall ??= new Stall();
+  stream.stall.held(elapsed, stream.sentBytes);
+  return stream.stall.isTooLong(stream.sentSinceWidened);
 }
 
 /** For a browser or a client that speaks HTTP/1.1: words instead of frames. */

@@ -29,6 +29,11 @@ export interface SenderOwner {
 }
 
 const EMPTY = Buffer.alloc(0);
+/**
+ * A socket tells of what it was given only when all of that has gone: so that it can be seen whether a client reads, it is given
+ * little at a time. More than its high-water mark (16 KiB), or it would not tell.
+ */
+const PIECE_BYTES = 32 << 10;
 
 export class Sender {
   /** What the client says about itself. */
@@ -42,7 +47,9 @@ export class Sender {
   private readonly blocked = new Set<Http2Stream>();
   /** Bytes of DATA that wait, of all streams. */
   private waitingBytes = 0;
-  private sent = 0;
+  /** Bytes that are due before those in `output`. */
+  private unsent: Buffer = EMPTY;
+  private handed = 0;
 
   /**
    * @param maxBackpressureBytes What may wait for a client that does not read; at least what the socket buffers by itself.
@@ -59,27 +66,50 @@ export class Sender {
   }
 
   get isEmpty(): boolean {
-    return this.output.length === 0 && this.socket.writableLength === 0;
+    return this.kept === 0;
   }
 
   /** Whether more waits for the client to read than may. */
   get isBackedUp(): boolean {
-    return this.socket.writableLength + this.output.length > this.maxBackpressureBytes;
+    return this.kept > this.maxBackpressureBytes;
   }
 
-  /** Bytes of DATA that have gone to the socket so far. */
-  get sentBytes(): number {
-    return this.sent;
+  /** Bytes that the operating system has taken so far. */
+  get takenBytes(): number {
+    return this.handed - this.socket.writableLength;
   }
 
-  /** Everything written since the last time goes to the socket, in one piece. */
+  /** Bytes that the operating system has not taken yet. */
+  private get kept(): number {
+    return this.socket.writableLength + this.unsent.length + this.output.length;
+  }
+
+  /** What is due goes to the socket as far as the operating system takes it; the rest is for the next time, when it has. */
   flush(): void {
-    if (this.output.length === 0) return;
-    const whole = this.output.buffer;
-    const taken = this.output.take();
-    this.socket.write(taken);
-    // All of it went to the kernel at once: then the buffer is free again.
-    if (this.socket.writableLength === 0) this.output.giveBack(whole);
+    for (;;) {
+      const whole = this.output.buffer;
+      const isFirst = this.unsent.length === 0;
+      if (isFirst && this.output.length > 0) this.unsent = this.output.take();
+      while (this.unsent.length > 0 && this.socket.writableLength < PIECE_BYTES) this.write(PIECE_BYTES);
+      if (this.unsent.length > 0 || this.socket.writableLength > 0) return;
+      // All of it went to the kernel at once: then the buffer is free again.
+      if (isFirst) this.output.giveBack(whole);
+      if (this.output.length === 0) return;
+    }
+  }
+
+  /** All that is due goes to the socket, which is about to end. */
+  flushAll(): void {
+    this.write(this.unsent.length);
+    this.unsent = this.output.take();
+    this.write(this.unsent.length);
+  }
+
+  private write(most: number): void {
+    const piece = this.unsent.subarray(0, most);
+    this.unsent = this.unsent.subarray(piece.length);
+    this.handed += piece.length;
+    if (piece.length > 0) this.socket.write(piece);
   }
 
   headers(stream: Http2Stream, block: Buffer, isEnd = false): void {
@@ -94,7 +124,8 @@ export class Sender {
       payload.writeTo(this.output.buffer, at);
       return;
     }
-    const rest = byteLength - (stream.waiting.length === 0 ? this.windowOf(stream) : 0);
+    const room = Math.max(0, this.maxBackpressureBytes - this.kept);
+    const rest = byteLength - (stream.waiting.length === 0 ? Math.min(room, this.windowOf(stream)) : 0);
     this.unread.admit(this.waitingBytes, this.waitingBytes + rest);
     const data = Buffer.allocUnsafe(byteLength);
     payload.writeTo(data, 0);
@@ -211,7 +242,8 @@ export class Sender {
     const at = this.reserve(FRAME_HEADER_BYTES + byteLength);
     writeFrameHeader(this.output.buffer, at, byteLength, FRAME.DATA, 0, stream.id);
     this.window -= byteLength;
-    this.sent += byteLength;
+    stream.sentBytes += byteLength;
+    stream.sentSinceWidened += byteLength;
     stream.sendWindow -= byteLength;
     return at + FRAME_HEADER_BYTES;
   }

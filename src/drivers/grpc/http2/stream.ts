@@ -2,7 +2,7 @@
 import { bug } from "../../../errors.js";
 import type { Connection } from "./connection.js";
 import type { H2Code } from "./frames.js";
-import type { Unread } from "./unread.js";
+import type { Stall } from "./stall.js";
 
 /** Who answers a stream. */
 export interface StreamHandler {
@@ -47,8 +47,11 @@ export class Http2Stream {
   readonly waiting: Waiting[] = [];
   /** Bytes of DATA that wait. */
   waitingBytes = 0;
-  /** While all of the answer is there, and waits for the client to widen the stream's window. */
-  unread: Unread | undefined;
+  /** Bytes of DATA sent, in all and since the client last widened the window. */
+  sentBytes = 0;
+  sentSinceWidened = 0;
+  /** Since all of the answer is there and waits for the client. */
+  stall: Stall | undefined;
 
   constructor(
     readonly connection: Connection,
@@ -58,6 +61,16 @@ export class Http2Stream {
   ) {
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
+  }
+
+  /** Whether all of the answer is there, and some of it waits. */
+  get isUnread(): boolean {
+    return this.hasLocalEnded && this.waitingBytes > 0;
+  }
+
+  /** Whether all of the answer has been sent. */
+  get isAnswered(): boolean {
+    return this.hasLocalEnded && this.waiting.length === 0;
   }
 
   /** The headers of the answer: first, and once. */
