@@ -15,7 +15,7 @@ export const ERROR_CODES = {
     http: 400,
     close: 1007,
     grpc: 3,
-    meaning: "The request is wrong in itself; sending it again cannot help.",
+    meaning: "The request is wrong in itself, or a model refuses its values; sending it again cannot help.",
   },
   UNAUTHENTICATED: {
     http: 401,

@@ -16,18 +16,22 @@ const std::byte* offset(const std::byte* record, size_t bytes) { return record =
 
 }  // namespace
 
-std::string BatchRunner::run(Batch& batch, RunScratch& scratch) const {
+RunError BatchRunner::run(Batch& batch, RunScratch& scratch) const {
   const Nanos begin = now_nanos();
   Nanos gathering = 0;
-  std::string error;
+  RunError error;
   try {
     gather(batch, scratch);
     gathering = now_nanos() - begin;
     session_.run(batch, batch.ran);
     transpose_outputs(batch, scratch);
+  } catch (const Ort::Exception& failure) {
+    // Of several rows it is not known whose values they are.
+    const bool is_refused = failure.GetOrtErrorCode() == ORT_INVALID_ARGUMENT && batch.ran == 1;
+    error = {is_refused ? Code::InvalidArgument : Code::Internal, failure.what(), true};
   } catch (const std::exception& failure) {
-    error = failure.what();
-    if (error.empty()) error = "the model failed without a message";
+    // Outputs that are not one for each row, of which fewer rows might look as if they were.
+    error = {Code::Internal, failure.what(), false};
   }
   batch.times = {gathering, now_nanos() - begin - gathering, 0};
   return error;

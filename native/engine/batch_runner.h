@@ -28,6 +28,15 @@ struct OutputCopy {
   std::vector<std::string> strings;
 };
 
+// Why a run failed.
+struct RunError {
+  Code code = Code::Ok;
+  std::string message;
+  bool is_of_rows = false;  // the values of some row may be why, and the others may run without it
+
+  bool ok() const { return code == Code::Ok; }
+};
+
 class BatchRunner {
  public:
   explicit BatchRunner(ModelSession& session) : session_(session), layout_(record_layout(session.plan())) {}
@@ -35,7 +44,7 @@ class BatchRunner {
   size_t record_bytes() const { return layout_.bytes; }
 
   // Runs all rows of the batch and notes its times. On failure returns why; no state has been touched then.
-  std::string run(Batch& batch, RunScratch& scratch) const;
+  RunError run(Batch& batch, RunScratch& scratch) const;
 
   // Appends the moves that write row `row`'s new state and context over its record.
   void append_commit(const Batch& batch, uint32_t row, std::byte* record, std::vector<RowMove>& moves) const;

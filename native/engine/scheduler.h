@@ -176,10 +176,10 @@ class Scheduler {
   // Running and settling (scheduler_run.cc)
   bool run_next(RunScratch& scratch, const CompletionQueue* self, Decision& decision) EXCLUDES(mutex_);
   Batch* take_batch(const Dispatch& dispatch, Nanos now) REQUIRES(mutex_);
-  void settle(Batch& batch, const std::string& error, RunScratch& scratch, const CompletionQueue* self)
-      EXCLUDES(mutex_);
+  void begin_run(Batch& batch, Nanos now) REQUIRES(mutex_);
+  void settle(Batch& batch, const RunError& error, RunScratch& scratch, const CompletionQueue* self) EXCLUDES(mutex_);
   void decide_commits(Batch& batch, bool ok, RunScratch& scratch) REQUIRES(mutex_);
-  void finish(Batch& batch, const std::string& error, Nanos now, RunScratch& scratch) REQUIRES(mutex_);
+  void finish(Batch& batch, const RunError& error, Nanos now, RunScratch& scratch) REQUIRES(mutex_);
   void settle_state(Request& request, bool committed, Nanos now) REQUIRES(mutex_);
   void promote(StateEntry& entry, Nanos now) REQUIRES(mutex_);
   void complete(Request& request, Code code, Nanos now) REQUIRES(mutex_);
@@ -194,10 +194,13 @@ class Scheduler {
   // What the model refuses (scheduler_split.cc)
   void run_batch(Batch& batch, RunScratch& scratch, const CompletionQueue* self) EXCLUDES(mutex_);
   Batch* split(Batch& batch) EXCLUDES(mutex_);
+  bool begin_half(Batch& half, RunScratch& scratch, const CompletionQueue* self) EXCLUDES(mutex_);
+  void end_given_up(Batch& batch, Nanos now) REQUIRES(mutex_);
 
   // Counting (scheduler_stats.cc)
   void count_dispatch(const Batch& batch, DispatchReason reason) REQUIRES(mutex_);
   void count_run(const Batch& batch, bool ok, Nanos now) REQUIRES(mutex_);
+  void count_split(const Batch& batch) REQUIRES(mutex_);
   void count_end(const Request& request, Code code, Nanos now) REQUIRES(mutex_);
   Nanos stalled_at(Nanos now) const REQUIRES(mutex_);
 
@@ -228,6 +231,7 @@ class Scheduler {
   std::vector<RowMove> commit_moves_ GUARDED_BY(mutex_);            // scratch of release
   uint32_t waiting_ GUARDED_BY(mutex_) = 0;                         // steps published and not yet running
   uint32_t running_ GUARDED_BY(mutex_) = 0;                         // batches
+  uint32_t halves_ GUARDED_BY(mutex_) = 0;                          // of split batches; a lane has still to run them
   uint32_t idle_lanes_ GUARDED_BY(mutex_) = 0;
   RunCosts costs_ GUARDED_BY(mutex_);
   Nanos busy_until_ GUARDED_BY(mutex_) = 0;  // when the batch that was begun last will have ended, presumably

@@ -5,7 +5,7 @@
 
 namespace headrace {
 
-bool Scheduler::drained() const { return waiting_ == 0 && running_ == 0; }
+bool Scheduler::drained() const { return waiting_ == 0 && running_ == 0 && halves_ == 0; }
 
 void Scheduler::tell_closing() {
   if (!closing_) return;

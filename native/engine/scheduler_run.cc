@@ -27,10 +27,10 @@ bool Scheduler::run_next(RunScratch& scratch, const CompletionQueue* self, Decis
 }
 
 // A batch that has run: new states are kept, and whoever waits for its steps is told.
-void Scheduler::settle(Batch& batch, const std::string& error, RunScratch& scratch, const CompletionQueue* self) {
+void Scheduler::settle(Batch& batch, const RunError& error, RunScratch& scratch, const CompletionQueue* self) {
   {
     MutexLock lock(mutex_);
-    decide_commits(batch, error.empty(), scratch);
+    decide_commits(batch, error.ok(), scratch);
   }
   const Nanos before = now_nanos();
   session_.device().scatter(scratch.moves);
@@ -60,13 +60,17 @@ Batch* Scheduler::take_batch(const Dispatch& dispatch, Nanos now) {
     recycle(*batch);
     return nullptr;
   }
-  batch->started = now;
-  busy_until_ = now + costs_.of(batch->rows.size());
   for (Request* request : batch->rows) request->phase = Phase::Running;
   waiting_ -= static_cast<uint32_t>(batch->rows.size());
-  ++running_;
+  begin_run(*batch, now);
   count_dispatch(*batch, dispatch.reason);
   return batch;
+}
+
+void Scheduler::begin_run(Batch& batch, Nanos now) {
+  batch.started = now;
+  busy_until_ = now + costs_.of(batch.rows.size());
+  ++running_;
 }
 
 // The last moment at which a step can be cancelled: from here on its outcome stands.
@@ -85,15 +89,15 @@ void Scheduler::decide_commits(Batch& batch, bool ok, RunScratch& scratch) {
   }
 }
 
-void Scheduler::finish(Batch& batch, const std::string& error, Nanos now, RunScratch& scratch) {
+void Scheduler::finish(Batch& batch, const RunError& error, Nanos now, RunScratch& scratch) {
   --running_;
-  count_run(batch, error.empty(), now);
+  count_run(batch, error.ok(), now);
   batch.held = 0;
   // The rows are walked by index: completing an orphan recycles nothing while `held` counts this walk.
   ++batch.held;
   for (size_t row = 0; row < batch.rows.size(); ++row) {
     Request& request = *batch.rows[row];
-    const bool ok = error.empty() && request.cancelled == Code::Ok;
+    const bool ok = error.ok() && request.cancelled == Code::Ok;
     request.uncommitted = ok && request.step.hold && request.step.state != nullptr;
     if (!request.uncommitted) settle_state(request, ok, now);
     if (ok) {
@@ -101,8 +105,10 @@ void Scheduler::finish(Batch& batch, const std::string& error, Nanos now, RunScr
       complete(request, Code::Ok, now);
     } else {
       request.batch = nullptr;
-      if (request.cancelled == Code::Ok) request.error = error;
-      complete(request, request.cancelled == Code::Ok ? Code::Internal : request.cancelled, now);
+      if (request.cancelled == Code::Ok) request.error = error.message;
+      // What a step within a larger prediction was given came from another cell, not from the caller.
+      const Code failed = request.step.inner ? Code::Internal : error.code;
+      complete(request, request.cancelled == Code::Ok ? failed : request.cancelled, now);
     }
   }
   if (--batch.held == 0) recycle(batch);

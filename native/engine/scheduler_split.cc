@@ -3,18 +3,17 @@
 
 namespace headrace {
 
-// Rows are run again in halves, so that in the end only those fail that the model refuses by themselves: in 2n - 1 runs of
-// together n log2(2n) rows at most, and about 3n where it is one row of n.
+// Rows are run again in halves, so that in the end only those fail that the model refuses by themselves: in 2n - 1 runs
+// of together n log2(2n) rows at most, and about 3n where it is one row of n.
 void Scheduler::run_batch(Batch& batch, RunScratch& scratch, const CompletionQueue* self) {
-  const std::string error = runner_.run(batch, scratch);
-  Batch* const rest = error.empty() || batch.ran == 1 ? nullptr : split(batch);
+  const RunError error = runner_.run(batch, scratch);
+  Batch* const rest = error.is_of_rows && batch.ran > 1 ? split(batch) : nullptr;
   if (rest == nullptr) {
     settle(batch, error, scratch, self);
     return;
   }
   for (Batch* half : {&batch, rest}) {
-    half->started = now_nanos();
-    run_batch(*half, scratch, self);
+    if (begin_half(*half, scratch, self)) run_batch(*half, scratch, self);
   }
 }
 
@@ -27,8 +26,9 @@ Batch* Scheduler::split(Batch& batch) {
   } catch (const std::exception&) {
     return nullptr;
   }
-  ++stats_.splits;
-  ++running_;
+  count_split(batch);
+  --running_;
+  halves_ += 2;
   const size_t kept = batch.rows.size() / 2;
   for (size_t row = kept; row < batch.rows.size(); ++row) {
     Request& request = *batch.rows[row];
@@ -40,6 +40,41 @@ Batch* Scheduler::split(Batch& batch) {
   }
   batch.rows.resize(kept);
   return rest;
+}
+
+// Its turn has come. False where nobody waits for any of its steps any more.
+bool Scheduler::begin_half(Batch& half, RunScratch& scratch, const CompletionQueue* self) {
+  bool any = false;
+  {
+    MutexLock lock(mutex_);
+    --halves_;
+    const Nanos now = now_nanos();
+    end_given_up(half, now);
+    any = !half.rows.empty();
+    if (any) {
+      begin_run(half, now);
+    } else {
+      recycle(half);
+    }
+    take_wakes(scratch, self);
+    tell_closing();
+  }
+  wake(scratch);
+  return any;
+}
+
+// Steps of a batch between two runs that were cancelled meanwhile, or are too late.
+void Scheduler::end_given_up(Batch& batch, Nanos now) {
+  for (size_t row = batch.rows.size(); row-- > 0;) {
+    Request& request = *batch.rows[row];
+    const bool is_late = request.deadline != 0 && now > request.deadline;
+    if (request.cancelled == Code::Ok && !is_late) continue;
+    const Code code = request.cancelled == Code::Ok ? Code::DeadlineExceeded : request.cancelled;
+    remove_row(batch, static_cast<uint32_t>(row));
+    request.batch = nullptr;
+    settle_state(request, false, now);
+    complete(request, code, now);
+  }
 }
 
 }  // namespace headrace

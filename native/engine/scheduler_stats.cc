@@ -40,6 +40,12 @@ void Scheduler::count_run(const Batch& batch, bool ok, Nanos now) {
   stats_.last_run_millis = wall_clock_millis();
 }
 
+void Scheduler::count_split(const Batch& batch) {
+  ++stats_.splits;
+  stats_.gather_time.add(batch.times.gather);
+  stats_.run_time.add(batch.times.run);
+}
+
 void Scheduler::count_end(const Request& request, Code code, Nanos now) {
   switch (code) {
     case Code::Ok:

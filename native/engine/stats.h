@@ -36,7 +36,7 @@ struct RequestPhases {
 
 struct Stats {
   uint64_t succeeded = 0;  // steps that gave outputs
-  uint64_t failed = 0;     // the model failed
+  uint64_t failed = 0;     // the model failed, or refused the inputs
   uint64_t cancelled = 0;
   uint64_t timed_out = 0;
   uint64_t refused = 0;  // never ran: queue, state table or memory full, or closing

@@ -7,6 +7,7 @@ namespace headrace {
 std::string step_error_message(Code code, std::string_view detail) {
   switch (code) {
     case Code::InvalidArgument:
+      if (!detail.empty()) return "the model refused the inputs: " + std::string(detail);
       return "the bytes of the inputs do not have the size that their shapes need";
     case Code::ResourceExhausted:
       return "the queue or the table of states is full; retry later, or raise queueSize, queueBytes or maxStates";

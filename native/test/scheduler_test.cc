@@ -165,7 +165,7 @@ TEST_CASE("a NaN stays in its row and in its state") {
   });
 }
 
-TEST_CASE("a model that fails leaves every state of its batch untouched, and says why") {
+TEST_CASE("a model that refuses a step leaves every state of its batch untouched, and says why") {
   everywhere([](uint32_t lanes) {
     Served served("picky", {.lanes = lanes});
     Client client(served);
@@ -175,10 +175,10 @@ TEST_CASE("a model that fails leaves every state of its batch untouched, and say
     CHECK(client.result(client.submit<int64_t>(a, {1})) == Floats{10});
     CHECK(client.result(client.submit<int64_t>(b, {2})) == Floats{100});
     const uint32_t wrong = client.submit<int64_t>(a, {7});
-    CHECK(client.wait(wrong).code == Code::Internal);
+    CHECK(client.wait(wrong).code == Code::InvalidArgument);
     CHECK(testing::contains(served.scheduler.error_of(wrong), "out of"));
     client.release(wrong);
-    CHECK(client.outcome(client.submit<int64_t>(fresh, {-9})) == Code::Internal);
+    CHECK(client.outcome(client.submit<int64_t>(fresh, {-9})) == Code::InvalidArgument);
     CHECK(client.result(client.submit<int64_t>(a, {0})) == Floats{11});
     CHECK(client.result(client.submit<int64_t>(b, {0})) == Floats{101});
     const Stats stats = served.scheduler.stats();
@@ -196,8 +196,8 @@ TEST_CASE("a failing start or end leaves the state as it was, and successors run
   const uint32_t start = client.submit<int64_t>(starting(a), {9});
   const uint32_t end = client.submit<int64_t>(ending(a), {9});
   const uint32_t next = client.submit<int64_t>(a, {0});
-  CHECK(client.outcome(start) == Code::Internal);
-  CHECK(client.outcome(end) == Code::Internal);
+  CHECK(client.outcome(start) == Code::InvalidArgument);
+  CHECK(client.outcome(end) == Code::InvalidArgument);
   CHECK(client.result(next) == Floats{1001});
 }
 

@@ -277,8 +277,8 @@ TEST_CASE("a step that fails is answered in its place, and the state is as it wa
   CHECK(client.frame() == value(10));
   client.send(row(7));
   const std::string error = client.frame();
-  CHECK(error.starts_with("\x81{\"error\":\"the model failed: "));
-  CHECK(error.ends_with("\",\"code\":\"INTERNAL\"}"));
+  CHECK(error.starts_with("\x81{\"error\":\"the model refused the inputs: "));
+  CHECK(error.ends_with("\",\"code\":\"INVALID_ARGUMENT\"}"));
   client.send(row(2));
   CHECK(client.frame() == value(110));
 }

@@ -199,10 +199,8 @@ export class Engine {
 
   /** The error that a step's negative or completion code stands for. */
   errorFor(code: number, request?: number): HeadraceError {
-    return stepError(code, (isInternal) => {
-      const detail = isInternal && request !== undefined ? this.native.errorOf(request) : "";
-      return addon().stepErrorMessage(Math.abs(code), detail);
-    });
+    const detail = request === undefined ? "" : this.native.errorOf(request);
+    return stepError(code, () => addon().stepErrorMessage(Math.abs(code), detail));
   }
 
   /** A key for a state id, valid until `unpin`. */

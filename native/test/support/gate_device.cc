@@ -11,6 +11,11 @@ void GateDevice::hold(int nth) {
   until_hold_ = nth;
 }
 
+void GateDevice::hold_gather(int nth) {
+  MutexLock lock(mutex_);
+  until_hold_gather_ = nth;
+}
+
 void GateDevice::wait_held() {
   MutexLock lock(mutex_);
   while (!held_) changed_.wait(mutex_);
@@ -45,18 +50,27 @@ void GateDevice::copy_out(std::byte* dst, const std::byte* src, size_t bytes) co
   cpu_device().copy_out(dst, src, bytes);
 }
 
-void GateDevice::gather(std::span<const RowMove> moves) const { cpu_device().gather(moves); }
+void GateDevice::gather(std::span<const RowMove> moves) const {
+  {
+    MutexLock lock(mutex_);
+    wait_if_last(until_hold_gather_);
+  }
+  cpu_device().gather(moves);
+}
 
 void GateDevice::scatter(std::span<const RowMove> moves) const {
   {
     MutexLock lock(mutex_);
-    if (until_hold_ > 0 && --until_hold_ == 0) {
-      held_ = true;
-      changed_.notify_all();
-      while (held_) changed_.wait(mutex_);
-    }
+    wait_if_last(until_hold_);
   }
   cpu_device().scatter(moves);
+}
+
+void GateDevice::wait_if_last(int& until_hold) const {
+  if (until_hold == 0 || --until_hold > 0) return;
+  held_ = true;
+  changed_.notify_all();
+  while (held_) changed_.wait(mutex_);
 }
 
 void GateDevice::free(std::byte*) const { std::abort(); }

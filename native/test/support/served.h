@@ -1,6 +1,7 @@
 // A fixture model behind a scheduler, on a device that tests can hold and fill.
 #pragma once
 
+#include <numeric>
 #include <thread>
 
 #include "engine.h"
@@ -79,6 +80,10 @@ inline StepSpec ending(StepSpec spec) {
 inline StepSpec holding(StepSpec spec) {
   spec.hold = true;
   return spec;
+}
+
+inline uint64_t total(const DurationHistogram& histogram) {
+  return std::accumulate(histogram.counts().begin(), histogram.counts().end(), uint64_t{0});
 }
 
 }  // namespace headrace::testing

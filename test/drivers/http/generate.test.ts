@@ -2,6 +2,7 @@
 import t from "tap";
 import { onnxCell } from "../../../src/pipeline/index.js";
 import { myPipeline } from "../../support/cells.js";
+import { Gate } from "../../support/gate.js";
 import { fixture } from "../../support/paths.js";
 import { modelPipeline, serve } from "../../support/serve.js";
 
@@ -61,16 +62,24 @@ t.test("as an event", async (t) => {
     type: "text/event-stream; charset=utf-8",
     text: 'data: {"model_name":"picky","model_version":"1","y":100}\n\n',
   });
-  const failed = await generate(url, "picky", { index: 9 }, true);
-  t.equal(failed.type, "text/event-stream; charset=utf-8", "it failed while it ran");
-  t.equal(failed.status, 500);
-  t.match(failed.text, /^data: \{"error":".+"\}\n\n$/);
-  const plain = await generate(url, "picky", { index: 9 });
-  t.equal(plain.status, 500);
-  t.equal(plain.type, "application/json");
-  const wrong = await generate(url, "picky", { index: "two" }, true);
-  t.equal(wrong.status, 400);
-  t.equal(wrong.type, "application/json", "what is wrong in itself never became a stream");
+  for (const index of [9, "two"]) {
+    const wrong = await generate(url, "picky", { index }, true);
+    t.match(wrong, { status: 400, type: "application/json" }, "what is wrong in itself never became a stream");
+  }
+});
+
+t.test("as an event, where it fails while it runs", async (t) => {
+  const held = new Gate();
+  const { url } = await serve(t, held.pipeline());
+  for (const isStream of [true, false]) {
+    const answer = generate(url, "gate", { x: 1 }, isStream);
+    await held.arrived(isStream ? 1 : 2);
+    held.fail("out of order");
+    const { status, type, text } = await answer;
+    t.equal(status, 500);
+    t.equal(type, isStream ? "text/event-stream; charset=utf-8" : "application/json");
+    t.match(text, isStream ? /^data: \{"error":".*out of order.*"\}\n\n$/ : /^\{"error":".*out of order.*"\}$/);
+  }
 });
 
 t.test("what is refused", async (t) => {

@@ -189,11 +189,11 @@ t.test("requests that the engine ends are counted by what ended them", async (t)
   };
   t.comment(JSON.stringify(inputs.inputs));
   t.equal(await infer([1]), 200);
-  t.equal(await infer([7]), 500, "the model fails");
+  t.equal(await infer([7]), 400, "the model refuses it");
   t.equal(await infer([1, 2, 3]), 429, "the second row finds the queue full");
   const { value } = await scrape(url);
   const by = (code: string) => value("headrace_requests_total", { model: "picky", code });
-  t.match([by("OK"), by("INTERNAL"), by("RESOURCE_EXHAUSTED"), by("CANCELLED")], [1, 1, 1, 0]);
+  t.match([by("OK"), by("INVALID_ARGUMENT"), by("RESOURCE_EXHAUSTED"), by("CANCELLED")], [1, 1, 1, 0]);
   t.equal(value("headrace_requests_total"), 3);
   const [stats] = await statistics(`${url}/v2/models/picky/versions/1/stats`);
   t.match(stats?.inference_stats, { success: { count: 1 }, fail: { count: 2 }, compute_infer: { count: 1 } });

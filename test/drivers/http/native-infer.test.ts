@@ -297,18 +297,18 @@ t.test("booleans: from JSON by themselves, from bytes where somebody has looked 
   t.match(await server.notNative({ header, tensors: Buffer.from([1, 0, 1, 0, 1, 2]) }, "2 is none"), /^400 .*BOOL/s);
 });
 
-t.test("a model that fails", async (t) => {
+t.test("a model that refuses what it is given", async (t) => {
   const server = await Server.open(t, await modelPipeline(onnxCell({ name: "picky", model: fixture("picky") })));
   const of = (rows: number[]) => ({ name: "index", datatype: "INT64", shape: [rows.length, 1], data: rows });
   const failed = await server.same({ header: json({ id: "7", inputs: [of([7])] }) }, "one row");
-  t.match(failed, /^500 .*the model failed: /s);
-  t.match(await server.same({ header: json({ inputs: [of([1, 7, 2])] }) }, "one of three rows"), /^500 /);
+  t.match(failed, /^400 .*the model refused the inputs: /s);
+  t.match(await server.same({ header: json({ inputs: [of([1, 7, 2])] }) }, "one of three rows"), /^400 /);
   t.match(
     await server.same({ header: json({ inputs: [of([1, 2, 3])] }) }, "rows that are fine"),
     /"data":\[10,100,1000\]/,
   );
   t.equal(server.counts.underWay, 0);
-  t.equal(server.counts.byCode[NATIVE_CODES.indexOf("INTERNAL")], 6);
+  t.equal(server.counts.byCode[NATIVE_CODES.indexOf("INVALID_ARGUMENT")], 6);
   t.equal(server.counts.byCode[NATIVE_CODES.indexOf("OK")], 3);
 });
 
