@@ -200,7 +200,7 @@ class Scheduler {
   // Counting (scheduler_stats.cc)
   void count_dispatch(const Batch& batch, DispatchReason reason) REQUIRES(mutex_);
   void count_run(const Batch& batch, bool ok, Nanos now) REQUIRES(mutex_);
-  void count_split(const Batch& batch) REQUIRES(mutex_);
+  void count_split(const Batch& batch, Nanos now) REQUIRES(mutex_);
   void count_end(const Request& request, Code code, Nanos now) REQUIRES(mutex_);
   Nanos stalled_at(Nanos now) const REQUIRES(mutex_);
 

@@ -26,7 +26,7 @@ Batch* Scheduler::split(Batch& batch) {
   } catch (const std::exception&) {
     return nullptr;
   }
-  count_split(batch);
+  count_split(batch, now_nanos());
   --running_;
   halves_ += 2;
   const size_t kept = batch.rows.size() / 2;

@@ -40,7 +40,8 @@ void Scheduler::count_run(const Batch& batch, bool ok, Nanos now) {
   stats_.last_run_millis = wall_clock_millis();
 }
 
-void Scheduler::count_split(const Batch& batch) {
+void Scheduler::count_split(const Batch& batch, Nanos now) {
+  last_progress_ = now;
   ++stats_.splits;
   stats_.gather_time.add(batch.times.gather);
   stats_.run_time.add(batch.times.run);

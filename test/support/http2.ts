@@ -149,6 +149,6 @@ export async function listening(t: Test): Promise<GrpcListener> {
 
 /** Resolves when the server has read what was sent so far, and what it wrote for it is here. */
 export async function taken(raw: RawConnection, mark: number): Promise<void> {
-  raw.send(frame(FRAME.PING, 0, 0, Buffer.alloc(8, mark & 0xff)));
-  await raw.until(({ type, payload }) => type === FRAME.PING && payload[0] === (mark & 0xff));
+  raw.send(frame(FRAME.PING, 0, 0, Buffer.concat([uint32(mark), uint32(0)])));
+  await raw.until(({ type, payload }) => type === FRAME.PING && payload.readUInt32BE(0) === mark);
 }

@@ -123,7 +123,9 @@ export class Call implements StreamHandler {
 
   /** Ends where its client takes too long over a message, while nothing here holds it up; whether it did. */
   tick(now: number): boolean {
-    if (this.isFinished || this.isPaused || !this.reader.isLate(now)) return false;
+    if (this.isFinished || this.isPaused) return false;
+    if (this.stream.connection.isHoldingBack) this.reader.forgive();
+    if (!this.reader.isLate(now)) return false;
     this.giveUp(
       new HeadraceError("DEADLINE_EXCEEDED", "the message did not come in time; send it at once, or not at all"),
     );

@@ -86,7 +86,9 @@ export class GrpcListener implements SharedListener, ConnectionHost {
     private readonly access: Access,
   ) {
     this.gate = new GrpcGate(init.parameters, access);
-    this.clock = setInterval(() => this.tick(performance.now()), init.tickMillis ?? TICK_MILLIS).unref();
+    // What came while this process stood still is read first.
+    const tick = (): void => void setImmediate(() => this.tick(performance.now()));
+    this.clock = setInterval(tick, init.tickMillis ?? TICK_MILLIS).unref();
     access.onChange(() => {
       for (const call of this.calls()) call.recheck(access);
     });

@@ -34,7 +34,7 @@ export class SharedBytes {
    */
   admit(before: number, after: number): void {
     const more = counted(after) - counted(before);
-    const isShared = before > 0 && after > this.share;
+    const isShared = counted(before) > 0 && after > this.share;
     if (more <= 0 || (this.bytes + more <= this.limit && !isShared)) return;
     this.refusals += 1;
     throw new HeadraceError("RESOURCE_EXHAUSTED", this.refusal);

@@ -89,6 +89,11 @@ export class Connection implements SenderOwner, FrameListener {
     return [...this.streams.values()];
   }
 
+  /** Whether its client cannot send, because nothing more is taken of it. */
+  get isHoldingBack(): boolean {
+    return this.isPaused || this.unconsumed > this.host.limits.maxUnconsumedBytes;
+  }
+
   /** Takes no new requests; those open go on. The client is told, and goes elsewhere with the next one. */
   goAway(): void {
     if (this.isClosed || this.isGoingAway) return;
@@ -111,13 +116,13 @@ export class Connection implements SenderOwner, FrameListener {
       return 0;
     }
     // What is in the socket cannot have been answered with a wider window.
-    const isHeld = (stream: Http2Stream): boolean => stream.sendWindow <= 0 && this.sender.isEmpty;
-    const late = unread.filter((stream) => isHeld(stream) && isStalled(stream, elapsed));
+    const held = this.sender.isEmpty ? unread.filter((stream) => stream.sendWindow <= 0) : [];
+    const late = held.filter((stream) => isStalled(stream, elapsed));
     for (const stream of late) this.reset(stream, H2.ENHANCE_YOUR_CALM);
-    if (unread.every(isHeld)) return late.length;
+    if (held.length === unread.length) return late.length;
     this.stall ??= new Stall();
     this.stall.held(elapsed, this.sender.takenBytes);
-    if (!this.stall.isTooLong(this.socket.writableLength)) return late.length;
+    if (!this.stall.isTooLong(this.sender.onTheirWay)) return late.length;
     this.fail(new ConnectionError(H2.ENHANCE_YOUR_CALM, "answers were not taken in time"));
     return unread.length;
   }
@@ -125,7 +130,7 @@ export class Connection implements SenderOwner, FrameListener {
   /** Writes what is due and ends the connection. */
   end(): void {
     if (this.isClosed) return;
-    this.sender.flushAll();
+    this.sender.flush();
     this.socket.end();
     this.over();
     // Its end is to be seen; a client that never ends its side must not keep the socket, nor the process.
@@ -352,8 +357,6 @@ export class Connection implements SenderOwner, FrameListener {
   }
 
   private socketDrained(): void {
-    this.sender.flush();
-    if (this.sender.isBackedUp) return;
     if (this.isPaused) this.socket.resume();
     this.isPaused = false;
     this.sender.pumpBlocked();

@@ -29,11 +29,6 @@ export interface SenderOwner {
 }
 
 const EMPTY = Buffer.alloc(0);
-/**
- * A socket tells of what it was given only when all of that has gone: so that it can be seen whether a client reads, it is given
- * little at a time. More than its high-water mark (16 KiB), or it would not tell.
- */
-const PIECE_BYTES = 32 << 10;
 
 export class Sender {
   /** What the client says about itself. */
@@ -47,9 +42,10 @@ export class Sender {
   private readonly blocked = new Set<Http2Stream>();
   /** Bytes of DATA that wait, of all streams. */
   private waitingBytes = 0;
-  /** Bytes that are due before those in `output`. */
-  private unsent: Buffer = EMPTY;
+  /** Bytes that the socket has been given, in all. */
   private handed = 0;
+  /** Bytes of DATA sent since the client last widened the connection's window. */
+  private sentSinceWidened = 0;
 
   /**
    * @param maxBackpressureBytes What may wait for a client that does not read; at least what the socket buffers by itself.
@@ -79,37 +75,25 @@ export class Sender {
     return this.handed - this.socket.writableLength;
   }
 
+  /** Bytes that may still be on their way to the client. */
+  get onTheirWay(): number {
+    return Math.max(this.socket.writableLength, this.sentSinceWidened);
+  }
+
   /** Bytes that the operating system has not taken yet. */
   private get kept(): number {
-    return this.socket.writableLength + this.unsent.length + this.output.length;
+    return this.socket.writableLength + this.output.length;
   }
 
-  /** What is due goes to the socket as far as the operating system takes it; the rest is for the next time, when it has. */
+  /** Everything written since the last time goes to the socket, in one piece. */
   flush(): void {
-    for (;;) {
-      const whole = this.output.buffer;
-      const isFirst = this.unsent.length === 0;
-      if (isFirst && this.output.length > 0) this.unsent = this.output.take();
-      while (this.unsent.length > 0 && this.socket.writableLength < PIECE_BYTES) this.write(PIECE_BYTES);
-      if (this.unsent.length > 0 || this.socket.writableLength > 0) return;
-      // All of it went to the kernel at once: then the buffer is free again.
-      if (isFirst) this.output.giveBack(whole);
-      if (this.output.length === 0) return;
-    }
-  }
-
-  /** All that is due goes to the socket, which is about to end. */
-  flushAll(): void {
-    this.write(this.unsent.length);
-    this.unsent = this.output.take();
-    this.write(this.unsent.length);
-  }
-
-  private write(most: number): void {
-    const piece = this.unsent.subarray(0, most);
-    this.unsent = this.unsent.subarray(piece.length);
-    this.handed += piece.length;
-    if (piece.length > 0) this.socket.write(piece);
+    if (this.output.length === 0) return;
+    const whole = this.output.buffer;
+    const taken = this.output.take();
+    this.handed += taken.length;
+    this.socket.write(taken);
+    // All of it went to the kernel at once: then the buffer is free again.
+    if (this.socket.writableLength === 0) this.output.giveBack(whole);
   }
 
   headers(stream: Http2Stream, block: Buffer, isEnd = false): void {
@@ -144,6 +128,7 @@ export class Sender {
   widened(bytes: number): void {
     if (bytes === 0) throw new ConnectionError(H2.PROTOCOL_ERROR, "a window that grows by 0");
     this.window += bytes;
+    this.sentSinceWidened = 0;
     if (this.window > MAX_WINDOW) throw new ConnectionError(H2.FLOW_CONTROL_ERROR, "a window above 2^31 - 1");
     this.pumpBlocked();
   }
@@ -242,6 +227,7 @@ export class Sender {
     const at = this.reserve(FRAME_HEADER_BYTES + byteLength);
     writeFrameHeader(this.output.buffer, at, byteLength, FRAME.DATA, 0, stream.id);
     this.window -= byteLength;
+    this.sentSinceWidened += byteLength;
     stream.sentBytes += byteLength;
     stream.sentSinceWidened += byteLength;
     stream.sendWindow -= byteLength;
