@@ -200,7 +200,7 @@ export class Engine {
   /** The error that a step's negative or completion code stands for. */
   errorFor(code: number, request?: number): HeadraceError {
     const detail = request === undefined ? "" : this.native.errorOf(request);
-    return stepError(code, () => addon().stepErrorMessage(Math.abs(code), detail));
+    return stepError(code, addon().stepErrorMessage(Math.abs(code), detail));
   }
 
   /** A key for a state id, valid until `unpin`. */

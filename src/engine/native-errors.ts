@@ -10,11 +10,11 @@ export function fromNative(error: unknown): HeadraceError {
   return new HeadraceError(isErrorCode(code) ? code : "INTERNAL", message, { cause: error });
 }
 
-/** What a step's negative or completion code stands for; `messageOf` says it in words. */
-export function stepError(code: number, messageOf: () => string): HeadraceError {
+/** What a step's negative or completion code stands for; `message` says it in words. */
+export function stepError(code: number, message: string): HeadraceError {
   const name = NATIVE_CODES[Math.abs(code)] ?? "INTERNAL";
   if (name === "OK" || !isErrorCode(name)) return new HeadraceError("INTERNAL", "a step ended without an outcome");
-  return new HeadraceError(name, messageOf());
+  return new HeadraceError(name, message);
 }
 
 /** Why a state was not exported or imported. */
