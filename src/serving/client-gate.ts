@@ -21,10 +21,17 @@ export interface ClientCall {
   address(): string;
 }
 
+/** Those that were not let in, by why. */
+export interface RefusedClients {
+  readonly unauthenticated: number;
+  readonly permission_denied: number;
+  readonly rate_limited: number;
+}
+
 const HEALTH_ROLE = "read";
 
 export class ClientGate {
-  readonly counters = { unauthenticated: 0, permissionDenied: 0 };
+  private readonly counters = { unauthenticated: 0, permissionDenied: 0 };
   readonly limiter: RateLimiter | undefined;
   /** Whether everybody may come in, as often as they like. */
   readonly isWideOpen: boolean;
@@ -36,6 +43,11 @@ export class ClientGate {
   ) {
     this.limiter = rateLimit && new RateLimiter(rateLimit);
     this.isWideOpen = access.isOpen && this.limiter === undefined;
+  }
+
+  get refused(): RefusedClients {
+    const { unauthenticated, permissionDenied } = this.counters;
+    return { unauthenticated, permission_denied: permissionDenied, rate_limited: this.limiter?.refused ?? 0 };
   }
 
   /** Whether nothing has to be looked at. */

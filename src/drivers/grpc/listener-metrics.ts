@@ -1,5 +1,6 @@
 /** A port in the metrics of its drivers: what waits there, and what it did not let in. */
 import type { DriverMetric } from "../../runtime/index.js";
+import type { RefusedClients } from "../../serving/client-gate.js";
 
 /** What a listener counts, of all its models together. */
 export interface ListenerCounters {
@@ -10,10 +11,7 @@ export interface ListenerCounters {
   /** Bytes of answers that their clients have not read; connections with few do not count. */
   readonly unreadBytes: number;
   /** Calls and connections that were refused or given up, by why. */
-  readonly refused: {
-    readonly unauthenticated: number;
-    readonly permission_denied: number;
-    readonly rate_limited: number;
+  readonly refused: RefusedClients & {
     readonly too_many_connections: number;
     readonly too_many_bytes: number;
     readonly too_many_unread: number;

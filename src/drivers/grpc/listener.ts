@@ -204,15 +204,12 @@ export class GrpcListener implements SharedListener, ConnectionHost {
   }
 
   counters(): ListenerCounters {
-    const { limiter, counters } = this.gate.clients;
     return {
       connections: this.connections.size,
       incomingBytes: this.incoming.total,
       unreadBytes: this.unread.total,
       refused: {
-        unauthenticated: counters.unauthenticated,
-        permission_denied: counters.permissionDenied,
-        rate_limited: limiter?.refused ?? 0,
+        ...this.gate.clients.refused,
         too_many_connections: this.refusedConnections,
         too_many_bytes: this.incoming.refused,
         too_many_unread: this.unread.refused,

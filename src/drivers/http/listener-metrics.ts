@@ -1,4 +1,5 @@
 /** The part of a port in `GET /metrics`: its connections, and what it did not let in. */
+import type { RefusedClients } from "../../serving/client-gate.js";
 import type { MetricFamily } from "../../serving/metric-text.js";
 
 /** What a listener counts, of all its models together. */
@@ -8,10 +9,7 @@ export interface ListenerCounters {
   /** Bytes of requests and messages that are not done with; small ones do not count. */
   readonly incomingBytes: number;
   /** Requests, connections and frames that were refused, by why. */
-  readonly refused: {
-    readonly unauthenticated: number;
-    readonly permission_denied: number;
-    readonly rate_limited: number;
+  readonly refused: RefusedClients & {
     readonly too_many_connections: number;
     readonly too_many_bytes: number;
   };

@@ -128,15 +128,13 @@ export class HttpListener implements SharedListener {
 
   /** What it counts, of all models together. */
   counters(): ListenerCounters {
-    const { limiter, counters } = this.gate.clients;
+    const { limiter, refused } = this.gate.clients;
     const { refusedConnections, refusedIncoming, incomingBytes, connections } = this.server;
     return {
       connections,
       incomingBytes,
       refused: {
-        unauthenticated: counters.unauthenticated,
-        permission_denied: counters.permissionDenied,
-        rate_limited: limiter?.refused ?? 0,
+        ...refused,
         too_many_connections: refusedConnections + (this.entrance.front?.refused ?? 0),
         too_many_bytes: refusedIncoming,
       },
