@@ -39,6 +39,35 @@ Napi::Value attach(const Napi::CallbackInfo& info) {
   });
 }
 
+struct PackedArguments {
+  std::span<const std::byte> packed;
+  Packing packing;
+  size_t limit;
+};
+
+// (buffer, offset, length, isGzip, limit)
+PackedArguments packed_arguments(const Napi::CallbackInfo& info) {
+  const auto number = [&](size_t index) { return static_cast<size_t>(info[index].As<Napi::Number>().Int64Value()); };
+  return {to_bytes(info[0], number(1), number(2)), info[3].As<Napi::Boolean>().Value() ? Packing::Gzip : Packing::Zlib,
+          number(4)};
+}
+
+// inflateNow(buffer, offset, length, isGzip, limit): NativeInflated
+Napi::Value inflate_now(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const auto [packed, packing, limit] = packed_arguments(info);
+    return to_js_inflated(info.Env(), inflate_whole(packed, packing, limit));
+  });
+}
+
+// inflate(buffer, offset, length, isGzip, limit): Promise<NativeInflated>
+Napi::Value inflate_later(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const auto [packed, packing, limit] = packed_arguments(info);
+    return inflate_async(info.Env(), info[0].As<Napi::ArrayBuffer>(), packed, packing, limit);
+  });
+}
+
 // stepErrorMessage(code, detail): what a step's code means to whoever submitted it
 Napi::Value step_message(const Napi::CallbackInfo& info) {
   const auto code = static_cast<Code>(info[0].As<Napi::Number>().Int32Value());
@@ -52,6 +81,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("openOnnxRuntime", Napi::Function::New<open_runtime>(env, "openOnnxRuntime"));
   exports.Set("load", Napi::Function::New<load>(env, "load"));
   exports.Set("stepErrorMessage", Napi::Function::New<step_message>(env, "stepErrorMessage"));
+  exports.Set("inflateNow", Napi::Function::New<inflate_now>(env, "inflateNow"));
+  exports.Set("inflate", Napi::Function::New<inflate_later>(env, "inflate"));
   exports.Set("NativeJson", JsonWrap::define(env));
   exports.Set("NativeServer", ServerWrap::define(env));
   exports.Set("attach", Napi::Function::New<attach>(env, "attach"));

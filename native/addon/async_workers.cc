@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "convert.h"
 #include "env_data.h"
 #include "js_error.h"
 
@@ -84,6 +85,27 @@ class LanesTask final : public Task {
   const uint32_t lanes_;
 };
 
+class InflateTask final : public Task {
+ public:
+  InflateTask(Napi::Env env, const Napi::ArrayBuffer& buffer, std::span<const std::byte> packed, Packing packing,
+              size_t limit)
+      : Task(env, "headrace.inflate"),
+        buffer_(Napi::Persistent(buffer)),
+        packed_(packed),
+        packing_(packing),
+        limit_(limit) {}
+
+ private:
+  void work() override { inflated_ = inflate_whole(packed_, packing_, limit_); }
+  Napi::Value result() override { return to_js_inflated(Env(), std::move(inflated_)); }
+
+  const Napi::Reference<Napi::ArrayBuffer> buffer_;  // keeps `packed_` alive
+  const std::span<const std::byte> packed_;
+  const Packing packing_;
+  const size_t limit_;
+  Inflated inflated_{};
+};
+
 // Napi::AsyncWorker owns itself from Queue() on.
 template <typename Worker>
 Napi::Value start(std::unique_ptr<Worker> worker) {
@@ -104,6 +126,11 @@ Napi::Value close_async(Napi::Env env, std::shared_ptr<Engine> engine, bool drai
 
 Napi::Value set_lanes_async(Napi::Env env, std::shared_ptr<Engine> engine, uint32_t lanes) {
   return start(std::make_unique<LanesTask>(env, std::move(engine), lanes));
+}
+
+Napi::Value inflate_async(Napi::Env env, const Napi::ArrayBuffer& buffer, std::span<const std::byte> packed,
+                          Packing packing, size_t limit) {
+  return start(std::make_unique<InflateTask>(env, buffer, packed, packing, limit));
 }
 
 }  // namespace headrace

@@ -1,4 +1,5 @@
-// What takes too long for the JavaScript thread: loading a model, waiting for its lanes, and draining it.
+// What takes too long for the JavaScript thread: loading a model, waiting for its lanes, draining it, and inflating
+// what is large.
 #pragma once
 
 #include <napi.h>
@@ -6,6 +7,7 @@
 #include <memory>
 
 #include "engine.h"
+#include "inflater.h"
 
 namespace headrace {
 
@@ -17,5 +19,9 @@ Napi::Value close_async(Napi::Env env, std::shared_ptr<Engine> engine, bool drai
 
 // A promise that resolves when the engine has this many lanes.
 Napi::Value set_lanes_async(Napi::Env env, std::shared_ptr<Engine> engine, uint32_t lanes);
+
+// A promise of NativeInflated. The bytes must not change until then.
+Napi::Value inflate_async(Napi::Env env, const Napi::ArrayBuffer& buffer, std::span<const std::byte> packed,
+                          Packing packing, size_t limit);
 
 }  // namespace headrace

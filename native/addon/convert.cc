@@ -1,5 +1,7 @@
 #include "convert.h"
 
+#include <cstring>
+
 #include "status.h"
 
 namespace headrace {
@@ -231,6 +233,33 @@ Napi::Object to_js_stats(Napi::Env env, const Stats& stats) {
   result.Set("liveStates", static_cast<double>(stats.live_states));
   result.Set("evictedStates", big(env, stats.evicted_states));
   result.Set("stateBytes", static_cast<double>(stats.state_bytes));
+  return result;
+}
+
+namespace {
+
+// Small ones are copied: memory of another owner costs V8 more than that.
+constexpr size_t kCopiedBytes = size_t{64} << 10;
+
+Napi::ArrayBuffer to_js_buffer(Napi::Env env, std::unique_ptr<std::byte[]> bytes, size_t size) {
+  if (size > kCopiedBytes) {
+    const auto free = [](Napi::Env, void* data) { std::unique_ptr<std::byte[]> owned(static_cast<std::byte*>(data)); };
+    return Napi::ArrayBuffer::New(env, bytes.release(), size, free);
+  }
+  Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, size);
+  if (size > 0) std::memcpy(copy.Data(), bytes.get(), size);
+  return copy;
+}
+
+}  // namespace
+
+Napi::Object to_js_inflated(Napi::Env env, Inflated inflated) {
+  using enum Inflated::Outcome;
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("outcome", static_cast<uint32_t>(inflated.outcome));
+  if (inflated.outcome == Whole) result.Set("bytes", to_js_buffer(env, std::move(inflated.bytes), inflated.size));
+  if (inflated.outcome == Broken) result.Set("reason", inflated.reason);
+  if (inflated.outcome == Followed) result.Set("leftOver", static_cast<double>(inflated.left_over));
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "engine.h"
+#include "inflater.h"
 
 namespace headrace {
 
@@ -15,6 +16,9 @@ ModelConfig to_model_config(const Napi::Object& object);
 Napi::Object to_js_description(Napi::Env env, const Engine& engine);
 
 Napi::Object to_js_stats(Napi::Env env, const Stats& stats);
+
+// The mirror of NativeInflated in src/engine/surface.ts.
+Napi::Object to_js_inflated(Napi::Env env, Inflated inflated);
 
 Shape to_shape(const Napi::Value& value);
 Napi::Array to_js_shape(Napi::Env env, const Shape& shape);

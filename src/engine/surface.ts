@@ -231,12 +231,27 @@ export interface NativeJson {
   writeStrings(strings: readonly Uint8Array[], out: ArrayBuffer, outOffset: number): number;
 }
 
+/** How inflating ended: the mirror of headrace::Inflated::Outcome in native/addon/inflater.h. */
+export const InflateOutcome = { whole: 0, tooLarge: 1, broken: 2, followed: 3 } as const;
+
+export type NativeInflated =
+  | { readonly outcome: typeof InflateOutcome.whole; readonly bytes: ArrayBuffer }
+  | { readonly outcome: typeof InflateOutcome.tooLarge }
+  /** In zlib's words. */
+  | { readonly outcome: typeof InflateOutcome.broken; readonly reason: string }
+  /** How many bytes are behind the end of what was packed. */
+  | { readonly outcome: typeof InflateOutcome.followed; readonly leftOver: number };
+
 export interface Addon {
   NativeJson: new () => NativeJson;
   NativeServer: NativeServerClass;
   openOnnxRuntime(libraryPath: string): string;
   /** What a step's code means to whoever submitted it; `detail` is what the model said, or "". */
   stepErrorMessage(code: number, detail: string): string;
+  /** Inflates gzip, or deflate in the zlib format, to at most `limit` bytes, on this thread. Throws RESOURCE_EXHAUSTED where memory is short. */
+  inflateNow(buffer: ArrayBuffer, offset: number, length: number, isGzip: boolean, limit: number): NativeInflated;
+  /** The same on another thread. The bytes must not change until then. */
+  inflate(buffer: ArrayBuffer, offset: number, length: number, isGzip: boolean, limit: number): Promise<NativeInflated>;
   load(config: NativeModelConfig, onWake: () => void): Promise<NativeEngine>;
   attach(token: number, onWake: () => void): NativeEngine;
 }

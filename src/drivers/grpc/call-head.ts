@@ -1,7 +1,7 @@
 /** The headers of a call, checked: which method, how long it may take, how its messages are packed. */
 import { HeadraceError, InvalidArgumentError } from "../../errors.js";
+import { ENCODINGS, type Encoding } from "../../serving/inflate.js";
 import type { Header, HeaderBlock } from "./http2/hpack-decoder.js";
-import { ENCODINGS, type Encoding } from "./status.js";
 
 export interface CallHead {
   /** `/package.Service/Method`. */

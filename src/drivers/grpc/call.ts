@@ -2,13 +2,14 @@
 import { HeadraceError, toHeadraceError } from "../../errors.js";
 import type { Access } from "../../serving/access.js";
 import type { AdmittedClient } from "../../serving/client-gate.js";
+import type { Encoding } from "../../serving/inflate.js";
 import type { CallHead } from "./call-head.js";
 import { pack, unpack } from "./compression.js";
 import type { ConnectionBytes } from "./connection-bytes.js";
 import { HeldBytes } from "./held-bytes.js";
 import type { Http2Stream, Payload, StreamHandler } from "./http2/stream.js";
 import { MessageReader } from "./message-reader.js";
-import { answerHeaders, type Encoding, OK, type Status, statusOf, trailers, trailersOnly } from "./status.js";
+import { answerHeaders, OK, type Status, statusOf, trailers, trailersOnly } from "./status.js";
 
 /** What a method does with a call's messages. What it throws ends the call. */
 export interface CallReceiver {
@@ -199,7 +200,7 @@ export class Call implements StreamHandler {
     }
     this.isUnpacking = true;
     this.packedBytes = bytes.length;
-    this.unpackAndGoOn(Buffer.from(bytes), encoding).catch((error: unknown) => this.giveUp(error));
+    this.unpackAndGoOn(bytes, encoding).catch((error: unknown) => this.giveUp(error));
   }
 
   private async unpackAndGoOn(packed: Buffer, encoding: Encoding): Promise<void> {

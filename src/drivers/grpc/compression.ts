@@ -1,10 +1,9 @@
 /** Packing and unpacking messages as `grpc-encoding` says. */
-import { promisify } from "node:util";
-import { deflateSync, gunzip, gzipSync, inflate } from "node:zlib";
+import { deflateSync, gzipSync } from "node:zlib";
+import { InflateOutcome } from "../../engine/surface.js";
 import { HeadraceError, InvalidArgumentError } from "../../errors.js";
-import { Semaphore } from "../../serving/semaphore.js";
+import { type Encoding, inflateAll, type NotInflated } from "../../serving/inflate.js";
 import type { Payload } from "./http2/stream.js";
-import type { Encoding } from "./status.js";
 
 /** Smaller messages would grow, or hardly shrink. */
 const MIN_BYTES = 1024;
@@ -13,39 +12,42 @@ const MAX_BYTES = 1 << 20;
 /** Fast; what is gained beyond it is little. */
 const LEVEL = 1;
 
-/** As many threads as libuv has for it; more at a time would not be faster, and each may take as much memory as a message may have. */
-const unpacking = new Semaphore(4);
-
-const unpackers = { gzip: promisify(gunzip), deflate: promisify(inflate) };
-
 /**
- * A message unpacked, on another thread and in its turn; undefined where it is not wanted any more by then. Rejects with
+ * A message unpacked, perhaps on another thread and in its turn; undefined where it is not wanted any more by then. Rejects with
  * PAYLOAD_TOO_LARGE above `limit` bytes, and INVALID_ARGUMENT.
+ * @param packed Valid until this returns.
  */
-export async function unpack(
-  packed: Buffer,
+export function unpack(
+  packed: Uint8Array,
   encoding: Encoding,
   limit: number,
   isWanted: () => boolean,
 ): Promise<Buffer | undefined> {
-  const isStillWanted = await new Promise<boolean>((resolve) => {
-    unpacking.acquire(() => {
-      const wanted = isWanted();
-      resolve(wanted);
-      return wanted;
+  return new Promise((resolve, reject) => {
+    inflateAll({ bytes: packed, isOurs: false }, encoding, limit, {
+      isWanted: () => {
+        const wanted = isWanted();
+        if (!wanted) resolve(undefined);
+        return wanted;
+      },
+      inflated: (bytes) => resolve(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
+      refused: (result) => reject(refusal(result, encoding, limit)),
+      failed: reject,
     });
   });
-  if (!isStillWanted) return undefined;
-  try {
-    return await unpackers[encoding](packed, { maxOutputLength: limit });
-  } catch (error) {
-    if (error instanceof RangeError) {
+}
+
+function refusal(result: NotInflated, encoding: Encoding, limit: number): HeadraceError {
+  const path = "message";
+  switch (result.outcome) {
+    case InflateOutcome.tooLarge: {
       const message = `the message has more than ${limit} bytes unpacked, which is the most allowed (maxMessageBytes)`;
-      throw new HeadraceError("PAYLOAD_TOO_LARGE", message);
+      return new HeadraceError("PAYLOAD_TOO_LARGE", message);
     }
-    throw new InvalidArgumentError(`is not packed as ${encoding}`, { path: "message", cause: error });
-  } finally {
-    unpacking.release();
+    case InflateOutcome.followed:
+      return new InvalidArgumentError(`${result.leftOver} bytes follow the end of the ${encoding} data`, { path });
+    case InflateOutcome.broken:
+      return new InvalidArgumentError(`is not packed as ${encoding}: ${result.reason}`, { path });
   }
 }
 

@@ -1,5 +1,6 @@
 /** How a call ends: the status of gRPC, and the headers and trailers that carry it. */
 import { ERROR_CODES, type HeadraceError } from "../../errors.js";
+import { ENCODINGS, type Encoding } from "../../serving/inflate.js";
 import { encodeHeaders } from "./http2/hpack-encoder.js";
 
 export interface Status {
@@ -9,10 +10,6 @@ export interface Status {
 }
 
 export const OK: Status = { code: 0, message: "" };
-
-/** What we take and can send; `identity` is as it is. */
-export const ENCODINGS = ["gzip", "deflate"] as const;
-export type Encoding = (typeof ENCODINGS)[number];
 
 /** Header blocks are not to outgrow what clients take. */
 const MAX_MESSAGE_BYTES = 4096;

@@ -3,38 +3,20 @@
  *
  * What is small is done at once: handing it to another thread costs more than the work. The rest leaves this thread.
  */
-import {
-  constants,
-  deflate,
-  deflateSync,
-  gunzip,
-  gunzipSync,
-  gzip,
-  gzipSync,
-  inflate,
-  inflateSync,
-  type ZlibOptions,
-} from "node:zlib";
+import { constants, deflate, deflateSync, gzip, gzipSync, type ZlibOptions } from "node:zlib";
+import { InflateOutcome } from "../../engine/surface.js";
 import { HeadraceError, InvalidArgumentError } from "../../errors.js";
-import { Semaphore } from "../../serving/semaphore.js";
-
-export type Encoding = "gzip" | "deflate";
+import { ENCODINGS, type Encoding, inflateAll, type NotInflated, type Packed } from "../../serving/inflate.js";
 
 /** What an answer of 501 tells the client to use instead. */
-const SUPPORTED = "gzip, deflate";
+const SUPPORTED = ENCODINGS.join(", ");
 
 /** Smaller answers gain nothing: they are one packet either way. */
 export const MIN_COMPRESSED_BYTES = 1024;
 /** Compressing this takes about 50 microseconds, as does having another thread do it. */
 const COMPRESS_AT_ONCE_BYTES = 4096;
-/** Inflating is some ten times cheaper. What turns out to become larger than the second is begun again elsewhere. */
-const INFLATE_AT_ONCE_BYTES = 16 << 10;
-const INFLATED_AT_ONCE_BYTES = 64 << 10;
 /** What zlib gives out at a time. Each piece of a large body is a visit of another thread. */
 const LARGE_CHUNK_BYTES = 128 << 10;
-
-/** As many threads as libuv has for it; more at a time would not be faster, and each may take as much memory as a body may have. */
-const inflating = new Semaphore(4);
 
 /** Tensors hardly get smaller at higher levels, and take several times as long. */
 const COMPRESSION: ZlibOptions = { level: constants.Z_BEST_SPEED };
@@ -107,71 +89,41 @@ export function compressed(body: Uint8Array, encoding: Encoding, done: (packed: 
 }
 
 /** Where an inflated body goes; one of the two is called, perhaps later. */
-export interface InflateDone {
+export interface BodyDone {
   /** Whether anybody still waits for it, when its turn comes. */
   isWanted(): boolean;
   inflated(body: Uint8Array): void;
-  /** INVALID_ARGUMENT for what is broken or incomplete, PAYLOAD_TOO_LARGE as soon as there is more than allowed. */
+  /** INVALID_ARGUMENT for what is broken or incomplete, PAYLOAD_TOO_LARGE for what is more than allowed. */
   failed(error: HeadraceError): void;
 }
 
 /**
- * Inflates a body that is all there.
- * @param body Valid until this returns.
+ * Inflates a body.
  * @param limit Most bytes that may come out; no more memory than about this is taken.
  */
-export function inflated(body: Uint8Array, encoding: Encoding, limit: number, done: InflateDone): void {
-  if (body.byteLength <= INFLATE_AT_ONCE_BYTES && inflatedAtOnce(body, encoding, limit, done)) return;
-  const owned = body.slice();
-  const options = { info: true, maxOutputLength: limit, chunkSize: LARGE_CHUNK_BYTES };
-  inflating.acquire(() => {
-    if (!done.isWanted()) return false;
-    (encoding === "gzip" ? gunzip : inflate)(owned, options, (error, result) => {
-      try {
-        if (error !== null) done.failed(inflateError(error, encoding, limit));
-        else finish(result, owned.byteLength, encoding, done);
-      } finally {
-        inflating.release();
-      }
-    });
-    return true;
+export function inflated(body: Packed, encoding: Encoding, limit: number, done: BodyDone): void {
+  inflateAll(body, encoding, limit, {
+    isWanted: () => done.isWanted(),
+    inflated: (bytes) => done.inflated(bytes),
+    refused: (result) => done.failed(refusal(result, encoding, limit)),
+    failed: (error) => done.failed(error),
   });
 }
 
-/** False: it is larger than what should be done on this thread. */
-function inflatedAtOnce(body: Uint8Array, encoding: Encoding, limit: number, done: InflateDone): boolean {
-  const most = Math.min(limit, INFLATED_AT_ONCE_BYTES);
-  let result: unknown;
-  try {
-    result = (encoding === "gzip" ? gunzipSync : inflateSync)(body, { info: true, maxOutputLength: most });
-  } catch (error) {
-    if (most < limit && isTooLarge(error)) return false;
-    done.failed(inflateError(error, encoding, limit));
-    return true;
+function refusal(result: NotInflated, encoding: Encoding, limit: number): HeadraceError {
+  switch (result.outcome) {
+    case InflateOutcome.tooLarge: {
+      const message = `the body has more than ${limit} bytes when it is inflated, which is the most that is allowed (maxBodyBytes)`;
+      return new HeadraceError("PAYLOAD_TOO_LARGE", message);
+    }
+    case InflateOutcome.followed: {
+      const message = `${result.leftOver} bytes follow the end of the ${encoding} data`;
+      return new InvalidArgumentError(message, { path: "body" });
+    }
+    case InflateOutcome.broken: {
+      const format = encoding === "gzip" ? "gzip" : "deflate (the zlib format)";
+      const message = `is not ${format}, as its Content-Encoding says: ${result.reason}`;
+      return new InvalidArgumentError(message, { path: "body" });
+    }
   }
-  finish(result, body.byteLength, encoding, done);
-  return true;
-}
-
-/** With `info`, which Node's types lack, the outcome has beside the bytes what is known of the input. */
-function finish(result: unknown, length: number, encoding: Encoding, done: InflateDone): void {
-  const { buffer, engine } = result as { buffer: Uint8Array; engine: { bytesWritten: number } };
-  const leftOver = length - engine.bytesWritten;
-  if (leftOver === 0) done.inflated(buffer);
-  else
-    done.failed(new InvalidArgumentError(`${leftOver} bytes follow the end of the ${encoding} data`, { path: "body" }));
-}
-
-function isTooLarge(error: unknown): boolean {
-  return (error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE";
-}
-
-function inflateError(error: unknown, encoding: Encoding, limit: number): HeadraceError {
-  if (isTooLarge(error)) {
-    const message = `the body has more than ${limit} bytes when it is inflated, which is the most that is allowed (maxBodyBytes)`;
-    return new HeadraceError("PAYLOAD_TOO_LARGE", message);
-  }
-  const reason = error instanceof Error ? error.message : String(error);
-  const message = `is not ${encoding === "gzip" ? "gzip" : "deflate (the zlib format)"}, as its Content-Encoding says: ${reason}`;
-  return new InvalidArgumentError(message, { path: "body", cause: error });
 }

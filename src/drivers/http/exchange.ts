@@ -6,13 +6,13 @@ import type { Logger } from "../../log.js";
 import type { EncodedMessage } from "../../protocol/index.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { InferHandle } from "../../serving/infer-types.js";
+import type { Encoding, Packed } from "../../serving/inflate.js";
 import type { RequestSpan } from "../../serving/tracing.js";
 import type { HttpRequest, HttpResponse } from "../../transport/index.js";
 import {
   answerEncoding,
   bodyEncoding,
   compressed,
-  type Encoding,
   inflated,
   MIN_COMPRESSED_BYTES,
   UnsupportedEncodingError,
@@ -222,13 +222,20 @@ export class Exchange {
     }
     const encoding = bodyEncoding(request.header("content-encoding"));
     if (encoding === undefined) this.receive(announced, limit, done, failed, pieces);
-    else this.receive(announced, limit, (body) => this.inflate(body, encoding, limit, done, failed), failed);
+    else
+      this.receive(
+        announced,
+        limit,
+        (bytes, isOurs) => this.inflate({ bytes, isOurs }, encoding, limit, done, failed),
+        failed,
+      );
   }
 
+  /** @param done Told whether the body is ours from then on, and not only until it returns. */
   private receive(
     announced: number,
     limit: number,
-    done: (body: Uint8Array) => void,
+    done: (body: Uint8Array, isOurs: boolean) => void,
     failed: (error: HeadraceError) => void,
     pieces: (first: Uint8Array, most: number) => BodyPieces | undefined = () => undefined,
   ): void {
@@ -237,12 +244,12 @@ export class Exchange {
     let taker: BodyPieces | undefined;
     this.response.onData((chunk, isLast) => {
       if (this.over) return;
-      if (isLast && length === 0) return this.hand(chunk, limit, done, failed);
       const needed = length + chunk.byteLength;
       if (needed > limit) {
         taker?.abandon();
         return failed(tooLarge(needed, limit));
       }
+      if (isLast && length === 0) return done(chunk, false);
       if (length === 0) taker = pieces(chunk, announced || limit);
       if (taker !== undefined) {
         length = needed;
@@ -252,29 +259,19 @@ export class Exchange {
       if (buffer === undefined || buffer.byteLength < needed) buffer = grown(buffer, length, needed, announced);
       buffer.set(chunk, length);
       length = needed;
-      if (isLast) this.hand(buffer.subarray(0, length), limit, done, failed);
+      if (isLast) done(buffer.subarray(0, length), true);
     });
-  }
-
-  private hand(
-    body: Uint8Array,
-    limit: number,
-    done: (body: Uint8Array) => void,
-    failed: (error: HeadraceError) => void,
-  ): void {
-    if (body.byteLength > limit) failed(tooLarge(body.byteLength, limit));
-    else done(body);
   }
 
   /** Nothing is handed over where the answer was given meanwhile, or the client has gone. */
   private inflate(
-    body: Uint8Array,
+    packed: Packed,
     encoding: Encoding,
     limit: number,
     done: (body: Uint8Array) => void,
     failed: (error: HeadraceError) => void,
   ): void {
-    inflated(body, encoding, limit, {
+    inflated(packed, encoding, limit, {
       isWanted: () => !this.over,
       inflated: (whole) => (this.over ? undefined : done(whole)),
       failed: (error) => (this.over ? undefined : failed(error)),

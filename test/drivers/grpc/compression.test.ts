@@ -1,9 +1,12 @@
-import { gzipSync } from "node:zlib";
+import { deflateSync, gzipSync } from "node:zlib";
 import t from "tap";
 import { unpack } from "../../../src/drivers/grpc/compression.js";
+import type { Encoding } from "../../../src/serving/inflate.js";
 
 const LIMIT = 1 << 20;
 const packed = gzipSync(Buffer.alloc(LIMIT));
+/** So large that it is not for this thread. */
+const broken = Buffer.alloc(64 << 10);
 
 /** So that all that needs no other thread has happened. */
 async function microtasks(): Promise<void> {
@@ -20,7 +23,7 @@ t.test(
     };
     const all = Promise.allSettled(
       Array.from({ length: 30 }, (_, index) =>
-        unpack(index % 3 === 0 ? Buffer.from("no gzip") : packed, "gzip", LIMIT, isWanted(index % 3 !== 1)),
+        unpack(index % 3 === 0 ? broken : packed, "gzip", LIMIT, isWanted(index % 3 !== 1)),
       ),
     );
     await microtasks();
@@ -36,3 +39,32 @@ t.test(
     t.equal(again?.length, LIMIT);
   },
 );
+
+t.test("what is small is unpacked before the next turn, and what is wrong with a message is said", async (t) => {
+  const small = Buffer.from("a message");
+  const isWanted = (): boolean => t.fail("nobody is asked");
+  let unpacked: Buffer | undefined;
+  const pending = unpack(gzipSync(small), "gzip", LIMIT, isWanted).then((bytes) => {
+    unpacked = bytes;
+  });
+  await microtasks();
+  t.ok(unpacked?.equals(small));
+  await pending;
+  const wrong: [Buffer, Encoding, { code: string; message: RegExp }][] = [
+    [Buffer.from("no gzip"), "gzip", { code: "INVALID_ARGUMENT", message: /^message: is not packed as gzip/ }],
+    [
+      Buffer.concat([deflateSync(small), Buffer.of(1, 2)]),
+      "deflate",
+      { code: "INVALID_ARGUMENT", message: /^message: 2 bytes follow the end of the deflate data/ },
+    ],
+    [
+      gzipSync(Buffer.alloc(LIMIT + 1)),
+      "gzip",
+      { code: "PAYLOAD_TOO_LARGE", message: /more than 1048576 bytes unpacked/ },
+    ],
+  ];
+  for (const [message, encoding, error] of wrong) {
+    const isStillWanted = (): boolean => true;
+    await t.rejects(unpack(message, encoding, LIMIT, isStillWanted), error);
+  }
+});

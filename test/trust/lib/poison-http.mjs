@@ -1,6 +1,6 @@
 // HTTP requests that a server must refuse, each with what is wrong with it, and some that look like it and are right.
 
-import { gzipSync } from "node:zlib";
+import { deflateSync, gzipSync } from "node:zlib";
 import { post, postBinary } from "./http-wire.mjs";
 
 /**
@@ -173,6 +173,11 @@ function jsonCases() {
   );
 }
 
+/** The last four bytes of gzip are how large it was. */
+function sayingItIsSmall(gzip) {
+  return Buffer.concat([gzip.subarray(0, -4), Buffer.from([0xe8, 0x03, 0, 0])]);
+}
+
 /** Small bodies that become large, or never end well. */
 function compressedCases() {
   const bomb = gzipSync(Buffer.alloc(100 * MIB));
@@ -184,6 +189,8 @@ function compressedCases() {
       bytes: send(path, bomb),
       isBomb: true,
     })),
+    { name: "a gzip bomb that says it is small", bytes: send(INFER, sayingItIsSmall(bomb)), isBomb: true },
+    { name: "a deflate bomb", bytes: send(INFER, deflateSync(Buffer.alloc(100 * MIB)), "deflate"), isBomb: true },
     { name: "a bomb within a bomb", bytes: send(INFER, gzipSync(bomb)) },
     { name: "gzip that is cut off", bytes: send(INFER, packed.subarray(0, -4)) },
     { name: "gzip with bytes behind it", bytes: send(INFER, Buffer.concat([packed, Buffer.from("x")])) },
