@@ -8,6 +8,7 @@ import { fromNative } from "../engine/native-errors.js";
 import { InflateOutcome, type NativeInflated } from "../engine/surface.js";
 import type { HeadraceError } from "../errors.js";
 import { Semaphore } from "./semaphore.js";
+import { TurnBudget } from "./turn-budget.js";
 
 /** What can be taken apart, and put together. */
 export const ENCODINGS = ["gzip", "deflate"] as const;
@@ -37,18 +38,31 @@ export interface InflateDone {
 /** What is packed in more, or becomes more, is for another thread. What turns out to become more is begun again there. */
 const AT_ONCE_PACKED_BYTES = 16 << 10;
 const AT_ONCE_BYTES = 64 << 10;
+/** Small ones may be many, and what is packed to be slow takes a hundred times as long as what is not. */
+const atOnce = new TurnBudget(2);
 
-/** As many threads as libuv has for it: more at a time would not be faster, and who has gone meanwhile costs nothing. */
-const inflating = new Semaphore(4);
+/** One fewer than the threads that libuv has by default: large ones take long, and others need threads too. */
+const inflating = new Semaphore(3);
+
+/** A member of gzip that is empty has as many bytes; the last four of each are how many it becomes. */
+const LEAST_GZIP_BYTES = 20;
 
 /**
  * Inflates it. Several members of gzip in a row are one.
  * @param limit Most bytes that may come out; no more memory than about this is taken.
  */
-export function inflateAll({ bytes, isOurs }: Packed, encoding: Encoding, limit: number, done: InflateDone): void {
-  if (bytes.byteLength > AT_ONCE_PACKED_BYTES || !inflatedAtOnce(bytes, encoding, limit, done)) {
-    inflateInTurn(isOurs ? bytes : new Uint8Array(bytes), encoding, limit, done);
-  }
+export function inflateAll(packed: Packed, encoding: Encoding, limit: number, done: InflateDone): void {
+  if (isForThisThread(packed.bytes, encoding) && inflatedAtOnce(packed.bytes, encoding, limit, done)) return;
+  const bytes = packed.isOurs ? packed.bytes : new Uint8Array(packed.bytes);
+  inflating.acquire(() => done.isWanted() && inflateElsewhere(bytes, encoding, limit, done));
+}
+
+function isForThisThread(packed: Uint8Array, encoding: Encoding): boolean {
+  const { buffer, byteOffset, byteLength } = packed;
+  if (byteLength > AT_ONCE_PACKED_BYTES || atOnce.isSpent) return false;
+  if (encoding !== "gzip" || byteLength < LEAST_GZIP_BYTES) return true;
+  // Whoever lies here only has it done elsewhere.
+  return new DataView(buffer, byteOffset, byteLength).getUint32(byteLength - 4, true) <= AT_ONCE_BYTES;
 }
 
 /** False: it is larger than what should be done on this thread. */
@@ -57,7 +71,9 @@ function inflatedAtOnce(packed: Uint8Array, encoding: Encoding, limit: number, d
   const most = Math.min(limit, AT_ONCE_BYTES);
   let result: NativeInflated;
   try {
-    result = addon().inflateNow(buffer as ArrayBuffer, byteOffset, byteLength, encoding === "gzip", most);
+    result = atOnce.spend(() =>
+      addon().inflateNow(buffer as ArrayBuffer, byteOffset, byteLength, encoding === "gzip", most),
+    );
   } catch (error) {
     done.failed(fromNative(error));
     return true;
@@ -67,20 +83,26 @@ function inflatedAtOnce(packed: Uint8Array, encoding: Encoding, limit: number, d
   return true;
 }
 
-/** @param packed Must not change until it is done. */
-function inflateInTurn(packed: Uint8Array, encoding: Encoding, limit: number, done: InflateDone): void {
+/**
+ * Whether it has begun.
+ * @param packed Must not change until it is done.
+ */
+function inflateElsewhere(packed: Uint8Array, encoding: Encoding, limit: number, done: InflateDone): boolean {
   const { buffer, byteOffset, byteLength } = packed;
-  inflating.acquire(() => {
-    if (!done.isWanted()) return false;
-    addon()
-      .inflate(buffer as ArrayBuffer, byteOffset, byteLength, encoding === "gzip", limit)
-      .then(
-        (result) => hand(result, done),
-        (error: unknown) => done.failed(fromNative(error)),
-      )
-      .finally(() => inflating.release());
-    return true;
-  });
+  let pending: Promise<NativeInflated>;
+  try {
+    pending = addon().inflate(buffer as ArrayBuffer, byteOffset, byteLength, encoding === "gzip", limit);
+  } catch (error) {
+    done.failed(fromNative(error));
+    return false;
+  }
+  pending
+    .then(
+      (result) => hand(result, done),
+      (error: unknown) => done.failed(fromNative(error)),
+    )
+    .finally(() => inflating.release());
+  return true;
 }
 
 function hand(result: NativeInflated, done: InflateDone): void {

@@ -17,7 +17,7 @@ await trustCheck({
   name: "fuzz",
   about:
     "Fuzzes the decoders of C++ (native/fuzz) and TypeScript (test/fuzz): each target from its kept inputs on, for 5 seconds in the\n" +
-    "short form and for 30 minutes in the long form. Needs clang and llvm: apt-get install clang-16 llvm-16.",
+    "short form and for 30 minutes in the long form. Needs clang, llvm and zlib: apt-get install clang-16 llvm-16 zlib1g-dev.",
   own: { jobs: "targets that run at a time (default 1, in the long form the machine's cores)" },
   work,
 });

@@ -2,7 +2,7 @@
 import { HeadraceError, toHeadraceError } from "../../errors.js";
 import type { Access } from "../../serving/access.js";
 import type { AdmittedClient } from "../../serving/client-gate.js";
-import type { Encoding } from "../../serving/inflate.js";
+import type { Encoding, Packed } from "../../serving/inflate.js";
 import type { CallHead } from "./call-head.js";
 import { pack, unpack } from "./compression.js";
 import type { ConnectionBytes } from "./connection-bytes.js";
@@ -55,7 +55,7 @@ export class Call implements StreamHandler {
     private readonly stream: Http2Stream,
     private readonly bytes: ConnectionBytes,
   ) {
-    this.reader = new MessageReader(bytes.maxMessageBytes, (message, isPacked) => this.received(message, isPacked));
+    this.reader = new MessageReader(bytes.maxMessageBytes, (...message) => this.received(...message));
     const { timeoutMillis } = head;
     if (timeoutMillis !== undefined && timeoutMillis <= MAX_TIMER_MILLIS) {
       this.timer = setTimeout(() => this.expired(), Math.ceil(timeoutMillis));
@@ -189,7 +189,7 @@ export class Call implements StreamHandler {
     if (this.hasHalfClosed && this.held.bytes === 0 && !this.isPaused) this.halfClosed();
   }
 
-  private received(bytes: Buffer, isPacked: boolean): void {
+  private received(bytes: Buffer, isPacked: boolean, isOurs: boolean): void {
     if (!isPacked) {
       this.receiver?.message(bytes);
       return;
@@ -200,10 +200,10 @@ export class Call implements StreamHandler {
     }
     this.isUnpacking = true;
     this.packedBytes = bytes.length;
-    this.unpackAndGoOn(bytes, encoding).catch((error: unknown) => this.giveUp(error));
+    this.unpackAndGoOn({ bytes, isOurs }, encoding).catch((error: unknown) => this.giveUp(error));
   }
 
-  private async unpackAndGoOn(packed: Buffer, encoding: Encoding): Promise<void> {
+  private async unpackAndGoOn(packed: Packed, encoding: Encoding): Promise<void> {
     const bytes = await unpack(packed, encoding, this.bytes.maxMessageBytes, () => !this.isFinished);
     if (bytes === undefined || this.isFinished) return;
     this.isUnpacking = false;

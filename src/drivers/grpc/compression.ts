@@ -2,7 +2,7 @@
 import { deflateSync, gzipSync } from "node:zlib";
 import { InflateOutcome } from "../../engine/surface.js";
 import { HeadraceError, InvalidArgumentError } from "../../errors.js";
-import { type Encoding, inflateAll, type NotInflated } from "../../serving/inflate.js";
+import { type Encoding, inflateAll, type NotInflated, type Packed } from "../../serving/inflate.js";
 import type { Payload } from "./http2/stream.js";
 
 /** Smaller messages would grow, or hardly shrink. */
@@ -15,16 +15,15 @@ const LEVEL = 1;
 /**
  * A message unpacked, perhaps on another thread and in its turn; undefined where it is not wanted any more by then. Rejects with
  * PAYLOAD_TOO_LARGE above `limit` bytes, and INVALID_ARGUMENT.
- * @param packed Valid until this returns.
  */
 export function unpack(
-  packed: Uint8Array,
+  packed: Packed,
   encoding: Encoding,
   limit: number,
   isWanted: () => boolean,
 ): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
-    inflateAll({ bytes: packed, isOurs: false }, encoding, limit, {
+    inflateAll(packed, encoding, limit, {
       isWanted: () => {
         const wanted = isWanted();
         if (!wanted) resolve(undefined);

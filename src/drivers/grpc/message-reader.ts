@@ -6,8 +6,11 @@ const PREFIX_BYTES = 5;
 /** A message takes no more memory than this ahead of its bytes, whatever it says about its length. */
 const FIRST_BYTES = 64 << 10;
 
-/** @param isPacked Whether it is in the call's encoding. The bytes are valid until this returns. */
-export type OnMessage = (bytes: Buffer, isPacked: boolean) => void;
+/**
+ * @param isPacked Whether it is in the call's encoding.
+ * @param isPutTogether Whether it has been put together, and stays as it is; otherwise the bytes are valid until this returns.
+ */
+export type OnMessage = (bytes: Buffer, isPacked: boolean, isPutTogether: boolean) => void;
 
 export class MessageReader {
   private readonly prefix = Buffer.alloc(PREFIX_BYTES);
@@ -64,13 +67,13 @@ export class MessageReader {
     }
     const rest = this.length - this.have;
     if (this.have === 0 && bytes.length - at >= rest) {
-      this.finish(bytes.subarray(at, at + rest));
+      this.finish(bytes.subarray(at, at + rest), false);
       return at + rest;
     }
     this.moved(isNew);
     const count = Math.min(rest, bytes.length - at);
     this.append(bytes.subarray(at, at + count));
-    if (count === rest) this.finish(this.partial?.subarray(0, this.length) ?? Buffer.alloc(0));
+    if (count === rest) this.finish(this.partial?.subarray(0, this.length) ?? Buffer.alloc(0), true);
     return at + count;
   }
 
@@ -103,11 +106,11 @@ export class MessageReader {
     this.have = needed;
   }
 
-  private finish(message: Buffer): void {
+  private finish(message: Buffer, isPutTogether: boolean): void {
     const isPacked = this.prefix[0] === 1;
     this.prefixHave = 0;
     this.have = 0;
     this.partial = undefined;
-    this.onMessage(message, isPacked);
+    this.onMessage(message, isPacked, isPutTogether);
   }
 }

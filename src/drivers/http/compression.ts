@@ -6,7 +6,7 @@
 import { constants, deflate, deflateSync, gzip, gzipSync, type ZlibOptions } from "node:zlib";
 import { InflateOutcome } from "../../engine/surface.js";
 import { HeadraceError, InvalidArgumentError } from "../../errors.js";
-import { ENCODINGS, type Encoding, inflateAll, type NotInflated, type Packed } from "../../serving/inflate.js";
+import { ENCODINGS, type Encoding, type NotInflated } from "../../serving/inflate.js";
 
 /** What an answer of 501 tells the client to use instead. */
 const SUPPORTED = ENCODINGS.join(", ");
@@ -88,29 +88,8 @@ export function compressed(body: Uint8Array, encoding: Encoding, done: (packed: 
   pack(body, { ...COMPRESSION, chunkSize: LARGE_CHUNK_BYTES }, (_error, packed) => done(packed));
 }
 
-/** Where an inflated body goes; one of the two is called, perhaps later. */
-export interface BodyDone {
-  /** Whether anybody still waits for it, when its turn comes. */
-  isWanted(): boolean;
-  inflated(body: Uint8Array): void;
-  /** INVALID_ARGUMENT for what is broken or incomplete, PAYLOAD_TOO_LARGE for what is more than allowed. */
-  failed(error: HeadraceError): void;
-}
-
-/**
- * Inflates a body.
- * @param limit Most bytes that may come out; no more memory than about this is taken.
- */
-export function inflated(body: Packed, encoding: Encoding, limit: number, done: BodyDone): void {
-  inflateAll(body, encoding, limit, {
-    isWanted: () => done.isWanted(),
-    inflated: (bytes) => done.inflated(bytes),
-    refused: (result) => done.failed(refusal(result, encoding, limit)),
-    failed: (error) => done.failed(error),
-  });
-}
-
-function refusal(result: NotInflated, encoding: Encoding, limit: number): HeadraceError {
+/** Why a body is refused: INVALID_ARGUMENT for what is broken or incomplete, PAYLOAD_TOO_LARGE for what is more than allowed. */
+export function inflateError(result: NotInflated, encoding: Encoding, limit: number): HeadraceError {
   switch (result.outcome) {
     case InflateOutcome.tooLarge: {
       const message = `the body has more than ${limit} bytes when it is inflated, which is the most that is allowed (maxBodyBytes)`;

@@ -6,14 +6,14 @@ import type { Logger } from "../../log.js";
 import type { EncodedMessage } from "../../protocol/index.js";
 import { HEADER_LENGTH_FIELD } from "../../protocol/index.js";
 import type { InferHandle } from "../../serving/infer-types.js";
-import type { Encoding, Packed } from "../../serving/inflate.js";
+import { type Encoding, inflateAll, type Packed } from "../../serving/inflate.js";
 import type { RequestSpan } from "../../serving/tracing.js";
 import type { HttpRequest, HttpResponse } from "../../transport/index.js";
 import {
   answerEncoding,
   bodyEncoding,
   compressed,
-  inflated,
+  inflateError,
   MIN_COMPRESSED_BYTES,
   UnsupportedEncodingError,
 } from "./compression.js";
@@ -271,10 +271,16 @@ export class Exchange {
     done: (body: Uint8Array) => void,
     failed: (error: HeadraceError) => void,
   ): void {
-    inflated(packed, encoding, limit, {
+    const unlessOver = <Value>(hand: (value: Value) => void) => {
+      return (value: Value): void => {
+        if (!this.over) hand(value);
+      };
+    };
+    inflateAll(packed, encoding, limit, {
       isWanted: () => !this.over,
-      inflated: (whole) => (this.over ? undefined : done(whole)),
-      failed: (error) => (this.over ? undefined : failed(error)),
+      inflated: unlessOver(done),
+      refused: unlessOver((result) => failed(inflateError(result, encoding, limit))),
+      failed: unlessOver(failed),
     });
   }
 

@@ -1,7 +1,8 @@
-// gzip (RFC 1952) and zlib data (RFC 1950), inflated whole by the zlib that Node brings.
+// gzip (RFC 1952) and zlib data (RFC 1950), inflated whole by zlib: in the addon by the one that Node brings.
 //
-// Node's own module hands every piece to JavaScript. Tens of megabytes of them make V8 collect garbage, which takes longer than
-// inflating and stops the thread that serves everybody. Here JavaScript gets what is whole and allowed, and nothing else.
+// Node's own module hands every piece to JavaScript. Tens of megabytes of them make V8 collect garbage, which takes
+// longer than inflating and stops the thread that serves everybody. Here JavaScript gets what is whole and allowed, and
+// nothing else.
 #pragma once
 
 #include <cstddef>

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <utility>
 
 #include "status.h"
 
@@ -15,10 +16,9 @@ namespace {
 constexpr size_t kMostAtOnce = std::numeric_limits<uInt>::max();
 constexpr size_t kCountingRoom = size_t{64} << 10;
 
-// No byte of deflate becomes more than this many.
-constexpr size_t kMostExpansion = 1032;
 // What becomes more than this many times as large is inflated so quickly that it may be done twice.
 constexpr size_t kUsualExpansion = 16;
+constexpr size_t kGuessedExpansion = 2;
 // A member with nothing in it: a header of 10 bytes, a block of 2, and a check value and a size of 4 each.
 constexpr size_t kLeastGzip = 20;
 
@@ -30,8 +30,8 @@ bool begins_gzip(std::span<const std::byte> bytes) {
   return bytes.size() >= 2 && bytes[0] == std::byte{0x1f} && bytes[1] == std::byte{0x8b};
 }
 
-// How large the last member says that it was. Anybody can write anything there, and where the end is missing it is any number; but
-// zlib compares it with what came out, so it is true of what is whole and has one member.
+// How large the last member says that it was; 0 where it does not. Anybody can write anything there, and where the end
+// is missing it is any number.
 size_t announced_bytes(std::span<const std::byte> gzip) {
   if (gzip.size() < kLeastGzip) return 0;
   size_t bytes = 0;
@@ -39,25 +39,25 @@ size_t announced_bytes(std::span<const std::byte> gzip) {
   return bytes;
 }
 
-// How much to have memory for at first. Of gzip that cannot be whole, because it says that it is larger than it may or can be, none.
-size_t expected_bytes(std::span<const std::byte> packed, Packing packing, size_t limit) {
-  if (packing == Packing::Zlib) return std::min(limit, std::max(packed.size() * kUsualExpansion, kCountingRoom));
-  const size_t announced = announced_bytes(packed);
-  return announced <= std::min(limit, packed.size() * kMostExpansion) ? announced : 0;
-}
-
-// What comes out: kept as long as it is no more than expected, and only counted where it is more. Memory that the system has to
-// clear for what is thrown away in the end would take longer than inflating.
+// What comes out. It is kept as long as it is no more than usual for so many bytes, and only counted where it is more:
+// memory that the system has to clear for what is thrown away in the end takes longer than inflating it.
 class Output {
  public:
-  Output(size_t expected, size_t limit) : limit_(limit), is_kept_(true) { reserve(expected + 1); }
+  // `expected` is a guess, `most_kept` is not.
+  Output(size_t expected, size_t most_kept, size_t limit)
+      : most_kept_(most_kept + 1),
+        limit_(limit),
+        capacity_(std::min(expected + 1, most_kept_)),
+        memory_(allocate(capacity_)) {}
 
   // Where to write: never nothing, so that zlib, which may want room to find the end, has some.
   std::span<std::byte> room() {
     if (is_kept_ && size_ == capacity_) {
-      is_kept_ = false;
-      memory_.reset();
-      reserve(kCountingRoom);
+      if (capacity_ < most_kept_) {
+        grow();
+      } else {
+        begin_counting();
+      }
     }
     const size_t begin = is_kept_ ? size_ : 0;
     return {memory_.get() + begin, capacity_ - begin};
@@ -67,25 +67,38 @@ class Output {
 
   // Without bytes where they were only counted.
   Inflated take() {
-    if (!is_kept_) return {Inflated::Outcome::Whole, {}, size_, 0, {}};
+    if (!is_kept_) memory_.reset();
     return {Inflated::Outcome::Whole, std::move(memory_), size_, 0, {}};
   }
 
  private:
-  void reserve(size_t capacity) {
+  void grow() {
+    const size_t capacity = std::min(capacity_ * 2, most_kept_);
+    auto larger = allocate(capacity);
+    std::memcpy(larger.get(), memory_.get(), size_);
+    memory_ = std::move(larger);
+    capacity_ = capacity;
+  }
+  void begin_counting() {
+    is_kept_ = false;
+    memory_.reset();
+    memory_ = allocate(kCountingRoom);
+    capacity_ = kCountingRoom;
+  }
+  static std::unique_ptr<std::byte[]> allocate(size_t bytes) {
     try {
-      memory_ = std::make_unique_for_overwrite<std::byte[]>(capacity);
+      return std::make_unique_for_overwrite<std::byte[]>(bytes);
     } catch (const std::bad_alloc&) {
       no_memory();
     }
-    capacity_ = capacity;
   }
 
+  const size_t most_kept_;
   const size_t limit_;
-  bool is_kept_;
-  std::unique_ptr<std::byte[]> memory_;
+  bool is_kept_ = true;
   size_t size_ = 0;
-  size_t capacity_ = 0;
+  size_t capacity_;
+  std::unique_ptr<std::byte[]> memory_;
 };
 
 // zlib's state, and where it is in what is packed.
@@ -131,9 +144,8 @@ class Inflater {
   z_stream stream_{};
 };
 
-Inflated inflate_expecting(std::span<const std::byte> packed, Packing packing, size_t limit, size_t expected) {
+Inflated inflate_into(Output output, std::span<const std::byte> packed, Packing packing) {
   using enum Inflated::Outcome;
-  Output output(expected, limit);
   Inflater inflater(packed, packing);
   for (;;) {
     const int result = inflater.step(output);
@@ -152,9 +164,14 @@ Inflated inflate_expecting(std::span<const std::byte> packed, Packing packing, s
 }  // namespace
 
 Inflated inflate_whole(std::span<const std::byte> packed, Packing packing, size_t limit) {
-  Inflated inflated = inflate_expecting(packed, packing, limit, expected_bytes(packed, packing, limit));
+  const size_t usual = std::min(limit, std::max(packed.size() * kUsualExpansion, kCountingRoom));
+  const size_t announced = packing == Packing::Gzip ? announced_bytes(packed) : 0;
+  const size_t expected = announced == 0 ? packed.size() * kGuessedExpansion : announced;
+  Inflated inflated = inflate_into(Output(expected, usual, limit), packed, packing);
   if (inflated.outcome == Inflated::Outcome::Whole && inflated.bytes == nullptr) {
-    inflated = inflate_expecting(packed, packing, limit, inflated.size);
+    const size_t size = inflated.size;
+    inflated = inflate_into(Output(size, size, limit), packed, packing);
+    if (inflated.bytes == nullptr) bug("what has been inflated before is another size now");
   }
   return inflated;
 }
