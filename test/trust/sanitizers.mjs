@@ -8,14 +8,14 @@ import { join } from "node:path";
 import { trustCheck } from "./lib/check.mjs";
 import { buildSanitized, ROOT, runSanitized, runToEnd } from "./lib/sanitized.mjs";
 
-const SHORT = ["test/engine", "test/transport"];
+const SHORT = ["test/engine", "test/serving", "test/transport"];
 /** They start commands and load generators for seconds of time that is measured, and test nothing of the addon. */
 const WITHOUT = ["test/bench", "test/cli"];
 
 await trustCheck({
   name: "sanitizers",
   about:
-    "Runs the tests with the addon under AddressSanitizer and UBSan: in the short form those of the engine and of the transport,\n" +
+    "Runs the tests with the addon under AddressSanitizer and UBSan: in the short form those of the engine, of what drivers share and of the transport,\n" +
     "in the long form all but those of the command line and of the benchmark, and the engine's C++ tests under ThreadSanitizer.\n" +
     "Builds the addon in build/native-address first, which takes minutes for the first time.",
   work,
