@@ -77,15 +77,17 @@ function preferred(header: string): Encoding | undefined {
 /**
  * Compresses a body and hands it over, perhaps later.
  * @param body Must not change until then.
+ * @param done Without it where there is no memory to compress it in: then it goes as it is.
  */
-export function compressed(body: Uint8Array, encoding: Encoding, done: (packed: Uint8Array) => void): void {
+export function compressed(body: Uint8Array, encoding: Encoding, done: (packed: Uint8Array | undefined) => void): void {
   if (body.byteLength <= COMPRESS_AT_ONCE_BYTES) {
     done(encoding === "gzip" ? gzipSync(body, COMPRESSION) : deflateSync(body, COMPRESSION));
     return;
   }
   const pack = encoding === "gzip" ? gzip : deflate;
-  // Compressing what is in memory fails only where no memory is left; then it goes as it is.
-  pack(body, { ...COMPRESSION, chunkSize: LARGE_CHUNK_BYTES }, (_error, packed) => done(packed));
+  pack(body, { ...COMPRESSION, chunkSize: LARGE_CHUNK_BYTES }, (error, packed) => {
+    done(error === null ? packed : undefined);
+  });
 }
 
 /** Why a body is refused: INVALID_ARGUMENT for what is broken or incomplete, PAYLOAD_TOO_LARGE for what is more than allowed. */

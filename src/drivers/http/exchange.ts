@@ -145,13 +145,10 @@ export class Exchange {
   answer(status: number, type: string, body: string | Uint8Array, headers: AnswerHeaders = []): void {
     if (this.over) return;
     this.over = true;
+    const head = { status, type, headers };
     const encoding = type.startsWith(EVENTS_TYPE) ? undefined : this.encodingOf(body.length);
-    if (encoding !== undefined) {
-      this.compress({ status, type, headers }, typeof body === "string" ? Buffer.from(body) : body, encoding);
-      return;
-    }
-    this.answered(status, typeof body === "string" ? Buffer.byteLength(body) : body.byteLength);
-    this.write(`${statusLine(status)}\r\nContent-Type: ${type}\r\n${this.fields(headers)}`, body);
+    if (encoding === undefined) this.send(head, body);
+    else this.compress(head, typeof body === "string" ? Buffer.from(body) : body, encoding);
   }
 
   /** An answer that has no body by its status: 204 or 304. */
@@ -290,17 +287,25 @@ export class Exchange {
     return answerEncoding(this.acceptEncoding);
   }
 
-  private compress({ status, type, headers }: AnswerHead, body: Uint8Array, encoding: Encoding): void {
+  private compress(head: AnswerHead, body: Uint8Array, encoding: Encoding): void {
     compressed(body, encoding, (packed) => {
       if (this.isEnded) return; // the client has gone meanwhile
-      this.answered(status, packed.byteLength);
-      const fields = this.fields([
+      if (packed === undefined) {
+        this.send(head, body);
+        return;
+      }
+      const headers = [
         ["Content-Encoding", encoding],
         ["Vary", "Accept-Encoding"],
-        ...headers.map(([name, value]) => [name, name === "ETag" ? weakTag(value) : value] as const),
-      ]);
-      this.write(`${statusLine(status)}\r\nContent-Type: ${type}\r\n${fields}`, packed);
+        ...head.headers.map(([name, value]) => [name, name === "ETag" ? weakTag(value) : value] as const),
+      ] as const;
+      this.send({ ...head, headers }, packed);
     });
+  }
+
+  private send({ status, type, headers }: AnswerHead, body: string | Uint8Array): void {
+    this.answered(status, typeof body === "string" ? Buffer.byteLength(body) : body.byteLength);
+    this.write(`${statusLine(status)}\r\nContent-Type: ${type}\r\n${this.fields(headers)}`, body);
   }
 
   /** These headers, and those that every answer to this request has, as lines. */

@@ -1,8 +1,17 @@
 /** Bodies that are compressed, in both directions: every form of request, wishes in the answer, broken ones and bombs. */
 
+import { syncBuiltinESMExports } from "node:module";
 import { Readable, type Transform } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { createDeflate, createGzip, deflateRawSync, deflateSync, gunzipSync, gzipSync, inflateSync } from "node:zlib";
+import zlib, {
+  createDeflate,
+  createGzip,
+  deflateRawSync,
+  deflateSync,
+  gunzipSync,
+  gzipSync,
+  inflateSync,
+} from "node:zlib";
 import t, { type Test } from "tap";
 import { onnxCell } from "../../../src/pipeline/index.js";
 import { fixture } from "../../support/paths.js";
@@ -137,6 +146,27 @@ t.test("which encoding an answer has", async (t) => {
   const tiny = await post(t, port, "/v2/models/gru/infer", json, { "Accept-Encoding": "gzip" });
   t.equal(tiny.headers["content-encoding"], undefined, "one packet is one packet");
   t.ok(distance(outputOf(tiny), wanted) <= TOLERANCE);
+});
+
+t.test("an answer that there is no memory to compress goes as it is", async (t) => {
+  const { port } = await serve(t, await gruPipeline());
+  const { gzip } = zlib;
+  const replace = (by: typeof gzip): void => {
+    zlib.gzip = by;
+    syncBuiltinESMExports();
+  };
+  t.teardown(() => replace(gzip));
+  const failing = (...args: unknown[]): void => {
+    setImmediate(args.at(-1) as (error: Error) => void, new Error("insufficient memory"));
+  };
+  replace(failing as typeof gzip);
+  const connection = await RawConnection.open(t, port);
+  await connection.write("GET /openapi.json HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n");
+  const { status, headers, body } = await connection.answer();
+  t.equal(status, 200);
+  t.equal(headers["content-encoding"], undefined);
+  t.match(headers.etag, /^"/);
+  t.match(JSON.parse(body.toString("utf8")), { openapi: "3.1.0" });
 });
 
 t.test("an encoding that is not there is 501, and says which are", async (t) => {
