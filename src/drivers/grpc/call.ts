@@ -55,7 +55,9 @@ export class Call implements StreamHandler {
     private readonly stream: Http2Stream,
     private readonly bytes: ConnectionBytes,
   ) {
-    this.reader = new MessageReader(bytes.maxMessageBytes, (...message) => this.received(...message));
+    this.reader = new MessageReader(bytes.maxMessageBytes, (message, isPacked, isOurs) => {
+      this.received(message, isPacked, isOurs);
+    });
     const { timeoutMillis } = head;
     if (timeoutMillis !== undefined && timeoutMillis <= MAX_TIMER_MILLIS) {
       this.timer = setTimeout(() => this.expired(), Math.ceil(timeoutMillis));
