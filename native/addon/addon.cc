@@ -23,10 +23,11 @@ Napi::Value open_runtime(const Napi::CallbackInfo& info) {
   });
 }
 
-// load(config, onWake): Promise<NativeEngine>
+// load(config, onWake, done): NativeEngine
 Napi::Value load(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    return load_async(info.Env(), to_model_config(info[0].As<Napi::Object>()), info[1].As<Napi::Function>());
+    load_async(to_model_config(info[0].As<Napi::Object>()), info[1].As<Napi::Function>(), info[2].As<Napi::Function>());
+    return info.Env().Undefined();
   });
 }
 
@@ -60,11 +61,12 @@ Napi::Value inflate_now(const Napi::CallbackInfo& info) {
   });
 }
 
-// inflate(buffer, offset, length, isGzip, limit): Promise<NativeInflated>
+// inflate(buffer, offset, length, isGzip, limit, done): NativeInflated
 Napi::Value inflate_later(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const auto [packed, packing, limit] = packed_arguments(info);
-    return inflate_async(info.Env(), info[0].As<Napi::ArrayBuffer>(), packed, packing, limit);
+    inflate_async(info[0].As<Napi::ArrayBuffer>(), packed, packing, limit, info[5].As<Napi::Function>());
+    return info.Env().Undefined();
   });
 }
 

@@ -14,11 +14,11 @@ struct Failure {
   std::string message;
 };
 
-// Runs `work` off the JavaScript thread and settles a promise. The worker frees itself, as Napi::AsyncWorker does.
+// Runs `work` off the JavaScript thread and calls `done`. The worker frees itself, as Napi::AsyncWorker does. A promise
+// is for JavaScript to make: one of Node-API is lost where its thread is terminated before.
 class Task : public Napi::AsyncWorker {
  public:
-  explicit Task(Napi::Env env, const char* name) : Napi::AsyncWorker(env, name), deferred_(env) {}
-  Napi::Promise promise() const { return deferred_.Promise(); }
+  Task(const Napi::Function& done, const char* name) : Napi::AsyncWorker(done, name) {}
 
  protected:
   virtual void work() = 0;
@@ -37,20 +37,19 @@ class Task : public Napi::AsyncWorker {
   void OnOK() override {
     Napi::HandleScope scope(Env());
     if (failure_) {
-      deferred_.Reject(make_js_error(Env(), failure_->code, failure_->message).Value());
+      Callback().Call({make_js_error(Env(), failure_->code, failure_->message).Value()});
     } else {
-      deferred_.Resolve(result());
+      Callback().Call({Env().Undefined(), result()});
     }
   }
 
-  Napi::Promise::Deferred deferred_;
   std::optional<Failure> failure_;
 };
 
 class LoadTask final : public Task {
  public:
-  LoadTask(Napi::Env env, ModelConfig config, const Napi::Function& on_wake)
-      : Task(env, "headrace.load"), config_(std::move(config)), on_wake_(Napi::Persistent(on_wake)) {}
+  LoadTask(ModelConfig config, const Napi::Function& on_wake, const Napi::Function& done)
+      : Task(done, "headrace.load"), config_(std::move(config)), on_wake_(Napi::Persistent(on_wake)) {}
 
  private:
   void work() override { engine_ = std::make_shared<Engine>(config_); }
@@ -63,8 +62,8 @@ class LoadTask final : public Task {
 
 class CloseTask final : public Task {
  public:
-  CloseTask(Napi::Env env, std::shared_ptr<Engine> engine, bool drain)
-      : Task(env, "headrace.close"), engine_(std::move(engine)), drain_(drain) {}
+  CloseTask(std::shared_ptr<Engine> engine, bool drain, const Napi::Function& done)
+      : Task(done, "headrace.close"), engine_(std::move(engine)), drain_(drain) {}
 
  private:
   void work() override { engine_->scheduler().close(drain_); }
@@ -75,8 +74,8 @@ class CloseTask final : public Task {
 
 class LanesTask final : public Task {
  public:
-  LanesTask(Napi::Env env, std::shared_ptr<Engine> engine, uint32_t lanes)
-      : Task(env, "headrace.lanes"), engine_(std::move(engine)), lanes_(lanes) {}
+  LanesTask(std::shared_ptr<Engine> engine, uint32_t lanes, const Napi::Function& done)
+      : Task(done, "headrace.lanes"), engine_(std::move(engine)), lanes_(lanes) {}
 
  private:
   void work() override { engine_->scheduler().set_lanes(lanes_); }
@@ -87,9 +86,9 @@ class LanesTask final : public Task {
 
 class InflateTask final : public Task {
  public:
-  InflateTask(Napi::Env env, const Napi::ArrayBuffer& buffer, std::span<const std::byte> packed, Packing packing,
-              size_t limit)
-      : Task(env, "headrace.inflate"),
+  InflateTask(const Napi::ArrayBuffer& buffer, std::span<const std::byte> packed, Packing packing, size_t limit,
+              const Napi::Function& done)
+      : Task(done, "headrace.inflate"),
         buffer_(Napi::Persistent(buffer)),
         packed_(packed),
         packing_(packing),
@@ -107,30 +106,25 @@ class InflateTask final : public Task {
 };
 
 // Napi::AsyncWorker owns itself from Queue() on.
-template <typename Worker>
-Napi::Value start(std::unique_ptr<Worker> worker) {
-  Napi::Promise promise = worker->promise();
-  worker.release()->Queue();
-  return promise;
-}
+void start(std::unique_ptr<Task> task) { task.release()->Queue(); }
 
 }  // namespace
 
-Napi::Value load_async(Napi::Env env, ModelConfig config, const Napi::Function& on_wake) {
-  return start(std::make_unique<LoadTask>(env, std::move(config), on_wake));
+void load_async(ModelConfig config, const Napi::Function& on_wake, const Napi::Function& done) {
+  start(std::make_unique<LoadTask>(std::move(config), on_wake, done));
 }
 
-Napi::Value close_async(Napi::Env env, std::shared_ptr<Engine> engine, bool drain) {
-  return start(std::make_unique<CloseTask>(env, std::move(engine), drain));
+void close_async(std::shared_ptr<Engine> engine, bool drain, const Napi::Function& done) {
+  start(std::make_unique<CloseTask>(std::move(engine), drain, done));
 }
 
-Napi::Value set_lanes_async(Napi::Env env, std::shared_ptr<Engine> engine, uint32_t lanes) {
-  return start(std::make_unique<LanesTask>(env, std::move(engine), lanes));
+void set_lanes_async(std::shared_ptr<Engine> engine, uint32_t lanes, const Napi::Function& done) {
+  start(std::make_unique<LanesTask>(std::move(engine), lanes, done));
 }
 
-Napi::Value inflate_async(Napi::Env env, const Napi::ArrayBuffer& buffer, std::span<const std::byte> packed,
-                          Packing packing, size_t limit) {
-  return start(std::make_unique<InflateTask>(env, buffer, packed, packing, limit));
+void inflate_async(const Napi::ArrayBuffer& buffer, std::span<const std::byte> packed, Packing packing, size_t limit,
+                   const Napi::Function& done) {
+  start(std::make_unique<InflateTask>(buffer, packed, packing, limit, done));
 }
 
 }  // namespace headrace

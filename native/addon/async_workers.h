@@ -11,17 +11,20 @@
 
 namespace headrace {
 
-// A promise of a NativeEngine. `on_wake` is called on this thread when completions are waiting.
-Napi::Value load_async(Napi::Env env, ModelConfig config, const Napi::Function& on_wake);
+// `done` is called on the thread that asked, as NativeDone in src/engine/surface.ts says: with an error, or with what
+// there is.
 
-// A promise that resolves when the engine has drained (or cancelled what was queued) and its lanes have ended.
-Napi::Value close_async(Napi::Env env, std::shared_ptr<Engine> engine, bool drain);
+// A NativeEngine. `on_wake` is called on this thread when completions are waiting.
+void load_async(ModelConfig config, const Napi::Function& on_wake, const Napi::Function& done);
 
-// A promise that resolves when the engine has this many lanes.
-Napi::Value set_lanes_async(Napi::Env env, std::shared_ptr<Engine> engine, uint32_t lanes);
+// Done when the engine has drained (or cancelled what was queued) and its lanes have ended.
+void close_async(std::shared_ptr<Engine> engine, bool drain, const Napi::Function& done);
 
-// A promise of NativeInflated. The bytes must not change until then.
-Napi::Value inflate_async(Napi::Env env, const Napi::ArrayBuffer& buffer, std::span<const std::byte> packed,
-                          Packing packing, size_t limit);
+// Done when the engine has this many lanes.
+void set_lanes_async(std::shared_ptr<Engine> engine, uint32_t lanes, const Napi::Function& done);
+
+// A NativeInflated. The bytes must not change until then.
+void inflate_async(const Napi::ArrayBuffer& buffer, std::span<const std::byte> packed, Packing packing, size_t limit,
+                   const Napi::Function& done);
 
 }  // namespace headrace

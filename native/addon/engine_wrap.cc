@@ -326,21 +326,22 @@ Napi::Value EngineWrap::share(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), share_engine(engine_));
 }
 
-// setLanes(count): a promise; 0 is inline
+// setLanes(count, done); 0 is inline
 Napi::Value EngineWrap::set_lanes(const Napi::CallbackInfo& info) {
   scheduler(info);
-  return set_lanes_async(info.Env(), engine_, u32(info, 0));
+  set_lanes_async(engine_, u32(info, 0), info[1].As<Napi::Function>());
+  return info.Env().Undefined();
 }
 
-// close(drain): a promise; afterwards every step has had its completion and the lanes are gone
+// close(drain, done): then every step has had its completion and the lanes are gone
 Napi::Value EngineWrap::close(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  if (!engine_) {
-    const auto done = Napi::Promise::Deferred::New(env);
-    done.Resolve(env.Undefined());
-    return done.Promise();
+  const auto done = info[1].As<Napi::Function>();
+  if (engine_) {
+    close_async(engine_, info[0].As<Napi::Boolean>().Value(), done);
+  } else {
+    done.Call({});
   }
-  return close_async(env, engine_, info[0].As<Napi::Boolean>().Value());
+  return info.Env().Undefined();
 }
 
 // letGo(): the engine is freed, unless another thread shares it; nothing but drain() works from here on

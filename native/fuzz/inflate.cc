@@ -1,5 +1,6 @@
-// Whatever is packed, what comes out is what zlib makes of it piece by piece, and no more than allowed. The first three bytes
-// choose what is done: bytes as they came, or packed here as one member or several, with an end that may lie about the size.
+// Whatever is packed, what comes out is what zlib makes of it piece by piece, and no more than allowed. The first three
+// bytes choose what is done: bytes as they came, or packed here as one member or several, with an end that may lie
+// about the size.
 #include <zlib.h>
 
 #include <algorithm>

@@ -6,7 +6,7 @@
  */
 import type { HeadraceError } from "../errors.js";
 import { addon } from "./load.js";
-import { fromNative, stateError, stepError } from "./native-errors.js";
+import { fromNative, fromNativeDone, stateError, stepError } from "./native-errors.js";
 import { OutputViews } from "./output-views.js";
 import { StateKeys } from "./state-keys.js";
 import {
@@ -82,12 +82,8 @@ export class Engine {
   static async load(config: NativeModelConfig): Promise<Engine> {
     let engine: Engine | undefined;
     const wake = (): void => engine?.drain();
-    try {
-      engine = new Engine(await addon().load(config, wake));
-      return engine;
-    } catch (error) {
-      throw fromNative(error);
-    }
+    engine = new Engine(await fromNativeDone<NativeEngine>((done) => addon().load(config, wake, done)));
+    return engine;
   }
 
   /** The same engine from another thread of this process; `token` comes from `share()` there. */
@@ -267,15 +263,11 @@ export class Engine {
    */
   async setReplicas(replicas: number): Promise<void> {
     const lanes = replicas === 1 && this.description.execution === "inline" ? 0 : replicas;
-    try {
-      if (lanes === 0) this.inline = true;
-      await this.native.setLanes(lanes);
-      this.inline = lanes === 0;
-      // Whatever was queued for the others.
-      this.scheduleKick();
-    } catch (error) {
-      throw fromNative(error);
-    }
+    if (lanes === 0) this.inline = true;
+    await fromNativeDone<void>((done) => this.native.setLanes(lanes, done));
+    this.inline = lanes === 0;
+    // Whatever was queued for the others.
+    this.scheduleKick();
   }
 
   /** For how long steps have been in the engine while no batch ended, in nanoseconds; 0 where there are none. */
@@ -304,7 +296,7 @@ export class Engine {
   }
 
   private async shutDown(drain: boolean): Promise<void> {
-    await this.native.close(drain);
+    await fromNativeDone<void>((done) => this.native.close(drain, done));
     this.drain();
     this.lastStats = this.native.stats();
     // The model's memory goes now, not when this object is collected.

@@ -1,6 +1,6 @@
 /** Codes and errors of the addon as errors of ours. */
 import { HeadraceError, isErrorCode } from "../errors.js";
-import { NATIVE_CODES } from "./surface.js";
+import { NATIVE_CODES, type NativeDone } from "./surface.js";
 
 /** An error thrown by the addon, which carries its code. */
 export function fromNative(error: unknown): HeadraceError {
@@ -8,6 +8,18 @@ export function fromNative(error: unknown): HeadraceError {
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return new HeadraceError(isErrorCode(code) ? code : "INTERNAL", message, { cause: error });
+}
+
+/** What the addon is done with later, as a promise. Rejects with HeadraceError. */
+export function fromNativeDone<Value>(begin: (done: NativeDone<Value>) => void): Promise<Value> {
+  return new Promise<Value>((resolve, reject) => {
+    begin((error, value) => {
+      if (error === undefined) resolve(value);
+      else reject(error);
+    });
+  }).catch((error: unknown) => {
+    throw fromNative(error);
+  });
 }
 
 /** What a step's negative or completion code stands for; `message` says it in words. */

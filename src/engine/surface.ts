@@ -145,6 +145,9 @@ export interface NativeStats {
   stateBytes: number;
 }
 
+/** Called once: with an error, or with what there is. */
+export type NativeDone<Value> = (error: Error | undefined, value: Value) => void;
+
 export interface NativeEngine {
   describe(): ModelDescription;
   records(): Uint32Array;
@@ -181,8 +184,8 @@ export interface NativeEngine {
   timesOf(request: number): number[];
   reference(on: boolean): void;
   share(): number;
-  setLanes(count: number): Promise<void>;
-  close(drain: boolean): Promise<void>;
+  setLanes(count: number, done: NativeDone<void>): void;
+  close(drain: boolean, done: NativeDone<void>): void;
   letGo(): void;
 }
 
@@ -231,7 +234,7 @@ export interface NativeJson {
   writeStrings(strings: readonly Uint8Array[], out: ArrayBuffer, outOffset: number): number;
 }
 
-/** How inflating ended: the mirror of headrace::Inflated::Outcome in native/addon/inflater.h. */
+/** How inflating ended: the mirror of headrace::Inflated::Outcome in native/inflate/inflater.h. */
 export const InflateOutcome = { whole: 0, tooLarge: 1, broken: 2, followed: 3 } as const;
 
 export type NativeInflated =
@@ -251,7 +254,14 @@ export interface Addon {
   /** Inflates gzip, or deflate in the zlib format, to at most `limit` bytes, on this thread. Throws RESOURCE_EXHAUSTED where memory is short. */
   inflateNow(buffer: ArrayBuffer, offset: number, length: number, isGzip: boolean, limit: number): NativeInflated;
   /** The same on another thread. The bytes must not change until then. */
-  inflate(buffer: ArrayBuffer, offset: number, length: number, isGzip: boolean, limit: number): Promise<NativeInflated>;
-  load(config: NativeModelConfig, onWake: () => void): Promise<NativeEngine>;
+  inflate(
+    buffer: ArrayBuffer,
+    offset: number,
+    length: number,
+    isGzip: boolean,
+    limit: number,
+    done: NativeDone<NativeInflated>,
+  ): void;
+  load(config: NativeModelConfig, onWake: () => void, done: NativeDone<NativeEngine>): void;
   attach(token: number, onWake: () => void): NativeEngine;
 }

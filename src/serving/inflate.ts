@@ -89,20 +89,17 @@ function inflatedAtOnce(packed: Uint8Array, encoding: Encoding, limit: number, d
  */
 function inflateElsewhere(packed: Uint8Array, encoding: Encoding, limit: number, done: InflateDone): boolean {
   const { buffer, byteOffset, byteLength } = packed;
-  let pending: Promise<NativeInflated>;
   try {
-    pending = addon().inflate(buffer as ArrayBuffer, byteOffset, byteLength, encoding === "gzip", limit);
+    addon().inflate(buffer as ArrayBuffer, byteOffset, byteLength, encoding === "gzip", limit, (error, result) => {
+      inflating.release();
+      if (error === undefined) hand(result, done);
+      else done.failed(fromNative(error));
+    });
+    return true;
   } catch (error) {
     done.failed(fromNative(error));
     return false;
   }
-  pending
-    .then(
-      (result) => hand(result, done),
-      (error: unknown) => done.failed(fromNative(error)),
-    )
-    .finally(() => inflating.release());
-  return true;
 }
 
 function hand(result: NativeInflated, done: InflateDone): void {
