@@ -1,7 +1,8 @@
 /**
- * Bodies that are compressed, in both directions: gzip, and deflate, which over HTTP means the zlib format.
+ * Bodies that are compressed: gzip, and deflate, which over HTTP means the zlib format. Which of them a client sent and wants, how an
+ * answer is compressed, and what is said of a body that cannot be inflated (serving/inflate.ts does that).
  *
- * What is small is done at once: handing it to another thread costs more than the work. The rest leaves this thread.
+ * What is small is compressed at once: handing it to another thread costs more than the work. The rest leaves this thread.
  */
 import { constants, deflate, deflateSync, gzip, gzipSync, type ZlibOptions } from "node:zlib";
 import { InflateOutcome } from "../../engine/surface.js";
