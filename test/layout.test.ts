@@ -130,9 +130,10 @@ t.test("drivers, sources and sinks do not reach into each other", async (t) => {
   t.same(wrong, []);
 });
 
-t.test("the engine, the transport, serving and the JSON part compile without Node", async (t) => {
+t.test("the engine, the transport, serving, inflating and the JSON part compile without Node", async (t) => {
   const files = [
     ...(await filesUnder("native/engine", /\.(cc|h)$/)),
+    ...(await filesUnder("native/inflate", /\.(cc|h)$/)),
     ...(await filesUnder("native/json", /\.(cc|h)$/)),
     ...(await filesUnder("native/transport", /\.(cc|h)$/)),
     ...(await filesUnder("native/serving", /\.(cc|h)$/)),
@@ -147,9 +148,14 @@ t.test("the engine, the transport, serving and the JSON part compile without Nod
   t.same(wrong, []);
 });
 
-const TALKS_TO_ADDON = [join("engine", "engine.ts"), join("engine", "json.ts"), join("transport", "server.ts")];
+const TALKS_TO_ADDON = [
+  join("engine", "engine.ts"),
+  join("engine", "json.ts"),
+  join("serving", "inflate.ts"),
+  join("transport", "server.ts"),
+];
 
-t.test("native-files.ts finds the addon; engine.ts, json.ts and the transport's server use it", async (t) => {
+t.test("native-files.ts finds the addon; engine, JSON, inflating and the transport use it", async (t) => {
   const wrong: string[] = [];
   for (const file of await filesUnder("src", /\.ts$/)) {
     const text = await readFile(file, "utf8");
