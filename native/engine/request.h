@@ -87,6 +87,12 @@ struct Request {
   size_t staged_bytes = 0;          // written to `staging`, or as strings: what Options::queue_bytes bounds
   std::vector<Shape> shapes;        // of all inputs, where the model leaves dimensions open
   std::string error;                // why it failed, when the model did
+
+  // Why nobody waits for its outcome any more; Ok: somebody does.
+  Code given_up(Nanos now) const {
+    const bool is_late = deadline != 0 && now > deadline;
+    return cancelled == Code::Ok && is_late ? Code::DeadlineExceeded : cancelled;
+  }
 };
 
 }  // namespace headrace

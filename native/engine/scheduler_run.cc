@@ -52,9 +52,10 @@ Batch* Scheduler::take_batch(const Dispatch& dispatch, Nanos now) {
   forming_.erase(forming_.begin() + static_cast<std::ptrdiff_t>(dispatch.index));
   for (size_t row = batch->rows.size(); row-- > 0;) {
     Request& request = *batch->rows[row];
-    if (request.deadline == 0 || now <= request.deadline) continue;
+    const Code given_up = request.given_up(now);
+    if (given_up == Code::Ok) continue;
     remove_row(*batch, static_cast<uint32_t>(row));
-    end_queued(request, Code::DeadlineExceeded);
+    end_queued(request, given_up);
   }
   if (batch->rows.empty()) {
     recycle(*batch);
@@ -79,9 +80,7 @@ void Scheduler::decide_commits(Batch& batch, bool ok, RunScratch& scratch) {
   const Nanos now = now_nanos();
   for (Request* request : batch.rows) {
     request->phase = Phase::Settling;
-    if (request->cancelled == Code::Ok && request->deadline != 0 && now > request->deadline) {
-      request->cancelled = Code::DeadlineExceeded;
-    }
+    request->cancelled = request->given_up(now);
     const StateEntry* state = request->step.state;
     if (!ok || request->cancelled != Code::Ok || state == nullptr) continue;
     if (request->step.hold || request->step.end) continue;

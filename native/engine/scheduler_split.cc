@@ -67,13 +67,12 @@ bool Scheduler::begin_half(Batch& half, RunScratch& scratch, const CompletionQue
 void Scheduler::end_given_up(Batch& batch, Nanos now) {
   for (size_t row = batch.rows.size(); row-- > 0;) {
     Request& request = *batch.rows[row];
-    const bool is_late = request.deadline != 0 && now > request.deadline;
-    if (request.cancelled == Code::Ok && !is_late) continue;
-    const Code code = request.cancelled == Code::Ok ? Code::DeadlineExceeded : request.cancelled;
+    const Code given_up = request.given_up(now);
+    if (given_up == Code::Ok) continue;
     remove_row(batch, static_cast<uint32_t>(row));
     request.batch = nullptr;
     settle_state(request, false, now);
-    complete(request, code, now);
+    complete(request, given_up, now);
   }
 }
 
