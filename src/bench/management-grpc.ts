@@ -11,6 +11,7 @@ import {
   statisticsOf,
   tensorsOf,
 } from "./management.js";
+import { tlsProblem } from "./tls-tunnel.js";
 
 const SERVICE = "/inference.GRPCInferenceService";
 const PREFIX_BYTES = 5;
@@ -28,12 +29,12 @@ export class GrpcManagement implements Management {
   private readonly session: ClientHttp2Session;
   private failure: Error | undefined;
 
-  /** @param address A host and port. */
+  /** @param url Such as `grpc://127.0.0.1:8001`; over TLS where it begins with `grpcs:`. */
   constructor(
-    private readonly address: string,
+    private readonly url: string,
     private readonly headers: Readonly<Record<string, string>>,
   ) {
-    this.session = connect(`http://${address}`);
+    this.session = connect(url.replace(/^grpc/, "http"));
     this.session.on("error", (error) => {
       this.failure = error;
     });
@@ -44,7 +45,7 @@ export class GrpcManagement implements Management {
     const name = asked ?? (await this.onlyModel());
     const metadata = await this.call("ModelMetadata", { name });
     if (metadata === undefined) {
-      throw new HeadraceError("MODEL_NOT_FOUND", `grpc://${this.address} serves no model '${name}'`);
+      throw new HeadraceError("MODEL_NOT_FOUND", `${this.url} serves no model '${name}'`);
     }
     const config = await this.call("ModelConfig", { name });
     const version = { name: String(at(server, "name") ?? "unknown"), version: String(at(server, "version") ?? "") };
@@ -81,10 +82,7 @@ export class GrpcManagement implements Management {
     const { status, problem, body } = await this.send(`${SERVICE}/${method}`, Buffer.concat([prefix, message]));
     if ([NOT_FOUND, UNIMPLEMENTED, INVALID_ARGUMENT].includes(status)) return undefined;
     if (status !== "0") {
-      throw new HeadraceError(
-        "UNAVAILABLE",
-        `grpc://${this.address}${SERVICE}/${method}: status ${status}: ${problem}`,
-      );
+      throw new HeadraceError("UNAVAILABLE", `${this.url}${SERVICE}/${method}: status ${status}: ${problem}`);
     }
     return new MessageCodec(`inference.${method}Response`).decode(body.subarray(PREFIX_BYTES));
   }
@@ -92,8 +90,10 @@ export class GrpcManagement implements Management {
   private send(path: string, body: Buffer): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const fail = (error: Error | undefined): void => {
-        const why = (this.failure ?? error)?.message ?? "the connection was closed";
-        reject(new HeadraceError("UNAVAILABLE", `nobody answers at grpc://${this.address}: ${why}`));
+        // A stream may hear of it before its session does.
+        const known = this.failure ?? (error?.cause instanceof Error ? error.cause : error);
+        const why = known === undefined ? "the connection was closed" : tlsProblem(known);
+        reject(new HeadraceError("UNAVAILABLE", `nobody answers at ${this.url}: ${why}`));
       };
       const stream = this.session.request({
         ...this.headers,

@@ -9,6 +9,7 @@ import {
   statisticsOf,
   tensorsOf,
 } from "./management.js";
+import { tlsProblem } from "./tls-tunnel.js";
 
 const PATIENCE_MILLIS = 30_000;
 
@@ -65,7 +66,7 @@ export class HttpManagement implements Management {
       answer = await fetch(url, { ...init, signal, headers: this.headers });
     } catch (error) {
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-      const why = cause instanceof Error ? cause.message || cause.name : String(cause);
+      const why = cause instanceof Error ? tlsProblem(cause) : String(cause);
       throw new HeadraceError("UNAVAILABLE", `nobody answers at ${url}: ${why}`, { cause });
     }
     const text = await answer.text();

@@ -1,7 +1,7 @@
 /** One measurement: a fresh server, a load on it, and what both of them say. */
 import { toHeadraceError } from "../errors.js";
 import { type CasePlan, connectionsOf, slotsOf } from "./cases.js";
-import { generate } from "./generator.js";
+import { type GeneratorOutcome, generate } from "./generator.js";
 import type { ModelStatistics, ServedModel } from "./management.js";
 import type { BenchOptions, BenchProgress, CorePlan } from "./options.js";
 import { failedRepetition, repetitionOf, serverSide } from "./repetition.js";
@@ -19,6 +19,9 @@ export interface MeasureContext {
   requestsFor(protocol: Exclude<BenchProtocol, "engine">, host: string): Promise<string>;
 }
 
+/** As in the generator. */
+const SATURATED = 0.9;
+
 type ServedCase = CasePlan & { readonly protocol: Exclude<BenchProtocol, "engine"> };
 
 /** Never throws for what server or generator do wrong: that is a repetition with an error. */
@@ -32,10 +35,16 @@ export async function measureServed(
     served = await context.target.serve(one.protocol);
     return await underLoad(one, served, context, progress);
   } catch (error) {
-    return failedRepetition(toHeadraceError(error).message);
+    return failedRepetition(because(toHeadraceError(error).message, served));
   } finally {
     await served?.stop();
   }
+}
+
+/** What the generator saw of a failure, and what whoever is behind it says. */
+function because(problem: string, served: Served | undefined): string {
+  const complaint = served?.complaint() ?? "";
+  return complaint === "" ? problem : `${problem}: ${complaint}`;
 }
 
 async function underLoad(
@@ -67,12 +76,25 @@ async function underLoad(
     {
       warm: async () => {
         before = await statistics(served, model.name);
+        served.tunnel?.begin();
       },
       window: ({ rate, p99_us }) => progress.window(rate, p99_us),
     },
   );
+  const tunnelBusy = served.tunnel?.busyFraction ?? 0;
   const after = await statistics(served, model.name);
-  return repetitionOf(outcome, served.pid !== undefined, serverSide(before, after));
+  const first_error = outcome.first_error === "" ? "" : because(outcome.first_error, served);
+  const seen = { ...throughTunnel(outcome, tunnelBusy), first_error };
+  return repetitionOf(seen, served.pid !== undefined, serverSide(before, after));
+}
+
+/** The busier of the two that stand for clients is what may have been measured. */
+function throughTunnel(outcome: GeneratorOutcome, busy: number): GeneratorOutcome {
+  return {
+    ...outcome,
+    client_busy_fraction: Math.max(outcome.client_busy_fraction, busy),
+    saturated: outcome.saturated || busy > SATURATED,
+  };
 }
 
 /** A server without statistics, or one that has just died, has figures of the generator all the same. */

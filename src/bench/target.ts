@@ -1,6 +1,5 @@
 /** What is measured: a server of our own, started afresh for each measurement, or one that somebody else runs. */
 import { createHash } from "node:crypto";
-import { lookup } from "node:dns/promises";
 import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -9,10 +8,11 @@ import { fileError } from "../file-error.js";
 import { Child } from "./child.js";
 import { pinned } from "./cores.js";
 import type { Management } from "./management.js";
-import { GrpcManagement } from "./management-grpc.js";
 import { HttpManagement } from "./management-http.js";
 import type { BenchOptions } from "./options.js";
 import type { BenchProtocol, BenchTarget } from "./result.js";
+import type { TlsTunnel } from "./tls-tunnel.js";
+import { isUrl, urlTarget } from "./url-target.js";
 
 /** Where one protocol is spoken. */
 export interface Endpoint {
@@ -30,8 +30,10 @@ export interface Served {
   readonly management: Management;
   /** Of a server of our own. */
   readonly pid: number | undefined;
+  /** What the generator's bytes pass through on their way to a server that speaks TLS. */
+  readonly tunnel: TlsTunnel | undefined;
   endpoint(protocol: BenchProtocol): Endpoint;
-  /** Why it ended, where it has and should not have. */
+  /** What is known of why it could not be reached, or went away. */
   complaint(): string;
   stop(): Promise<void>;
 }
@@ -43,7 +45,7 @@ export interface Target {
   serve(protocol: BenchProtocol): Promise<Served>;
 }
 
-type TargetOptions = Pick<BenchOptions, "target" | "model" | "headers" | "serveArguments">;
+export type TargetOptions = Pick<BenchOptions, "target" | "model" | "headers" | "serveArguments">;
 
 const OWN_PROTOCOLS: readonly BenchProtocol[] = ["http-binary", "http-json", "ws-raw", "ws-binary", "grpc"];
 
@@ -55,7 +57,7 @@ const READY_MILLIS = 120_000;
 
 /** @throws INVALID_ARGUMENT for a URL of another kind, NOT_FOUND where there is no such file. */
 export async function openTarget(options: TargetOptions, serverCores: string | undefined): Promise<Target> {
-  if (/^[a-z+]+:\/\//i.test(options.target)) return urlTarget(options);
+  if (isUrl(options.target)) return urlTarget(options);
   if (options.model !== undefined) {
     throw new InvalidArgumentError("goes with the URL of a server; a file has one model", { path: "--model" });
   }
@@ -107,6 +109,7 @@ export async function serveOwn(
       model,
       management,
       pid: child.pid,
+      tunnel: undefined,
       endpoint: (of) => own(of === "grpc" ? grpcPort : http),
       complaint: () => child.complaint,
       stop: () => child.stop(),
@@ -148,50 +151,4 @@ function listening(child: Child, withGrpc: boolean): Promise<Listening> {
       reject(new HeadraceError("UNAVAILABLE", `the server has ended: ${child.complaint.replace(/^headrace: /, "")}`));
     });
   });
-}
-
-const SCHEMES: Readonly<Record<string, readonly BenchProtocol[]>> = {
-  "http:": ["http-binary", "http-json"],
-  "ws:": ["ws-raw", "ws-binary"],
-  "grpc:": ["grpc"],
-};
-
-async function urlTarget({ target, model, headers, serveArguments }: TargetOptions): Promise<Target> {
-  // Only special schemes have hosts that URL takes apart.
-  const url = URL.canParse(target) ? new URL(target.replace(/^(ws|grpc):/, "http:")) : undefined;
-  const protocols = SCHEMES[/^[a-z]+:/.exec(target)?.[0] ?? ""];
-  if (url === undefined || protocols === undefined || url.pathname !== "/") {
-    const message = `expected http://, ws:// or grpc:// with host and port and nothing behind them, got '${target}'`;
-    throw new InvalidArgumentError(message);
-  }
-  const [first] = serveArguments;
-  if (first !== undefined) throw new InvalidArgumentError("goes with a model file, not with a server", { path: first });
-  const endpoint = {
-    address: await addressOf(url.hostname),
-    port: Number(url.port === "" ? 80 : url.port),
-    host: url.host,
-  };
-  const served = (): Served => {
-    const management = target.startsWith("grpc:")
-      ? new GrpcManagement(url.host, headers)
-      : new HttpManagement(`http://${url.host}`, headers);
-    return {
-      model,
-      management,
-      pid: undefined,
-      endpoint: () => endpoint,
-      complaint: () => "",
-      stop: async () => management.close(),
-    };
-  };
-  return { kind: "url", protocols, serve: async () => served() };
-}
-
-async function addressOf(hostname: string): Promise<string> {
-  try {
-    // One of IPv6 is in brackets.
-    return (await lookup(hostname.replace(/^\[|\]$/g, ""), { order: "ipv4first" })).address;
-  } catch (cause) {
-    throw new HeadraceError("UNAVAILABLE", `no address is known of ${hostname}`, { cause });
-  }
 }

@@ -17,6 +17,7 @@ export function registerBench(cli: CAC): void {
     .example("  headrace bench vad.mjs --protocol ws-raw --streams 100,200 --frame-rate 31.25")
     .example("  headrace bench silero.onnx --constant sr=16000 --context input=64 --html silero.html")
     .example("  headrace bench http://127.0.0.1:8000 --model resnet --concurrency 1,8,64 --rows 4")
+    .example("  headrace bench wss://models.example.com --streams 100 --frame-rate 31.25")
     .example("  headrace bench grpc://triton:8001 --model gru --rate 500,1000 --arrival poisson --json triton.json")
     .action(bench);
 }
