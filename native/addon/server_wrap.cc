@@ -22,6 +22,7 @@ ServerOptions to_options(const Napi::Object& from) {
   options.realtime = from.Get("realtime").ToBoolean();
   options.max_connections = static_cast<size_t>(integer(from, "maxConnections"));
   options.max_incoming = static_cast<size_t>(integer(from, "maxIncomingBytes"));
+  options.max_unread = static_cast<size_t>(integer(from, "maxUnreadBytes"));
   options.head_timeout = duration(integer(from, "headTimeoutMillis"), kMilli);
   options.keep_alive_timeout = duration(integer(from, "keepAliveTimeoutMillis"), kMilli);
   return options;
@@ -59,6 +60,8 @@ Napi::Function ServerWrap::define(Napi::Env env) {
                          InstanceMethod<&ServerWrap::refused_connections>("refusedConnections"),
                          InstanceMethod<&ServerWrap::incoming_bytes>("incomingBytes"),
                          InstanceMethod<&ServerWrap::refused_incoming>("refusedIncoming"),
+                         InstanceMethod<&ServerWrap::unread_bytes>("unreadBytes"),
+                         InstanceMethod<&ServerWrap::refused_unread>("refusedUnread"),
                          InstanceMethod<&ServerWrap::drain>("drain"),
                          InstanceMethod<&ServerWrap::records>("records"),
                          InstanceMethod<&ServerWrap::block>("block"),
@@ -185,6 +188,14 @@ Napi::Value ServerWrap::incoming_bytes(const Napi::CallbackInfo& info) {
 
 Napi::Value ServerWrap::refused_incoming(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(server_->shared().refused_incoming.load()));
+}
+
+Napi::Value ServerWrap::unread_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(server_->shared().unread.load()));
+}
+
+Napi::Value ServerWrap::refused_unread(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(server_->shared().refused_unread.load()));
 }
 
 // drain(thread): how many events the next block has

@@ -23,8 +23,6 @@ constexpr size_t kEventCost = 128;
 constexpr size_t kMaxUnacknowledged = threshold(512 << 10);
 // Answers that the client has not read; beyond it, its next request waits.
 constexpr size_t kMaxUnread = threshold(256 << 10);
-// Of a client that has sent no more than that, nothing counts for max_incoming.
-constexpr size_t kUncounted = threshold(64 << 10);
 // A buffer of what came that is larger is given back once it is empty.
 constexpr size_t kKeptPending = threshold(256 << 10);
 // How long who has come may take until the first request, when all are told to go. Well above a turn of a busy client.
@@ -127,38 +125,6 @@ void Connection::consume(std::span<char> bytes) {
   if (!count_held()) refuse_incoming();
 }
 
-// What the client has sent and somebody still has: here, in events, or, of a request, until its answer.
-size_t Connection::held_bytes() const {
-  const size_t body = is_under_way() ? static_cast<size_t>(body_came_) : 0;
-  return pending_.size() + message_.size() + std::max(unacknowledged_, body);
-}
-
-// False: it has become more, and together with all others' it is too much. Small requests are not counted, so that they
-// are served whatever others send.
-bool Connection::count_held() {
-  const size_t held = held_bytes();
-  const size_t before = counted_;
-  count_held(held > kUncounted ? held : 0);
-  return counted_ <= before || io_.shared().incoming.load(std::memory_order_relaxed) <= io_.options().max_incoming;
-}
-
-void Connection::count_held(size_t bytes) {
-  if (bytes == counted_) return;
-  io_.shared().incoming.fetch_add(bytes - counted_, std::memory_order_relaxed);
-  counted_ = bytes;
-}
-
-// What is answered already, or only waits for that, is not undone.
-void Connection::refuse_incoming() {
-  constexpr std::string_view kText =
-      "requests and messages that are on their way have too many bytes together (maxIncomingBytes); try again later";
-  const bool is_request = state_ == State::Body || (state_ == State::Head && in_head_);
-  if (!is_request && state_ != State::WebSocket) return;
-  io_.shared().refused_incoming.fetch_add(1, std::memory_order_relaxed);
-  if (is_request) return refuse_in_shape(429, "RESOURCE_EXHAUSTED", kText);
-  fail(1013, std::string("RESOURCE_EXHAUSTED: ").append(kText));
-}
-
 // 0: there is not enough yet.
 size_t Connection::take(std::span<char> bytes) {
   switch (state_) {
@@ -205,7 +171,7 @@ void Connection::acknowledged(size_t bytes) {
   const bool wanted = wants_input();
   unacknowledged_ -= bytes + kEventCost;
   set_throttled();
-  if (counted_ > 0) count_held();
+  if (counted_incoming_ > 0) count_held();
   if (!wanted && wants_input()) listen_again();
 }
 
@@ -249,8 +215,8 @@ void Connection::write_out() {
       if (errno != EAGAIN) return close();
       if (stalled_since_ == 0) stalled_since_ = io_.now();
       if (!writes_) watch(reads_, true);
-      if (state_ == State::WebSocket && out_.size() > limits_.max_unsent) frames_->overflowing(*this);
-      return;
+      if (state_ == State::WebSocket) return socket_is_behind();
+      return count_unread();
     }
     out_.sent(static_cast<size_t>(count));
     // What it takes buys it time, so that a byte now and then does not keep an answer here for ever.
@@ -261,6 +227,7 @@ void Connection::write_out() {
 }
 
 void Connection::flushed() {
+  count_unread();
   stalled_since_ = 0;
   const bool was_blocked = writes_;
   if (was_blocked) watch(reads_, false);
@@ -306,6 +273,8 @@ void Connection::close() {
   abandon();
   state_ = State::Closed;
   count_held(0);
+  out_.clear();
+  count_unread();
   set_throttled();
   fd_.reset();
   io_.bury(*this);

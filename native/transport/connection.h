@@ -131,14 +131,19 @@ class Connection {
   void listen_again();
   bool is_held() const;
   void abandon();
-  size_t held_bytes() const;
-  bool count_held();
-  void count_held(size_t bytes);
-  void refuse_incoming();
   bool is_under_way() const { return state_ == State::Body || state_ == State::Answering; }
   size_t take(std::span<char> bytes);
   void consume(std::span<char> bytes);
   void watch(bool reads, bool writes);
+
+  // What all clients share (connection_shares.cc)
+  size_t held_bytes() const;
+  bool count_held();
+  void count_held(size_t bytes);
+  void refuse_incoming();
+  void count_unread();
+  bool is_too_much(size_t unread, size_t of_others) const;
+  void socket_is_behind();
 
   // HTTP (connection_http.cc)
   size_t take_proxy(std::span<char> bytes);
@@ -154,6 +159,7 @@ class Connection {
   void refuse(int status, std::string_view text);
   void refuse_in_shape(int status, std::string_view code, std::string_view text);
   void refuse_with(int status, std::string_view body);
+  void respond_with(std::string_view head, std::span<const std::byte> body, uint32_t flags);
   void write_head(std::string_view head, std::string_view framing, bool closes);
   void answered(bool closes);
 
@@ -212,7 +218,8 @@ class Connection {
   Nanos deadline_ = 0;             // of the state; 0: none
   Nanos body_began_ = 0;           // when the first piece of a body that is not whole yet had come; 0: there is none
   uint64_t body_came_ = 0;         // bytes of the body of the request under way
-  size_t counted_ = 0;             // of ServerShared::incoming
+  size_t counted_incoming_ = 0;    // of ServerShared::incoming
+  size_t counted_unread_ = 0;      // of ServerShared::unread
   bool waits_for_reader_ = false;  // its next request is there, and is told of when the thread is not behind any more
   bool is_v2_ = false;             // the request under way is one of V2, whose errors have a shape of their own
   Nanos stalled_since_ = 0;        // when a client that does not read last took something; 0: it reads

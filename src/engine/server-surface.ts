@@ -64,6 +64,8 @@ export interface NativeServerOptions {
   maxConnections: number;
   /** Bytes of requests and messages that are not done with, of all clients. */
   maxIncomingBytes: number;
+  /** Bytes of answers that clients have not read, of all clients. */
+  maxUnreadBytes: number;
   /** From the first byte of a head to its last; also between pieces of a body, and of an answer that is not read. */
   headTimeoutMillis: number;
   /** Between requests. */
@@ -108,6 +110,8 @@ export interface NativeServer {
   refusedConnections(): number;
   incomingBytes(): number;
   refusedIncoming(): number;
+  unreadBytes(): number;
+  refusedUnread(): number;
 
   /** How many events the thread's next block has; 0: there is none. The block before it is gone. */
   drain(thread: number): number;

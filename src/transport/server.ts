@@ -29,6 +29,8 @@ export interface TransportOptions {
   readonly maxConnections: number;
   /** Bytes of requests and messages that are not done with, of all clients; what would be more is refused. */
   readonly maxIncomingBytes: number;
+  /** Bytes of answers that clients have not read, of all clients; an answer that would be more is lost, and its client told. */
+  readonly maxUnreadBytes: number;
 }
 
 /** A client that is slower than that with a head, or a piece of a body, is not served. */
@@ -118,6 +120,16 @@ export class TransportServer implements ResponseOwner {
   /** Requests and messages that were refused for that. */
   get refusedIncoming(): number {
     return this.native.refusedIncoming();
+  }
+
+  /** Bytes of answers that clients have not read. */
+  get unreadBytes(): number {
+    return this.native.unreadBytes();
+  }
+
+  /** Answers that were lost, and WebSockets that were ended, for that. */
+  get refusedUnread(): number {
+    return this.native.refusedUnread();
   }
 
   /** A model whose raw streams the threads serve. */

@@ -90,7 +90,7 @@ export class FakeServer {
     this.#routes.add("GET /v2/models/echo/stream", (request, response) => this.#accept(request, response));
     const noModel = encodeV2Error(new HeadraceError("MODEL_NOT_FOUND", "no such model"));
     this.#server = new TransportServer(
-      { threads: 1, maxConnections: 1000, maxIncomingBytes: 1 << 30 },
+      { threads: 1, maxConnections: 1000, maxIncomingBytes: 1 << 30, maxUnreadBytes: 1 << 30 },
       {
         request: (request, response) => {
           const found = this.#routes.find(`${request.method} ${request.path}`);

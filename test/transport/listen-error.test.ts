@@ -13,7 +13,7 @@ t.test("a host that is not known is no port that is in use", async (t) => {
   const unknown = { code: "INVALID_ARGUMENT", path: "host", message: /no address is known of 'no-such-host\.invalid'/ };
   t.match(listenError(NOBODY, 0, cause), unknown, "in Node's words");
   const native = new TransportServer(
-    { threads: 1, maxConnections: 1, maxIncomingBytes: 1 << 30 },
+    { threads: 1, maxConnections: 1, maxIncomingBytes: 1 << 30, maxUnreadBytes: 1 << 30 },
     { request: () => {} },
   );
   t.teardown(() => native.close());

@@ -20,7 +20,7 @@ const LIMITS = { maxMessageBytes: 1000, idleTimeoutSeconds: 0, maxUnsentBytes: 1
 t.test("a WebSocket whose client has gone before it was accepted is told of its end", async (t) => {
   const messages = new EventEmitter();
   const server = new TransportServer(
-    { threads: 1, maxConnections: 10, maxIncomingBytes: 1 << 30 },
+    { threads: 1, maxConnections: 10, maxIncomingBytes: 1 << 30, maxUnreadBytes: 1 << 30 },
     {
       request(_, response: HttpResponse) {
         // The thread has noticed, and nobody here has been told yet.
@@ -40,7 +40,10 @@ t.test("a WebSocket whose client has gone before it was accepted is told of its 
 t.test("a server that was closed has nothing open, though it has not been collected", async (t) => {
   const open = (): number => readdirSync("/proc/self/fd").length;
   const round = async (): Promise<TransportServer> => {
-    const server = new TransportServer({ threads: 3, maxConnections: 10, maxIncomingBytes: 1 << 30 }, { request() {} });
+    const server = new TransportServer(
+      { threads: 3, maxConnections: 10, maxIncomingBytes: 1 << 30, maxUnreadBytes: 1 << 30 },
+      { request() {} },
+    );
     const client = connect(server.listen("127.0.0.1", 0), "127.0.0.1");
     await once(client, "connect");
     const gone = once(client, "close");

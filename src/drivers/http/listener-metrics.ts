@@ -8,17 +8,20 @@ export interface ListenerCounters {
   readonly connections: number;
   /** Bytes of requests and messages that are not done with; small ones do not count. */
   readonly incomingBytes: number;
-  /** Requests, connections and frames that were refused, by why. */
+  /** Bytes of answers that clients have not read; small ones do not count. */
+  readonly unreadBytes: number;
+  /** Requests, connections and frames that were refused, and answers that were lost, by why. */
   readonly refused: RefusedClients & {
     readonly too_many_connections: number;
     readonly too_many_bytes: number;
+    readonly too_many_unread: number;
   };
   /** Clients whose rate is remembered now. */
   readonly rateLimitedClients: number;
 }
 
 export function listenerFamilies(counters: ListenerCounters): MetricFamily[] {
-  const { connections, incomingBytes, refused, rateLimitedClients } = counters;
+  const { connections, incomingBytes, unreadBytes, refused, rateLimitedClients } = counters;
   return [
     {
       name: "headrace_listener_connections",
@@ -34,9 +37,16 @@ export function listenerFamilies(counters: ListenerCounters): MetricFamily[] {
       samples: [{ labels: {}, value: incomingBytes }],
     },
     {
+      name: "headrace_listener_unread_bytes",
+      type: "gauge",
+      unit: "bytes",
+      help: "Bytes of answers that clients have not read, where more than 64 KiB wait for one.",
+      samples: [{ labels: {}, value: unreadBytes }],
+    },
+    {
       name: "headrace_listener_refused",
       type: "counter",
-      help: "Requests, frames and connections that were not let in, by why.",
+      help: "Requests, frames and connections that were not let in or were given up, by why.",
       samples: Object.entries(refused).map(([reason, value]) => ({ labels: { reason }, value })),
     },
     {

@@ -23,6 +23,12 @@ export interface ListenerParameters extends AccessParameters {
    */
   maxIncomingBytes: number;
   /**
+   * Bytes of answers of all clients together that these have not read; where 64 KiB and less wait for one, they are not counted. What
+   * would be more ends with RESOURCE_EXHAUSTED, its step being done: a request has that as its answer, a WebSocket is closed with
+   * 1013. Where nobody else has any, an answer of any size is kept. Default: 1 GiB.
+   */
+  maxUnreadBytes: number;
+  /**
    * Threads that read and write sockets, and serve raw streams of tiny models by themselves; connections are spread over them. More
    * than there are cores only costs. Default: 1.
    */
@@ -50,6 +56,7 @@ export const LISTENER_DEFAULTS: ListenerParameters = {
   idleTimeoutSeconds: 120,
   maxConnections: 10_000,
   maxIncomingBytes: 1 << 30,
+  maxUnreadBytes: 1 << 30,
   threads: 1,
   realtime: false,
   cors: undefined,
@@ -70,13 +77,14 @@ export function integer(path: string, value: number, minimum: number, maximum: n
 
 /** Checked, and without what must not be shown: tokens are hashes from here on. */
 export function listenerParameters(given: ListenerParameters): ListenerParameters {
-  const { maxBodyBytes, maxFrameBytes, idleTimeoutSeconds, maxConnections, maxIncomingBytes, threads, realtime } =
-    given;
+  const { maxBodyBytes, maxFrameBytes, idleTimeoutSeconds, threads, realtime } = given;
+  const { maxConnections, maxIncomingBytes, maxUnreadBytes } = given;
   integer("maxBodyBytes", maxBodyBytes, 1, 2 ** 31);
   integer("maxFrameBytes", maxFrameBytes, 1, 2 ** 31);
   if (idleTimeoutSeconds !== 0) integer("idleTimeoutSeconds", idleTimeoutSeconds, MIN_IDLE_SECONDS, MAX_IDLE_SECONDS);
   integer("maxConnections", maxConnections, 1, 1 << 24);
   integer("maxIncomingBytes", maxIncomingBytes, 1, Number.MAX_SAFE_INTEGER);
+  integer("maxUnreadBytes", maxUnreadBytes, 1 << 20, Number.MAX_SAFE_INTEGER);
   integer("threads", threads, 1, MAX_THREADS);
   boolean("realtime", realtime);
   return {
@@ -86,6 +94,7 @@ export function listenerParameters(given: ListenerParameters): ListenerParameter
     idleTimeoutSeconds,
     maxConnections,
     maxIncomingBytes,
+    maxUnreadBytes,
     threads,
     realtime,
     cors: given.cors === undefined ? undefined : parsedCors(given.cors, "cors"),

@@ -73,11 +73,11 @@ export class HttpListener implements SharedListener {
     this.exchanges = new Exchanges(owner, entrance.gate);
     entrance.access.onChange(() => this.closeStrangers());
     const router = new Router(this.exchanges, entrance.gate);
-    const { threads, realtime, maxConnections, maxBodyBytes } = init.parameters;
+    const { threads, realtime, maxConnections, maxBodyBytes, maxUnreadBytes } = init.parameters;
     // One body alone must always be possible.
     const maxIncomingBytes = Math.max(init.parameters.maxIncomingBytes, maxBodyBytes);
     this.server = new TransportServer(
-      { threads, realtime, maxConnections, maxIncomingBytes },
+      { threads, realtime, maxConnections, maxIncomingBytes, maxUnreadBytes },
       { request: (request, response) => router.handle(request, response) },
     );
     new StreamRoutes(this).register(router);
@@ -129,14 +129,16 @@ export class HttpListener implements SharedListener {
   /** What it counts, of all models together. */
   counters(): ListenerCounters {
     const { limiter, refused } = this.gate.clients;
-    const { refusedConnections, refusedIncoming, incomingBytes, connections } = this.server;
+    const { refusedConnections, refusedIncoming, refusedUnread, incomingBytes, unreadBytes, connections } = this.server;
     return {
       connections,
       incomingBytes,
+      unreadBytes,
       refused: {
         ...refused,
         too_many_connections: refusedConnections + (this.entrance.front?.refused ?? 0),
         too_many_bytes: refusedIncoming,
+        too_many_unread: refusedUnread,
       },
       rateLimitedClients: limiter?.clients ?? 0,
     };
