@@ -61,7 +61,7 @@ Napi::Function ServerWrap::define(Napi::Env env) {
                          InstanceMethod<&ServerWrap::incoming_bytes>("incomingBytes"),
                          InstanceMethod<&ServerWrap::refused_incoming>("refusedIncoming"),
                          InstanceMethod<&ServerWrap::unread_bytes>("unreadBytes"),
-                         InstanceMethod<&ServerWrap::refused_unread>("refusedUnread"),
+                         InstanceMethod<&ServerWrap::closed_unread>("closedUnread"),
                          InstanceMethod<&ServerWrap::drain>("drain"),
                          InstanceMethod<&ServerWrap::records>("records"),
                          InstanceMethod<&ServerWrap::block>("block"),
@@ -194,8 +194,8 @@ Napi::Value ServerWrap::unread_bytes(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(server_->shared().unread.load()));
 }
 
-Napi::Value ServerWrap::refused_unread(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(server_->shared().refused_unread.load()));
+Napi::Value ServerWrap::closed_unread(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(server_->shared().closed_unread.load()));
 }
 
 // drain(thread): how many events the next block has

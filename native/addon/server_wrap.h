@@ -44,7 +44,7 @@ class ServerWrap : public Napi::ObjectWrap<ServerWrap> {
   Napi::Value incoming_bytes(const Napi::CallbackInfo& info);
   Napi::Value refused_incoming(const Napi::CallbackInfo& info);
   Napi::Value unread_bytes(const Napi::CallbackInfo& info);
-  Napi::Value refused_unread(const Napi::CallbackInfo& info);
+  Napi::Value closed_unread(const Napi::CallbackInfo& info);
 
   // Events
   Napi::Value drain(const Napi::CallbackInfo& info);

@@ -215,8 +215,9 @@ void Connection::write_out() {
       if (errno != EAGAIN) return close();
       if (stalled_since_ == 0) stalled_since_ = io_.now();
       if (!writes_) watch(reads_, true);
-      if (state_ == State::WebSocket) return socket_is_behind();
-      return count_unread();
+      count_unread();
+      if (state_ == State::WebSocket && out_.size() > limits_.max_unsent) frames_->overflowing(*this);
+      return;
     }
     out_.sent(static_cast<size_t>(count));
     // What it takes buys it time, so that a byte now and then does not keep an answer here for ever.

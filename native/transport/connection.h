@@ -76,6 +76,10 @@ class Connection {
   bool is_paused() const { return paused_; }
   // Bytes that the system has not taken yet.
   size_t unsent() const { return out_.size(); }
+  // Those that count for ServerOptions::max_unread.
+  size_t counted_unread() const { return counted_unread_; }
+  // Since when its client takes its answers slower than at the least pace; 0: it does not.
+  Nanos stalled_since() const { return stalled_since_; }
   // At once; what was not sent is lost.
   void close();
 
@@ -142,8 +146,6 @@ class Connection {
   void count_held(size_t bytes);
   void refuse_incoming();
   void count_unread();
-  bool is_too_much(size_t unread, size_t of_others) const;
-  void socket_is_behind();
 
   // HTTP (connection_http.cc)
   size_t take_proxy(std::span<char> bytes);
@@ -159,7 +161,6 @@ class Connection {
   void refuse(int status, std::string_view text);
   void refuse_in_shape(int status, std::string_view code, std::string_view text);
   void refuse_with(int status, std::string_view body);
-  void respond_with(std::string_view head, std::span<const std::byte> body, uint32_t flags);
   void write_head(std::string_view head, std::string_view framing, bool closes);
   void answered(bool closes);
 

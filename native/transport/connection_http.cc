@@ -13,9 +13,6 @@ namespace headrace {
 namespace {
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-constexpr std::string_view kTooMuchUnread =
-    "answers that clients have not read have too many bytes together (maxUnreadBytes); what was asked for is done, its "
-    "answer is lost";
 
 std::string_view text_of(std::span<const char> bytes) { return {bytes.data(), bytes.size()}; }
 
@@ -51,18 +48,6 @@ std::string hex_of(std::span<const uint8_t> bytes) {
     text += digits[byte & 15];
   }
   return text;
-}
-
-// docs/errors.md has the two shapes.
-std::string error_body(bool is_v2, std::string_view code, std::string_view text) {
-  std::string body = is_v2 ? R"({"error":")" : R"({"error":{"code":")";
-  if (!is_v2) {
-    body += code;
-    body += R"(","message":")";
-  }
-  body += text;
-  body += is_v2 ? R"("})" : R"("}})";
-  return body;
 }
 
 std::string_view reason_of(int status) {
@@ -279,11 +264,22 @@ void Connection::tell_body(std::span<const char> piece, bool is_last) {
 
 // Answers what is no request that anybody could answer, and ends. In V2's shape of errors: there is no telling whose is
 // wanted.
-void Connection::refuse(int status, std::string_view text) { refuse_with(status, error_body(true, {}, text)); }
+void Connection::refuse(int status, std::string_view text) {
+  std::string body = R"({"error":")";
+  body += text;
+  body += R"("})";
+  refuse_with(status, body);
+}
 
-// The same for a request whose head was understood.
+// The same for a request whose head was understood. docs/errors.md has the two shapes.
 void Connection::refuse_in_shape(int status, std::string_view code, std::string_view text) {
-  refuse_with(status, error_body(is_v2_, code, text));
+  if (is_v2_) return refuse(status, text);
+  std::string body = R"({"error":{"code":")";
+  body += code;
+  body += R"(","message":")";
+  body += text;
+  body += R"("}})";
+  refuse_with(status, body);
 }
 
 void Connection::refuse_with(int status, std::string_view body) {
@@ -312,16 +308,6 @@ void Connection::write_head(std::string_view head, std::string_view framing, boo
 
 void Connection::respond(std::string_view head, std::span<const std::byte> body, uint32_t flags) {
   if (!is_under_way()) return;
-  const size_t unread = io_.shared().unread.load(std::memory_order_relaxed);
-  if (is_head_method_ || !is_too_much(body.size(), unread)) return respond_with(head, body, flags);
-  io_.shared().refused_unread.fetch_add(1, std::memory_order_relaxed);
-  // Not to be asked for again soon, as what was refused before it was done.
-  constexpr std::string_view kHead = "429 Too Many Requests\r\nContent-Type: application/json\r\n";
-  const std::string text = error_body(is_v2_, "RESOURCE_EXHAUSTED", kTooMuchUnread);
-  respond_with(kHead, std::as_bytes(std::span(text)), flags & respond_flags::kTell);
-}
-
-void Connection::respond_with(std::string_view head, std::span<const std::byte> body, uint32_t flags) {
   std::array<char, 40> framing;
   char* end = framing.data();
   if ((flags & respond_flags::kNoBody) == 0) {
@@ -340,7 +326,6 @@ void Connection::respond_with(std::string_view head, std::span<const std::byte> 
 void Connection::answered(bool closes) {
   handler_ = nullptr;
   body_came_ = 0;
-  count_unread();
   mark_dirty();
   if (closes) {
     state_ = State::Flushing;

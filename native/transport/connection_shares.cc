@@ -9,7 +9,7 @@
 namespace headrace {
 namespace {
 
-// Of a client that has sent no more, nothing counts for max_incoming; of one that has no more to read, for max_unread.
+// Of a client that has sent no more, nothing counts for max_incoming; of one for which no more waits, for max_unread.
 constexpr size_t kUncounted = threshold(64 << 10);
 
 }  // namespace
@@ -26,7 +26,8 @@ bool Connection::count_held() {
   const size_t held = held_bytes();
   const size_t before = counted_incoming_;
   count_held(held > kUncounted ? held : 0);
-  return counted_incoming_ <= before || io_.shared().incoming.load(std::memory_order_relaxed) <= io_.options().max_incoming;
+  const size_t incoming = io_.shared().incoming.load(std::memory_order_relaxed);
+  return counted_incoming_ <= before || incoming <= io_.options().max_incoming;
 }
 
 void Connection::count_held(size_t bytes) {
@@ -46,29 +47,12 @@ void Connection::refuse_incoming() {
   fail(1013, std::string("RESOURCE_EXHAUSTED: ").append(kText));
 }
 
+// What the system did not take just now, if it is more than a little.
 void Connection::count_unread() {
   const size_t bytes = out_.size() > kUncounted ? out_.size() : 0;
   if (bytes == counted_unread_) return;
   io_.shared().unread.fetch_add(bytes - counted_unread_, std::memory_order_relaxed);
   counted_unread_ = bytes;
-}
-
-// Whether so many bytes of answers are too much beside those of others. What is alone is kept, however large it is.
-bool Connection::is_too_much(size_t unread, size_t of_others) const {
-  return unread > kUncounted && of_others > 0 && of_others + unread > io_.options().max_unread;
-}
-
-// Its client does not take what it was sent.
-void Connection::socket_is_behind() {
-  const size_t before = counted_unread_;
-  count_unread();
-  const size_t of_others = io_.shared().unread.load(std::memory_order_relaxed) - counted_unread_;
-  if (counted_unread_ > before && is_too_much(counted_unread_, of_others)) {
-    io_.shared().refused_unread.fetch_add(1, std::memory_order_relaxed);
-    end(1013, "RESOURCE_EXHAUSTED: answers that clients have not read have too many bytes together (maxUnreadBytes)");
-  } else if (out_.size() > limits_.max_unsent) {
-    frames_->overflowing(*this);
-  }
 }
 
 }  // namespace headrace

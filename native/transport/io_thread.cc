@@ -138,6 +138,7 @@ void IoThread::turn() {
   is_busy_ = false;
   for (TurnWork* work : works_) is_busy_ |= work->turn();
   flush_all();
+  if (shared_.unread.load(std::memory_order_relaxed) > options_.max_unread) close_slowest();
   if (now_ >= next_tick_) tick();
   publish();
   buried_.clear();
@@ -303,6 +304,27 @@ void IoThread::flush_all() {
     dirty_.pop_back();
     connection->is_dirty = false;
     connection->flush();
+  }
+}
+
+// All clients together leave too much unread: those go that are furthest behind, until it is not too much. A thread
+// that has less than its part of it leaves that to the others. An answer that is alone is kept, however large it is.
+void IoThread::close_slowest() {
+  std::vector<Connection*> behind;
+  size_t here = 0;
+  for (Connection* connection : connections_.all()) {
+    if (connection->counted_unread() == 0) continue;
+    behind.push_back(connection);
+    here += connection->counted_unread();
+  }
+  if (here < shared_.unread.load() / options_.threads) return;
+  std::sort(behind.begin(), behind.end(),
+            [](const Connection* a, const Connection* b) { return a->stalled_since() < b->stalled_since(); });
+  for (Connection* connection : behind) {
+    const size_t unread = shared_.unread.load();
+    if (unread <= options_.max_unread || unread == connection->counted_unread()) return;
+    shared_.closed_unread.fetch_add(1, std::memory_order_relaxed);
+    connection->close();
   }
 }
 

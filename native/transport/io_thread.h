@@ -36,7 +36,7 @@ struct ServerOptions {
   Nanos keep_alive_timeout = 75'000'000'000;  // between requests
   size_t max_pending = 256 << 10;             // bytes of a request that is put together for a handler
   size_t max_incoming = size_t{1} << 30;      // bytes of requests and messages that are not done with, of all clients
-  size_t max_unread = size_t{1} << 30;        // bytes of answers that the system has not taken yet, of all clients
+  size_t max_unread = size_t{1} << 30;        // bytes of answers that the system does not take, of all clients
 };
 
 // What all threads of a server have in common.
@@ -46,7 +46,7 @@ struct ServerShared {
   std::atomic<size_t> incoming = 0;          // see ServerOptions::max_incoming
   std::atomic<size_t> refused_incoming = 0;  // requests and messages that would have been too much
   std::atomic<size_t> unread = 0;            // see ServerOptions::max_unread
-  std::atomic<size_t> refused_unread = 0;    // answers that would have been too much
+  std::atomic<size_t> closed_unread = 0;     // connections that were closed because it was too much
   std::atomic<bool> leaving = false;         // nobody is let in any more, so that each answer is its connection's last
 };
 
@@ -149,6 +149,7 @@ class IoThread {
   bool accept_one();
   void proceed_all();
   void flush_all();
+  void close_slowest();
   void tick();
   void publish() EXCLUDES(mutex_);
   void next_block(size_t bytes);

@@ -64,7 +64,7 @@ export interface NativeServerOptions {
   maxConnections: number;
   /** Bytes of requests and messages that are not done with, of all clients. */
   maxIncomingBytes: number;
-  /** Bytes of answers that clients have not read, of all clients. */
+  /** Bytes of answers that clients do not read, of all clients. */
   maxUnreadBytes: number;
   /** From the first byte of a head to its last; also between pieces of a body, and of an answer that is not read. */
   headTimeoutMillis: number;
@@ -111,7 +111,7 @@ export interface NativeServer {
   incomingBytes(): number;
   refusedIncoming(): number;
   unreadBytes(): number;
-  refusedUnread(): number;
+  closedUnread(): number;
 
   /** How many events the thread's next block has; 0: there is none. The block before it is gone. */
   drain(thread: number): number;

@@ -29,7 +29,7 @@ export interface TransportOptions {
   readonly maxConnections: number;
   /** Bytes of requests and messages that are not done with, of all clients; what would be more is refused. */
   readonly maxIncomingBytes: number;
-  /** Bytes of answers that clients have not read, of all clients; an answer that would be more is lost, and its client told. */
+  /** Bytes of answers that clients do not read, of all clients; beyond it the slowest are closed. */
   readonly maxUnreadBytes: number;
 }
 
@@ -122,14 +122,14 @@ export class TransportServer implements ResponseOwner {
     return this.native.refusedIncoming();
   }
 
-  /** Bytes of answers that clients have not read. */
+  /** Bytes of answers that clients do not read. */
   get unreadBytes(): number {
     return this.native.unreadBytes();
   }
 
-  /** Answers that were lost, and WebSockets that were ended, for that. */
-  get refusedUnread(): number {
-    return this.native.refusedUnread();
+  /** Connections that were closed for that. */
+  get closedUnread(): number {
+    return this.native.closedUnread();
   }
 
   /** A model whose raw streams the threads serve. */

@@ -24,7 +24,7 @@ t.test("what cannot be measured is said at once", async (t) => {
     [["nowhere.onnx"], /nowhere.onnx.*no such file|no such file.*nowhere.onnx/s],
     [["bench/models"], /INVALID_ARGUMENT: bench\/models: is a directory/],
     [[GRU, "--lanes", "2", "--execution", "inline"], /INVALID_ARGUMENT: --lanes: /],
-    [["ftp://host"], /expected http:\/\/, ws:\/\/ or grpc:\/\//],
+    [["ftp://host"], /expected one of http:\/\/, https:\/\/, ws:\/\//],
     [[GRU, "--protocol", "quic"], /--protocol: expected some of engine, .*got 'quic'/],
     [[GRU, "--concurrency", "0"], /--concurrency: expected an integer of at least 1, got '0'/],
     [[GRU, "--arrival", "weekly"], /--arrival: goes with --rate/],

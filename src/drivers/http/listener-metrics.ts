@@ -8,9 +8,9 @@ export interface ListenerCounters {
   readonly connections: number;
   /** Bytes of requests and messages that are not done with; small ones do not count. */
   readonly incomingBytes: number;
-  /** Bytes of answers that clients have not read; small ones do not count. */
+  /** Bytes of answers that clients do not read; small ones do not count. */
   readonly unreadBytes: number;
-  /** Requests, connections and frames that were refused, and answers that were lost, by why. */
+  /** Requests, connections and frames that were refused, and connections that were given up, by why. */
   readonly refused: RefusedClients & {
     readonly too_many_connections: number;
     readonly too_many_bytes: number;
@@ -40,13 +40,13 @@ export function listenerFamilies(counters: ListenerCounters): MetricFamily[] {
       name: "headrace_listener_unread_bytes",
       type: "gauge",
       unit: "bytes",
-      help: "Bytes of answers that clients have not read, where more than 64 KiB wait for one.",
+      help: "Bytes of answers that clients do not read, where more than 64 KiB wait for one.",
       samples: [{ labels: {}, value: unreadBytes }],
     },
     {
       name: "headrace_listener_refused",
       type: "counter",
-      help: "Requests, frames and connections that were not let in or were given up, by why.",
+      help: "Requests, frames and connections that were not let in, and connections that were given up, by why.",
       samples: Object.entries(refused).map(([reason, value]) => ({ labels: { reason }, value })),
     },
     {

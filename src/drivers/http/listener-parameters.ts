@@ -23,9 +23,9 @@ export interface ListenerParameters extends AccessParameters {
    */
   maxIncomingBytes: number;
   /**
-   * Bytes of answers of all clients together that these have not read; where 64 KiB and less wait for one, they are not counted. What
-   * would be more ends with RESOURCE_EXHAUSTED, its step being done: a request has that as its answer, a WebSocket is closed with
-   * 1013. Where nobody else has any, an answer of any size is kept. Default: 1 GiB.
+   * Bytes of answers that the operating system does not take, because clients do not read, of all clients together; where 64 KiB and
+   * less wait for one, they are not counted. Where it is more, connections are closed, the slowest first, until it is not; the last one
+   * is kept. At least 1 MiB. Default: 1 GiB.
    */
   maxUnreadBytes: number;
   /**

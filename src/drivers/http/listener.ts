@@ -129,7 +129,7 @@ export class HttpListener implements SharedListener {
   /** What it counts, of all models together. */
   counters(): ListenerCounters {
     const { limiter, refused } = this.gate.clients;
-    const { refusedConnections, refusedIncoming, refusedUnread, incomingBytes, unreadBytes, connections } = this.server;
+    const { refusedConnections, refusedIncoming, closedUnread, incomingBytes, unreadBytes, connections } = this.server;
     return {
       connections,
       incomingBytes,
@@ -138,7 +138,7 @@ export class HttpListener implements SharedListener {
         ...refused,
         too_many_connections: refusedConnections + (this.entrance.front?.refused ?? 0),
         too_many_bytes: refusedIncoming,
-        too_many_unread: refusedUnread,
+        too_many_unread: closedUnread,
       },
       rateLimitedClients: limiter?.clients ?? 0,
     };
