@@ -57,9 +57,9 @@ std::string frame(Type type, std::uint8_t flags, std::string_view payload, std::
 std::string literal(std::string_view text) { return static_cast<char>(text.size()) + std::string(text); }
 
 /// Numbers as in RFC 7541, appendix A; literals go into no table.
-std::string headerBlock(std::string_view host, std::string_view headers) {
-  constexpr char kPost = '\x83', kHttp = '\x86', kPath = 4, kAuthority = 1;
-  std::string block{kPost, kHttp};
+std::string headerBlock(std::string_view host, std::string_view headers, Scheme scheme) {
+  constexpr char kPost = '\x83', kHttp = '\x86', kHttps = '\x87', kPath = 4, kAuthority = 1;
+  std::string block{kPost, scheme == Scheme::https ? kHttps : kHttp};
   block += kPath + literal("/inference.GRPCInferenceService/ModelInfer");
   block += kAuthority + literal(host);
   block += std::string("\x0f\x10") + literal("application/grpc");  // content-type
@@ -119,9 +119,9 @@ void beginHttp2(int fd) {
   if (!isWhole || header[3] != kSettings) throw std::runtime_error("the server does not speak HTTP/2");
 }
 
-std::string grpcFrames(std::string_view host, std::string_view headers, std::string_view message) {
+std::string grpcFrames(std::string_view host, std::string_view headers, std::string_view message, Scheme scheme) {
   const std::string data = '\0' + bigEndian(static_cast<std::uint32_t>(message.size()), 4) + std::string(message);
-  std::string frames = frame(kHeaders, kEndHeaders, headerBlock(host, headers));
+  std::string frames = frame(kHeaders, kEndHeaders, headerBlock(host, headers, scheme));
   for (std::size_t at = 0; at < data.size(); at += kMaxFrame) {
     const bool isLast = at + kMaxFrame >= data.size();
     frames += frame(kData, isLast ? kEndStream : 0, std::string_view(data).substr(at, kMaxFrame));

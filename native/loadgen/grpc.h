@@ -14,6 +14,9 @@
 
 namespace headrace::bench {
 
+/// What a call says that it comes over.
+enum class Scheme { http, https };
+
 /// Begins on the blocking socket `fd`, and leaves the server's settings to be read. Throws std::runtime_error where
 /// there are none.
 void beginHttp2(int fd);
@@ -30,7 +33,8 @@ std::string inferMessage(const GrpcNames& names, std::uint64_t sequence, std::st
 
 /// A call: HEADERS and DATA of stream 0, which `GrpcReader::taken` replaces. `headers` are further ones, lines of
 /// `name: value`.
-std::string grpcFrames(std::string_view host, std::string_view headers, std::string_view message);
+std::string grpcFrames(std::string_view host, std::string_view headers, std::string_view message,
+                       Scheme scheme = Scheme::http);
 
 /// Where byte `offset` of the message is in what `grpcFrames` made of it. Throws UsageError beyond its first frame.
 std::size_t placeInGrpcFrames(std::string_view frames, std::size_t offset);

@@ -17,6 +17,8 @@
 //   --load open --rate 1000 --arrival constant|poisson       whether or not it was
 //   --load streams --frame-rate 31.25                        each slot at this cadence
 //
+// `--scheme https` says that TLS is somebody else's work, between here and the server.
+//
 // `--max-seconds` more than `--seconds` goes on until the windows (`--window`) are stable. `--progress 1` prints a line
 // for each window. `--ask 1` prints a line when the warm-up has had its time, and goes on with it until it reads one:
 // who counts what a server does from one moment to another has looked at its counters by then, however busy the machine
@@ -116,7 +118,7 @@ int main(int argc, char** argv) try {
                  "connections", "in-flight",  "streams",      "seconds",    "warmup", "headers",  "body",
                  "server-pid",  "requests",   "slots",        "load",       "rate",   "arrival",  "frame-rate",
                  "max-seconds", "window",     "last-answers", "min-length", "seed",   "progress", "sequence-input",
-                 "spin",        "max-length", "numbered",     "authority",  "ask"}));
+                 "spin",        "max-length", "numbered",     "authority",  "ask",    "scheme"}));
 } catch (const UsageError& error) {
   std::fprintf(stderr, "headrace-loadgen: %s\n", error.what());
   return 2;

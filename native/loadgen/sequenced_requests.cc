@@ -37,7 +37,7 @@ void SequencedRequests::frameAll(const RequestFile& file) {
       framed.bytes = binaryFrame(body.bytes, kMask);
       framed.gap += framed.bytes.size() - body.bytes.size();
     } else if (options_.framing == Framing::grpc) {
-      framed.bytes = grpcFrames(options_.host, options_.headers, body.bytes);
+      framed.bytes = grpcFrames(options_.host, options_.headers, body.bytes, options_.scheme);
       framed.gap = placeInGrpcFrames(framed.bytes, body.gap);
     }
   }

@@ -5,6 +5,7 @@
 #include <random>
 #include <vector>
 
+#include "grpc.h"
 #include "request_file.h"
 #include "request_source.h"
 
@@ -16,6 +17,7 @@ struct SequenceOptions {
   Framing framing = Framing::none;
   std::string host;  // for gRPC's headers, as are these, lines of `name: value`
   std::string headers;
+  Scheme scheme = Scheme::http;  // for gRPC's headers too
   /// A sequence has a random number of steps between these. 0: it never ends.
   std::uint32_t minLength = 0;
   std::uint32_t maxLength = 0;

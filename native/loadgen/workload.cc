@@ -96,6 +96,12 @@ Framing framingOf(const std::string& mode) {
   throw UsageError("with --requests --mode is http, ws or grpc, not \"" + mode + "\"");
 }
 
+Scheme schemeOf(const std::string& scheme) {
+  if (scheme == "http") return Scheme::http;
+  if (scheme == "https") return Scheme::https;
+  throw UsageError("--scheme is http or https, not \"" + scheme + "\"");
+}
+
 Workplace filePlace(const Arguments& arguments) {
   const Framing framing = framingOf(arguments.text("mode"));
   const std::size_t slots = arguments.whole("slots", 1);
@@ -105,6 +111,7 @@ Workplace filePlace(const Arguments& arguments) {
       .framing = framing,
       .host = door.authority,
       .headers = door.headers,
+      .scheme = schemeOf(arguments.text("scheme", "http")),
       .minLength = static_cast<std::uint32_t>(arguments.whole("min-length", 0)),
       .maxLength = static_cast<std::uint32_t>(arguments.whole("max-length", 0)),
       .seed = static_cast<std::uint32_t>(arguments.whole("seed", 1)),

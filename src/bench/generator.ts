@@ -92,6 +92,7 @@ function commandOf(run: GeneratorRun, isAsked: boolean): [string, ...string[]] {
     host: endpoint.address,
     authority: endpoint.host,
     port: endpoint.port,
+    scheme: endpoint.scheme,
     path: run.path,
     requests: run.requests,
     slots: run.slots,

@@ -19,8 +19,10 @@ export interface MeasureContext {
   requestsFor(protocol: Exclude<BenchProtocol, "engine">, host: string): Promise<string>;
 }
 
-/** As in the generator. */
+/** As kSaturatedFraction in the generator (native/loadgen/run.cc). */
 const SATURATED = 0.9;
+/** What the generator says of connections that end. */
+const LOST = /closed the connection|^(recv|send)\b|does not speak HTTP\/2/;
 
 type ServedCase = CasePlan & { readonly protocol: Exclude<BenchProtocol, "engine"> };
 
@@ -41,10 +43,10 @@ export async function measureServed(
   }
 }
 
-/** What the generator saw of a failure, and what whoever is behind it says. */
+/** What the generator saw of a failure, and where that is a connection that was lost, why. */
 function because(problem: string, served: Served | undefined): string {
-  const complaint = served?.complaint() ?? "";
-  return complaint === "" ? problem : `${problem}: ${complaint}`;
+  const why = served?.tunnel?.problem ?? "";
+  return why !== "" && LOST.test(problem) ? `${problem}: ${why}` : problem;
 }
 
 async function underLoad(
@@ -57,6 +59,7 @@ async function underLoad(
   const slots = slotsOf(plan, options.maxInFlight);
   const connections = connectionsOf(protocol, slots, options.connections);
   let before: ModelStatistics | undefined;
+  let tunnelBusy = 0;
   const outcome = await generate(
     {
       protocol,
@@ -75,13 +78,15 @@ async function underLoad(
     },
     {
       warm: async () => {
+        await served.tunnel?.begin();
         before = await statistics(served, model.name);
-        served.tunnel?.begin();
       },
-      window: ({ rate, p99_us }) => progress.window(rate, p99_us),
+      window: ({ rate, p99_us }) => {
+        tunnelBusy = served.tunnel?.busyFraction ?? 0;
+        progress.window(rate, p99_us);
+      },
     },
   );
-  const tunnelBusy = served.tunnel?.busyFraction ?? 0;
   const after = await statistics(served, model.name);
   const first_error = outcome.first_error === "" ? "" : because(outcome.first_error, served);
   const seen = { ...throughTunnel(outcome, tunnelBusy), first_error };

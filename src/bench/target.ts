@@ -21,6 +21,8 @@ export interface Endpoint {
   readonly port: number;
   /** As Host has it. */
   readonly host: string;
+  /** What it is spoken over, as requests of HTTP/2 say. */
+  readonly scheme: "http" | "https";
 }
 
 /** A server while it is measured. */
@@ -33,8 +35,6 @@ export interface Served {
   /** What the generator's bytes pass through on their way to a server that speaks TLS. */
   readonly tunnel: TlsTunnel | undefined;
   endpoint(protocol: BenchProtocol): Endpoint;
-  /** What is known of why it could not be reached, or went away. */
-  complaint(): string;
   stop(): Promise<void>;
 }
 
@@ -111,7 +111,6 @@ export async function serveOwn(
       pid: child.pid,
       tunnel: undefined,
       endpoint: (of) => own(of === "grpc" ? grpcPort : http),
-      complaint: () => child.complaint,
       stop: () => child.stop(),
     };
   } catch (error) {
@@ -121,7 +120,7 @@ export async function serveOwn(
 }
 
 function own(port: number): Endpoint {
-  return { address: "127.0.0.1", port, host: `127.0.0.1:${port}` };
+  return { address: "127.0.0.1", port, host: `127.0.0.1:${port}`, scheme: "http" };
 }
 
 interface Listening {

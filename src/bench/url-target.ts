@@ -37,14 +37,7 @@ export function isUrl(target: string): boolean {
 
 /** @throws INVALID_ARGUMENT for a URL of another kind, UNAVAILABLE where its host has no address. */
 export async function urlTarget({ target, model, headers, serveArguments }: TargetOptions): Promise<Target> {
-  const [, name = ""] = SCHEME.exec(target) ?? [];
-  const scheme = SCHEMES.get(name);
-  const based = `${scheme?.base}${target.slice(name.length)}`;
-  const url = URL.canParse(based) ? new URL(based) : undefined;
-  if (scheme === undefined || url === undefined || url.pathname !== "/") {
-    const known = [...SCHEMES.keys()].map((one) => `${one}://`).join(", ");
-    throw new InvalidArgumentError(`expected one of ${known}, host and port and nothing behind them, got '${target}'`);
-  }
+  const { name, scheme, url } = parsed(target);
   const [first] = serveArguments;
   if (first !== undefined) throw new InvalidArgumentError("goes with a model file, not with a server", { path: first });
   // One of IPv6 is in brackets.
@@ -53,10 +46,11 @@ export async function urlTarget({ target, model, headers, serveArguments }: Targ
     address: await addressOf(hostname),
     port: Number(url.port === "" ? PORTS[scheme.base] : url.port),
     host: url.host,
+    scheme: scheme.base,
   };
+  const { alpn } = scheme;
   const serve = async (): Promise<Served> => {
-    const tunnel =
-      scheme.alpn === undefined ? undefined : await TlsTunnel.open({ ...there, hostname, alpn: scheme.alpn });
+    const tunnel = alpn === undefined ? undefined : await TlsTunnel.open({ ...there, hostname, alpn });
     const management = name.startsWith("grpc")
       ? new GrpcManagement(`${name}://${url.host}`, headers)
       : new HttpManagement(`${scheme.base}://${url.host}`, headers);
@@ -66,7 +60,6 @@ export async function urlTarget({ target, model, headers, serveArguments }: Targ
       pid: undefined,
       tunnel,
       endpoint: () => (tunnel === undefined ? there : { ...there, address: "127.0.0.1", port: tunnel.port }),
-      complaint: () => tunnel?.problem ?? "",
       stop: async () => {
         management.close();
         tunnel?.close();
@@ -74,6 +67,19 @@ export async function urlTarget({ target, model, headers, serveArguments }: Targ
     };
   };
   return { kind: "url", protocols: scheme.protocols, serve };
+}
+
+/** Nothing behind the host and the port, and nobody before them: what is asked for there is not for the URL to say. */
+function parsed(target: string): { name: string; scheme: Scheme; url: URL } {
+  const name = SCHEME.exec(target)?.[1]?.toLowerCase() ?? "";
+  const scheme = SCHEMES.get(name);
+  const based = `${scheme?.base ?? name}${target.slice(name.length)}`;
+  const url = URL.canParse(based) ? new URL(based) : undefined;
+  const isBare = url !== undefined && url.href === `${url.origin}/`;
+  if (scheme !== undefined && isBare) return { name, scheme, url };
+  const known = [...SCHEMES.keys()].map((one) => `${one}://`).join(", ");
+  const wanted = `one of ${known}, a host and a port, and nothing besides (headers go with --header)`;
+  throw new InvalidArgumentError(`expected ${wanted}, got '${target}'`);
 }
 
 async function addressOf(hostname: string): Promise<string> {

@@ -1,8 +1,13 @@
 /** The native generator against servers that misbehave: nothing is hidden, and time counts from the schedule. */
 import { once } from "node:events";
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
-import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Stream } from "node:http2";
+import {
+  createServer as createHttp2Server,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,11 +44,15 @@ async function load(
 
 type Tap = Pick<typeof t, "teardown">;
 
+const FOLDER = await mkdtemp(join(tmpdir(), "headrace-generator-"));
+t.teardown(() => rm(FOLDER, { recursive: true }));
+
 interface Way {
   readonly protocol?: GeneratorRun["protocol"];
   /** Of the input of a request. */
   readonly elements?: number;
   readonly address?: string;
+  readonly scheme?: "http" | "https";
   readonly connections?: number;
   readonly listener?: GeneratorListener;
   readonly seconds?: number;
@@ -58,6 +67,7 @@ async function run(
     protocol = "http-json",
     elements = 1,
     address = "127.0.0.1",
+    scheme = "http",
     connections = slots,
     listener = {},
     seconds = SECONDS,
@@ -65,13 +75,13 @@ async function run(
   }: Way = {},
 ): Promise<GeneratorOutcome> {
   const host = `named.test:${port}`;
-  const requests = join(await mkdtemp(join(tmpdir(), "headrace-generator-")), "requests");
+  const requests = join(FOLDER, "requests");
   const step = { x: { datatype: "FP32", shape: [1, elements], data: new Float32Array(elements).fill(1) } } as const;
   const options = { model: MODEL, host, headers: {}, stateful: false, endsSequences: false };
   await writeFile(requests, encodeRequests([step], { protocol, ...options }));
   const run = {
     protocol,
-    endpoint: { address, port, host },
+    endpoint: { address, port, host, scheme },
     path: "",
     requests,
     slots,
@@ -220,9 +230,17 @@ const GRPC = { ":status": 200, "content-type": "application/grpc" };
 /** A message of gRPC: a flag, a length, and as many bytes. */
 const MESSAGE = Buffer.from([0, 0, 0, 0, 1, 0]);
 
-async function grpcServer(t: Tap, serve: (stream: ServerHttp2Stream) => void): Promise<number> {
+async function grpcServer(
+  t: Tap,
+  serve: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
+): Promise<number> {
   const server: Http2Server = createHttp2Server();
-  server.on("stream", (stream) => serve(stream.on("error", () => {})));
+  server.on("stream", (stream, headers) =>
+    serve(
+      stream.on("error", () => {}),
+      headers,
+    ),
+  );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.teardown(() => server.close());
   return (server.address() as AddressInfo).port;
@@ -265,6 +283,18 @@ t.test("over gRPC a server may refuse a request before it has all of it", async 
   const outcome = await run(port, CLOSED, 6, { protocol: "grpc", elements: 200_000, connections: 2 });
   t.equal(outcome.requests, 0);
   t.ok(outcome.errors > 6, `${outcome.errors} errors of ${calls} calls`);
+});
+
+t.test("a call of gRPC says whether it comes over TLS, and what its server is called", async (t) => {
+  for (const scheme of ["http", "https"] as const) {
+    const said = new Set<string>();
+    const port = await grpcServer(t, (stream, headers) => {
+      said.add(`${headers[":scheme"]}://${headers[":authority"]}`);
+      stream.respond({ ...GRPC, "grpc-status": "8" }, { endStream: true });
+    });
+    await run(port, CLOSED, 1, { protocol: "grpc", connections: 1, scheme });
+    t.same([...said], [`${scheme}://named.test:${port}`]);
+  }
 });
 
 const hasIpv6 = Object.values(networkInterfaces()).some((own) => own?.some(({ address }) => address === "::1"));

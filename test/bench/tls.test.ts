@@ -1,6 +1,10 @@
 /** `headrace bench` of servers that speak TLS. */
+import { once } from "node:events";
+import { type AddressInfo, connect } from "node:net";
+import { createServer } from "node:tls";
 import t from "tap";
 import { checkResult } from "../../src/bench/result-file.js";
+import { TlsTunnel } from "../../src/bench/tls-tunnel.js";
 import { Authority, noOpenssl } from "../support/certificates.js";
 import { Command, headrace, headraceIn } from "../support/cli.js";
 import { GRU } from "../support/paths.js";
@@ -8,6 +12,22 @@ import { GRU } from "../support/paths.js";
 t.setTimeout(240_000);
 
 const SHORT = ["--repetitions", "1", "--warmup", "0.1", "--duration", "0.3", "--max-duration", "0.3"];
+
+t.test("what TLS fails of is known afterwards", { skip: noOpenssl() }, async (t) => {
+  const authority = new Authority(t);
+  const server = createServer(authority.server()).listen(0, "127.0.0.1");
+  t.teardown(() => server.close());
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const tunnel = await TlsTunnel.open({ address: "127.0.0.1", port, hostname: "localhost", alpn: "http/1.1" });
+  t.teardown(() => tunnel.close());
+  const client = connect(tunnel.port, "127.0.0.1");
+  await once(client, "connect");
+  const gone = once(client.resume(), "close");
+  await tunnel.begin();
+  await gone;
+  t.match(tunnel.problem, /^TLS with localhost: .*certificate.*NODE_EXTRA_CA_CERTS=FILE/);
+});
 
 t.test("over HTTP, WebSockets and gRPC, by whom Node.js trusts", { skip: noOpenssl() }, async (t) => {
   const authority = new Authority(t);
