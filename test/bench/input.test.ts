@@ -1,10 +1,13 @@
 /** The data of steps: files as they are, and random values of the right type and shape. */
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { makeSteps } from "../../src/bench/input.js";
 import type { TensorMetadata } from "../../src/protocol/index.js";
+
+const FOLDER = await mkdtemp(join(tmpdir(), "headrace-input-"));
+t.teardown(() => rm(FOLDER, { recursive: true }));
 
 const OPTIONS = { inputFiles: {}, shapes: {}, rows: 1, seed: 7 };
 const AUDIO: TensorMetadata = { name: "audio", datatype: "FP32", shape: [-1, 4] };
@@ -23,7 +26,7 @@ async function saved(shape: string): Promise<string> {
 }
 
 async function file(bytes: Uint8Array): Promise<string> {
-  const path = join(await mkdtemp(join(tmpdir(), "headrace-input-")), "data");
+  const path = join(await mkdtemp(join(FOLDER, "file-")), "data");
   await writeFile(path, bytes);
   return path;
 }
