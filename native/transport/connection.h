@@ -78,7 +78,7 @@ class Connection {
   size_t unsent() const { return out_.size(); }
   // Those that count for ServerOptions::max_unread.
   size_t counted_unread() const { return counted_unread_; }
-  // Since when its client takes its answers slower than at the least pace; 0: it does not.
+  // When a client that does not read last took something; 0: it reads.
   Nanos stalled_since() const { return stalled_since_; }
   // At once; what was not sent is lost.
   void close();
@@ -223,7 +223,7 @@ class Connection {
   size_t counted_unread_ = 0;      // of ServerShared::unread
   bool waits_for_reader_ = false;  // its next request is there, and is told of when the thread is not behind any more
   bool is_v2_ = false;             // the request under way is one of V2, whose errors have a shape of their own
-  Nanos stalled_since_ = 0;        // when a client that does not read last took something; 0: it reads
+  Nanos stalled_since_ = 0;        // see stalled_since()
 };
 
 }  // namespace headrace
